@@ -1,0 +1,85 @@
+"""Who a credential says issued it, read from the file itself (docs/digests.md, section 5).
+
+NOTHING IS VERIFIED HERE. No signature is checked, and anybody can write anybody's name into a file. What is read is
+good for one comparison: a proof whose issuer is not the one the credential names was anchored by somebody else.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from anchoring.core.canonical import Content, content_of
+from anchoring.core.jose import is_json_jws, read_compact, read_json_jws, read_sd_jwt
+from anchoring.core.strict_json import DEFAULT_LIMITS, JsonLimits, JsonValue, parse
+from anchoring.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedIssuer:
+    """What the credential names as its issuer; unverified.
+
+    `identifier`: as written, usually a DID or URL. `is_local`: it means something in this file only (`urn:epass:…`, blank
+    nodes, fragments, bare names), so comparing it shows nothing. `named_in`: the members that say so.
+    """
+
+    identifier: str
+    is_local: bool
+    named_in: tuple[str, ...]
+
+
+def claimed_issuer(body: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> ClaimedIssuer | None:
+    """The issuer that a credential names: `iss`, `issuer` or `vc.issuer`, each a string or an object with an `id`.
+
+    Read from JSON, from the payload of a JWT, of an SD-JWT or of a JWS in JSON serialization (a sealed European Digital
+    Credential), and from there only. None for files that name nobody: PDFs, other files, JSON with faults.
+
+    Raises: InvalidInput naming the members, when two of them name different issuers or one cannot be an identifier.
+    """
+    claims = _claims(body, limits)
+    named = dict(_named(claims)) if isinstance(claims, dict) else {}
+    if not named:
+        return None
+    if len(set(named.values())) > 1:
+        raise InvalidInput("the credential names different issuers", at=", ".join(named))
+    identifier = next(iter(named.values()))
+    return ClaimedIssuer(identifier=identifier, is_local=_is_local(identifier), named_in=tuple(named))
+
+
+def _claims(body: bytes, limits: JsonLimits) -> JsonValue:
+    content = content_of(body)
+    try:
+        if content is Content.JWT:
+            return parse(read_compact(body, limits).payload, limits)
+        if content is Content.SD_JWT:
+            return parse(read_sd_jwt(body, limits).payload, limits)
+        value = parse(body, limits) if content is Content.JSON_OBJECT else None
+        if isinstance(value, dict) and is_json_jws(value):
+            return parse(read_json_jws(value, limits).payload, limits)
+    except InvalidInput:
+        return None
+    return value
+
+
+def _named(claims: dict[str, JsonValue]) -> Iterator[tuple[str, str]]:
+    envelope = claims.get("vc")
+    places = (("iss", claims, "iss"), ("issuer", claims, "issuer"), ("vc.issuer", envelope, "issuer"))
+    for place, holder, name in places:
+        if not isinstance(holder, dict) or name not in holder:
+            continue
+        value = holder[name]
+        if isinstance(value, dict):
+            if "id" not in value:
+                continue
+            value = value["id"]
+        if not isinstance(value, str):
+            raise InvalidInput("an issuer is a string, or an object with a string id", at=place)
+        yield place, value
+
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_LOCAL_SCHEMES: Final = ("urn:epass:",)
+
+
+def _is_local(identifier: str) -> bool:
+    return not _SCHEME.match(identifier) or identifier.lower().startswith(_LOCAL_SCHEMES)

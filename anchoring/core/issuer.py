@@ -1,0 +1,80 @@
+"""Issuers and the keys they write with.
+
+A key reads `ca_<prefix>_<secret>`: 8 characters that may be logged and looked up, and 43 that carry 256 random bits. Only the
+SHA-256 of the whole text is stored; with that much randomness a slow password hash adds nothing.
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from anchoring.errors import NotAllowed
+from anchoring.types import Did
+
+PREFIX_BYTES: Final = 4
+SECRET_BYTES: Final = 32
+
+_KEY: Final = re.compile(r"ca_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Who may post. `id`: key in the store, never shown."""
+
+    id: int
+    did: Did
+    name: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """What is kept of an API key. `key_hash`: 32 bytes."""
+
+    issuer: Issuer
+    prefix: str
+    key_hash: bytes
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key in full; its text is shown once, when it is made."""
+
+    prefix: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"ApiKey({self.prefix}…)"
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 of the key's text, 32 bytes."""
+        return hashlib.sha256(self.text.encode()).digest()
+
+    def opens(self, stored: StoredKey | None) -> bool:
+        """Whether this is the stored key and it is not revoked. Compared in constant time, also when there is none."""
+        known = stored.key_hash if stored else bytes(32)
+        matches = hmac.compare_digest(self.hash, known)
+        return matches and stored is not None and stored.revoked_at is None
+
+
+def make_api_key(random: bytes) -> ApiKey:
+    """`random`: 36 bytes from the operating system; 4 become the prefix, 32 the secret."""
+    if len(random) != PREFIX_BYTES + SECRET_BYTES:
+        raise ValueError(f"an API key is made of {PREFIX_BYTES + SECRET_BYTES} random bytes, not {len(random)}")
+    prefix = random[:PREFIX_BYTES].hex()
+    secret = urlsafe_b64encode(random[PREFIX_BYTES:]).rstrip(b"=").decode()
+    return ApiKey(prefix, f"ca_{prefix}_{secret}")
+
+
+def parse_api_key(text: str) -> ApiKey:
+    """Raises: NotAllowed, in the words used for every key that does not open."""
+    match = _KEY.fullmatch(text)
+    if match is None:
+        raise NotAllowed("the API key is not valid")
+    return ApiKey(match[1], text)

@@ -1,0 +1,32 @@
+"""What one entry contributes to a tree.
+
+The issuer and the salt are hashed with the digest: the same credential posted by two issuers gives two leaves, and a leaf
+on the ledger or in somebody else's proof says nothing about a person. Leaf inputs are 81 bytes and node inputs 64, so neither
+can pass for the other (docs/proof-format.md, section 2).
+"""
+
+import hashlib
+from typing import Final
+
+from anchoring.types import Did, Digest, IssuerId, LeafHash, Salt
+
+LEAF_PREFIX: Final = b"\x00"
+STEP_BYTES: Final = len(LEAF_PREFIX) + 32 + 16
+
+
+def issuer_id_of(did: Did) -> IssuerId:
+    """SHA-256 of the DID in UTF-8: 32 bytes, the same for every entry of the issuer."""
+    return IssuerId(hashlib.sha256(did.encode()).digest())
+
+
+def leaf_step(issuer_id: IssuerId, salt: Salt) -> bytes:
+    """The 49 bytes that stand left of the digest: `0x00 ‖ issuer_id ‖ salt`.
+
+    Left/right proof formats begin their path with this step, so that their verifiers start from the digest.
+    """
+    return LEAF_PREFIX + issuer_id + salt
+
+
+def leaf_hash(issuer_id: IssuerId, salt: Salt, digest: Digest) -> LeafHash:
+    """SHA-256(`0x00 ‖ issuer_id ‖ salt ‖ digest`), 81 bytes hashed."""
+    return LeafHash(hashlib.sha256(leaf_step(issuer_id, salt) + digest).digest())

@@ -1,0 +1,205 @@
+"""A sealed tree cut into tiles, as C2SP tlog-tiles cuts one (its layout, not its hashing).
+
+A tile of level L holds up to 256 neighbouring nodes of tree level 8·L, with every complete subtree above them up to seven
+levels: 256 + 128 + … + 2 hashes, 16,320 bytes when full. The first `width` hashes are the tile that is served; the rest saves
+hashing at each request. Tiles hold complete subtrees only. The incomplete nodes on the right edge of the tree, at most one a
+level, are the `right_edge`, kept with the batch. So a path is slices of at most three tiles, and nothing is hashed for it.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from anchoring.core.merkle import MAX_LEAVES, NODE_BYTES, height, node_hash
+from anchoring.errors import StateCorrupt
+from anchoring.types import LeafHash, Root
+
+TILE_LEVELS: Final = 8
+TILE_WIDTH: Final = 1 << TILE_LEVELS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TileCoordinate:
+    """Which tile: `level` counts tiles upwards from the leaves, `n` from the left."""
+
+    level: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One tile and the complete subtrees above it.
+
+    `width`: 1 to 256 nodes. `subtree`: hashes of 32 bytes, lowest level first: `width`, then `width // 2`, … down to level 7.
+    """
+
+    at: TileCoordinate
+    width: int
+    subtree: bytes
+
+    @classmethod
+    def over(cls, at: TileCoordinate, nodes: bytes) -> Self:
+        """The tile over `nodes` (1 to 256 × 32 bytes), its subtrees hashed."""
+        levels = [nodes]
+        while len(levels) < TILE_LEVELS:
+            below = levels[-1]
+            pairs = range(0, len(below) - NODE_BYTES, 2 * NODE_BYTES)
+            levels.append(b"".join([_pair_hash(below, start) for start in pairs]))
+        return cls(at=at, width=len(nodes) // NODE_BYTES, subtree=b"".join(levels))
+
+    @property
+    def served(self) -> bytes:
+        """The tile as tlog-tiles serves it: `width` × 32 bytes."""
+        return self.subtree[: self.width * NODE_BYTES]
+
+    @property
+    def is_full(self) -> bool:
+        return self.width == TILE_WIDTH
+
+    @property
+    def top(self) -> bytes:
+        """The one node above a full tile, which stands in the tile of the next level."""
+        return node_hash(self.node(TILE_LEVELS - 1, 0), self.node(TILE_LEVELS - 1, 1))
+
+    def node(self, levels_up: int, offset: int) -> bytes:
+        """The complete subtree `levels_up` (0 to 7) above the tile's own level, `offset` counted from the tile's left."""
+        below = sum(self.width >> level for level in range(levels_up))
+        start = (below + offset) * NODE_BYTES
+        return self.subtree[start : start + NODE_BYTES]
+
+    def index_of(self, leaf: LeafHash) -> int | None:
+        """Index in the tree of a leaf that stands in this tile of level 0, found by its place; None if it does not."""
+        offset = bisect_left(range(self.width), bytes(leaf), key=lambda i: self.node(0, i))
+        if offset == self.width or self.node(0, offset) != leaf:
+            return None
+        return self.at.n * TILE_WIDTH + offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedTree:
+    """What stays of a tree besides its tiles.
+
+    `right_edge`: n × 32 bytes, the incomplete last node of each tree level that has one, lowest first, without the root.
+    """
+
+    tree_size: int
+    root: Root
+    right_edge: bytes
+
+
+def build_tree(leaves: bytes, keep: Callable[[Tile], None]) -> SealedTree:
+    """Hash the tree over `leaves` and hand each tile to `keep` as soon as it is made, level 0 first, from the left.
+
+    `leaves`: n × 32 bytes, ascending and distinct; 1 ≤ n ≤ 2^20.
+
+    Raises: ValueError for no leaves, too many, or leaves out of order.
+    """
+    tree_size = len(leaves) // NODE_BYTES
+    if not 1 <= tree_size <= MAX_LEAVES:
+        raise ValueError(f"a tree has 1 to {MAX_LEAVES} leaves, not {tree_size}")
+    _require_ascending(leaves)
+    peaks: dict[int, bytes] = {}
+    nodes, level = leaves, 0
+    while nodes:
+        tops = []
+        for tile in _tiles_over(nodes, level):
+            keep(tile)
+            if tile.is_full:
+                tops.append(tile.top)
+            else:
+                peaks |= _peaks_of(tile)
+        nodes, level = b"".join(tops), level + 1
+    return _close(tree_size, peaks)
+
+
+def tiles_of_path(leaf_index: int, tree_size: int) -> list[TileCoordinate]:
+    """The tiles that hold the complete siblings of one leaf's path: its own tile first, at most one a tile level."""
+    coordinates = []
+    level, nodes = 0, tree_size
+    while nodes > 0 and TILE_LEVELS * level < height(tree_size):
+        n = leaf_index >> (TILE_LEVELS * (level + 1))
+        if n * TILE_WIDTH < nodes:
+            coordinates.append(TileCoordinate(level, n))
+        level += 1
+        nodes >>= TILE_LEVELS
+    return coordinates
+
+
+def path_from_tiles(leaf_index: int, tree: SealedTree, tiles: Mapping[TileCoordinate, Tile]) -> list[bytes]:
+    """The siblings of one leaf's path, leaf side first, from the tiles named by `tiles_of_path`.
+
+    Raises: StateCorrupt when a tile is missing.
+    """
+    path = []
+    for level in range(height(tree.tree_size)):
+        sibling = (leaf_index >> level) ^ 1
+        complete = tree.tree_size >> level
+        if sibling < complete:
+            path.append(_node_from_tiles(level, sibling, tiles))
+        elif sibling == complete and tree.tree_size % (1 << level):
+            path.append(_edge_node(level, tree))
+    return path
+
+
+def served_width(at: TileCoordinate, tree_size: int) -> int:
+    """How many nodes the tile at these coordinates has: 0 where the tree has no such tile."""
+    nodes = tree_size >> (TILE_LEVELS * at.level)
+    return max(0, min(TILE_WIDTH, nodes - at.n * TILE_WIDTH))
+
+
+def _pair_hash(nodes: bytes, start: int) -> bytes:
+    return node_hash(nodes[start : start + NODE_BYTES], nodes[start + NODE_BYTES : start + 2 * NODE_BYTES])
+
+
+def _require_ascending(leaves: bytes) -> None:
+    previous = b""
+    for start in range(0, len(leaves), NODE_BYTES):
+        leaf = leaves[start : start + NODE_BYTES]
+        if leaf <= previous:
+            raise ValueError("leaf hashes must be ascending and distinct")
+        previous = leaf
+
+
+def _tiles_over(nodes: bytes, level: int) -> Iterator[Tile]:
+    tile_bytes = TILE_WIDTH * NODE_BYTES
+    for n, start in enumerate(range(0, len(nodes), tile_bytes)):
+        yield Tile.over(TileCoordinate(level, n), nodes[start : start + tile_bytes])
+
+
+def _peaks_of(last: Tile) -> dict[int, bytes]:
+    """The largest complete subtrees that end in the last, partial tile of a level, by tree level."""
+    return {
+        TILE_LEVELS * last.at.level + up: last.node(up, (last.width >> up) - 1)
+        for up in range(TILE_LEVELS)
+        if last.width >> up & 1
+    }
+
+
+def _close(tree_size: int, peaks: Mapping[int, bytes]) -> SealedTree:
+    """Join the peaks, smallest first; every partial join but the last is the incomplete node of its level."""
+    edge: list[bytes] = []
+    node: bytes | None = None
+    for level in range(tree_size.bit_length()):
+        if level in peaks:
+            node = peaks[level] if node is None else node_hash(peaks[level], node)
+        if node is not None:
+            edge.append(node)
+    root = edge.pop()
+    return SealedTree(tree_size=tree_size, root=Root(root), right_edge=b"".join(edge))
+
+
+def _node_from_tiles(level: int, index: int, tiles: Mapping[TileCoordinate, Tile]) -> bytes:
+    tile_level, up = divmod(level, TILE_LEVELS)
+    n = index >> (TILE_LEVELS - up)
+    tile = tiles.get(TileCoordinate(tile_level, n))
+    if tile is None:
+        raise StateCorrupt(f"tile {n} of level {tile_level} is missing")
+    return tile.node(up, index - (n << (TILE_LEVELS - up)))
+
+
+def _edge_node(level: int, tree: SealedTree) -> bytes:
+    """The incomplete last node of `level`; the lowest level that has one is just above the lowest set bit of the size."""
+    lowest = (tree.tree_size & -tree.tree_size).bit_length()
+    start = (level - lowest) * NODE_BYTES
+    return tree.right_edge[start : start + NODE_BYTES]

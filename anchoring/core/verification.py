@@ -1,0 +1,261 @@
+"""The named checks of a credential with its proof, each *passed*, *failed* or *cannot tell* (docs/verification.md).
+
+Every verifier of ours reports the same checks. Nothing a proof says of itself is believed: the digest is computed from the
+credential, the root from the path, and block, time and finality come from a ledger. The contract a proof names proves nothing
+either, since anyone can deploy ours: only a contract that the verifier pinned counts.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from anchoring.core.batch import Anchor
+from anchoring.core.canonical import canonical_candidates
+from anchoring.core.claimed_issuer import claimed_issuer
+from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
+from anchoring.core.proof_json import format_time
+from anchoring.errors import InvalidInput, VerificationError
+from anchoring.types import BlockHash, to_hex
+
+
+class CheckName(StrEnum):
+    """The checks, in the order they are reported."""
+
+    DIGEST = "digest"
+    PATH = "path"
+    REGISTRY = "registry"
+    ROOT = "root"
+    FINALITY = "finality"
+    ISSUER_MATCH = "issuer-match"
+    CREDENTIAL_SIGNATURE = "credential-signature"
+    ACCREDITATION = "accreditation"
+    STATUS = "status"
+
+
+class Outcome(StrEnum):
+    """What a check found."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    CANNOT_TELL = "cannot tell"
+
+
+NOT_CHECKED_YET: Final = frozenset({CheckName.CREDENTIAL_SIGNATURE, CheckName.ACCREDITATION, CheckName.STATUS})
+REQUIRED: Final = frozenset(CheckName) - NOT_CHECKED_YET
+"""What a verifier requires unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check's finding."""
+
+    name: CheckName
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All checks, made at one time. `statement`: what may be said of the credential, in one sentence."""
+
+    checked_at: datetime
+    checks: tuple[Check, ...]
+    statement: str
+
+    def outcome(self, required: Collection[CheckName] = REQUIRED) -> Outcome:
+        """Failed when a required check failed, else *cannot tell* when one cannot be told, else passed."""
+        outcomes = {check.outcome for check in self.checks if check.name in required}
+        for worst in (Outcome.FAILED, Outcome.CANNOT_TELL):
+            if worst in outcomes:
+                return worst
+        return Outcome.PASSED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a ledger, or whoever watched it, says of a root on the pinned contract.
+
+    `source`: who says so, as of when. `anchor`: None when the root is not anchored there. `block_hash`: of the canonical block at
+    the anchor's height. `final_height`: highest final block number; None when it is not known, and `finality` says why.
+    """
+
+    source: str
+    anchor: Anchor | None
+    block_hash: BlockHash | None
+    final_height: int | None
+    finality: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoEvidence:
+    """Why nothing is known of the ledger."""
+
+    why: str
+
+
+def verify(
+    proof: InclusionProof,
+    *,
+    credential: bytes | None,
+    pinned: Registry | None,
+    evidence: Evidence | NoEvidence,
+    now: datetime,
+) -> Report:
+    """Make every check. `credential`: the file as the holder has it; None leaves digest and issuer-match untold."""
+    checks = (
+        _digest(proof, credential),
+        _path(proof),
+        _registry(proof.anchor.registry, pinned),
+        _root(proof, pinned, evidence),
+        _finality(pinned, evidence),
+        _issuer_match(proof, credential),
+        _cannot_tell(CheckName.CREDENTIAL_SIGNATURE, "the credential's own signature was not checked"),
+        _cannot_tell(CheckName.ACCREDITATION, "the issuer's accreditation was not checked"),
+        _cannot_tell(CheckName.STATUS, "revocation was not checked"),
+    )
+    return Report(checked_at=now, checks=checks, statement=_statement(proof, checks, evidence))
+
+
+def report_to_json(report: Report, required: Collection[CheckName] = REQUIRED) -> dict[str, Any]:
+    """The report as HTTP and `--json` give it."""
+    return {
+        "type": "CredentialAnchorReport",
+        "outcome": report.outcome(required),
+        "statement": report.statement,
+        "checkedAt": format_time(report.checked_at),
+        "required": [name for name in CheckName if name in required],
+        "checks": [
+            {
+                "check": check.name,
+                "outcome": check.outcome,
+                "reason": check.reason,
+                "checkedAt": format_time(report.checked_at),
+            }
+            for check in report.checks
+        ],
+    }
+
+
+def _passed(name: CheckName, reason: str) -> Check:
+    return Check(name=name, outcome=Outcome.PASSED, reason=reason)
+
+
+def _failed(name: CheckName, reason: str) -> Check:
+    return Check(name=name, outcome=Outcome.FAILED, reason=reason)
+
+
+def _cannot_tell(name: CheckName, reason: str) -> Check:
+    return Check(name=name, outcome=Outcome.CANNOT_TELL, reason=reason)
+
+
+def _digest(proof: InclusionProof, credential: bytes | None) -> Check:
+    if credential is None:
+        return _cannot_tell(CheckName.DIGEST, "no credential was given, so the proof was not compared with one")
+    forms = canonical_candidates(credential, proof.canonicalization)
+    for form in forms:
+        if form.digest == proof.digest:
+            notes = "".join(f"; {note}" for note in form.notes)
+            return _passed(CheckName.DIGEST, f"the credential has the proof's digest under {form.canonicalization}{notes}")
+    tried = ", ".join(f"{to_hex(form.digest)} ({form.canonicalization})" for form in forms) or "none, the file has no digest"
+    return _failed(CheckName.DIGEST, f"the proof is of {to_hex(proof.digest)}; the credential has {tried}")
+
+
+def _path(proof: InclusionProof) -> Check:
+    try:
+        proof.verify_path()
+    except VerificationError as wrong:
+        return _failed(CheckName.PATH, wrong.message)
+    place = f"leaf {proof.leaf_index} of {proof.tree_size}"
+    return _passed(CheckName.PATH, f"issuer, salt and digest are {place} under root {to_hex(proof.root)}")
+
+
+def _registry(named: Registry, pinned: Registry | None) -> Check:
+    if pinned is None:
+        return _cannot_tell(
+            CheckName.REGISTRY, f"the proof names {named}, and anyone can deploy such a contract: pin the one you trust"
+        )
+    if named != pinned:
+        return _failed(CheckName.REGISTRY, f"the proof names {named}, the pinned contract is {pinned}")
+    return _passed(CheckName.REGISTRY, f"the proof names the pinned contract {pinned}")
+
+
+def _root(proof: InclusionProof, pinned: Registry | None, evidence: Evidence | NoEvidence) -> Check:
+    if pinned is None:
+        return _cannot_tell(CheckName.ROOT, "no contract is pinned to read the root from")
+    if isinstance(evidence, NoEvidence):
+        return _cannot_tell(CheckName.ROOT, evidence.why)
+    anchor = evidence.anchor
+    if anchor is None or anchor.root != proof.root:
+        return _failed(CheckName.ROOT, f"root {to_hex(proof.root)} is not anchored at {pinned}, says {evidence.source}")
+    if anchor.leaf_count not in {0, proof.tree_size}:
+        return _failed(CheckName.ROOT, f"the root was anchored for {anchor.leaf_count} leaves, the proof is of {proof.tree_size}")
+    if differences := _differences(proof.anchor, anchor, evidence.block_hash):
+        return _failed(CheckName.ROOT, f"{evidence.source} differs from the proof: {'; '.join(differences)}")
+    stated = "" if anchor.leaf_count else "; the ledger does not state the leaf count, it was taken from the proof"
+    return _passed(
+        CheckName.ROOT,
+        f"anchored by {anchor.anchored_by} in block {anchor.block.number} at {format_time(anchor.anchored_at)}, "
+        f"says {evidence.source}{stated}",
+    )
+
+
+def _differences(claimed: AnchorClaim, found: Anchor, canonical: BlockHash | None) -> list[str]:
+    pairs = (
+        ("sequence", str(claimed.sequence), str(found.sequence)),
+        ("transaction", to_hex(claimed.transaction), to_hex(found.transaction)),
+        ("block", str(claimed.block_number), str(found.block.number)),
+        ("block hash", to_hex(claimed.block_hash), to_hex(canonical or found.block.hash)),
+        ("time", format_time(claimed.anchored_at), format_time(found.anchored_at)),
+    )
+    return [f"{what} is {is_found}, not {is_claimed}" for what, is_claimed, is_found in pairs if is_claimed != is_found]
+
+
+def _finality(pinned: Registry | None, evidence: Evidence | NoEvidence) -> Check:
+    if pinned is None:
+        return _cannot_tell(CheckName.FINALITY, "no contract is pinned to read the block from")
+    if isinstance(evidence, NoEvidence):
+        return _cannot_tell(CheckName.FINALITY, evidence.why)
+    if evidence.anchor is None:
+        return _cannot_tell(CheckName.FINALITY, "the root is not anchored")
+    if evidence.final_height is None:
+        return _cannot_tell(CheckName.FINALITY, evidence.finality)
+    block = evidence.anchor.block.number
+    if block > evidence.final_height:
+        return _cannot_tell(
+            CheckName.FINALITY, f"block {block} is not final yet by the rule {evidence.finality}: try again later"
+        )
+    return _passed(CheckName.FINALITY, f"block {block} is final by the rule {evidence.finality}")
+
+
+def _issuer_match(proof: InclusionProof, credential: bytes | None) -> Check:
+    if credential is None:
+        return _cannot_tell(CheckName.ISSUER_MATCH, "no credential was given")
+    try:
+        claimed = claimed_issuer(credential)
+    except InvalidInput as contradictory:
+        return _failed(CheckName.ISSUER_MATCH, contradictory.message)
+    if claimed is None:
+        return _cannot_tell(CheckName.ISSUER_MATCH, "the file names no issuer that can be read")
+    if claimed.identifier == proof.issuer:
+        return _passed(CheckName.ISSUER_MATCH, f"the credential names {proof.issuer} as its issuer, and so does the proof")
+    if claimed.is_local:
+        return _cannot_tell(
+            CheckName.ISSUER_MATCH, f"the credential names its issuer {claimed.identifier}, a name with no meaning outside it"
+        )
+    return _failed(CheckName.ISSUER_MATCH, f"the credential names {claimed.identifier}, it was anchored by {proof.issuer}")
+
+
+def _statement(proof: InclusionProof, checks: Collection[Check], evidence: Evidence | NoEvidence) -> str:
+    outcomes = {check.name: check.outcome for check in checks}
+    anchored = (CheckName.PATH, CheckName.REGISTRY, CheckName.ROOT)
+    if Outcome.FAILED in outcomes.values():
+        wrong = ", ".join(check.name for check in checks if check.outcome is Outcome.FAILED)
+        return f"does not hold: {wrong} failed"
+    if any(outcomes[name] is not Outcome.PASSED for name in anchored) or isinstance(evidence, NoEvidence):
+        return f"said to be anchored by {proof.issuer}; not compared with a ledger"
+    when = format_time(evidence.anchor.anchored_at) if evidence.anchor else ""
+    finality = "" if outcomes[CheckName.FINALITY] is Outcome.PASSED else "; finality not shown"
+    authorship = "" if outcomes[CheckName.ISSUER_MATCH] is Outcome.PASSED else "; authorship not shown"
+    return f"anchored by {proof.issuer}, existed not later than {when}{finality}{authorship}"

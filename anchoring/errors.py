@@ -1,0 +1,154 @@
+"""What can go wrong, named by what the caller does next.
+
+AnchoringError
+├── InvalidInput            fix the request; `at` says where in it
+│   ├── MalformedBody
+│   ├── UnsupportedMediaType
+│   └── TooLarge
+├── NotFound                ask for something else
+├── Conflict                look at the present state first
+├── NotAllowed              present the right key
+├── StoreUnavailable        try again later; repeating is safe
+├── Busy                    try again later; another round is at work
+├── ServiceUnavailable      try again later; the HTTP service did not answer its client
+├── LedgerUnavailable       try again later; nothing moved
+├── LedgerRejected          stop, wake a person: the ledger says no
+├── StateCorrupt            stop, wake a person: what we stored cannot be
+├── Misconfigured           stop, correct a setting or a migration
+└── VerificationError       the proof is wrong
+    └── MalformedProof      it is not a proof at all
+
+Every class has a `slug`, the stable last part of the problem type in HTTP answers (docs/api.md).
+Messages are lower-case sentences and carry no secrets.
+"""
+
+from typing import ClassVar
+
+
+class AnchoringError(Exception):
+    """Root of everything this project raises on purpose."""
+
+    slug: ClassVar[str] = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(AnchoringError):
+    """The request is malformed.
+
+    `at`: where, in the reader's terms: a JSON path (`$.digests[3]`), `line 7`, `byte 96`, a field name. `reason`: the message
+    without it.
+    """
+
+    slug = "invalid-input"
+
+    def __init__(self, message: str, *, at: str | None = None) -> None:
+        super().__init__(f"{at}: {message}" if at else message)
+        self.at = at
+        self.reason = message
+
+
+class MalformedBody(InvalidInput):
+    """The body is not what its media type says: no JSON, cut short, not UTF-8."""
+
+    slug = "malformed-body"
+
+
+class UnsupportedMediaType(InvalidInput):
+    """No rule says what to hash for this media type."""
+
+    slug = "unsupported-media-type"
+
+
+class TooLarge(InvalidInput):
+    """More bytes, entries or depth than the settings allow.
+
+    `limit`: the bound that was exceeded, in the unit the message names.
+    """
+
+    slug = "too-large"
+
+    def __init__(self, message: str, *, limit: int, at: str | None = None) -> None:
+        super().__init__(message, at=at)
+        self.limit = limit
+
+
+class NotFound(AnchoringError):
+    """No such digest, batch, tile or issuer here."""
+
+    slug = "not-found"
+
+
+class Conflict(AnchoringError):
+    """The request contradicts what is already recorded."""
+
+    slug = "conflict"
+
+
+class NotAllowed(AnchoringError):
+    """The key is missing, unknown, revoked or another issuer's; the message does not say which."""
+
+    slug = "not-allowed"
+
+
+class StoreUnavailable(AnchoringError):
+    """The database did not answer. Whether a commit took hold is not known, and repeating it is safe."""
+
+    slug = "store-unavailable"
+
+
+class Busy(AnchoringError):
+    """Another round holds the lease."""
+
+    slug = "busy"
+
+
+class ServiceUnavailable(AnchoringError):
+    """The service did not answer a client of ours. Repeating is safe."""
+
+    slug = "service-unavailable"
+
+
+class LedgerUnavailable(AnchoringError):
+    """The node did not answer, or answered rubbish. Nothing is concluded from it."""
+
+    slug = "ledger-unavailable"
+
+
+class LedgerRejected(AnchoringError):
+    """The ledger, or what stands at the contract's address, will not take the transaction."""
+
+    slug = "ledger-rejected"
+
+
+class StateCorrupt(AnchoringError):
+    """Stored state that no run of this program can have written."""
+
+    slug = "state-corrupt"
+
+
+class Misconfigured(AnchoringError):
+    """A setting, key file, deployment or migration is not what this installation needs."""
+
+    slug = "misconfigured"
+
+
+class VerificationError(AnchoringError):
+    """The proof does not show what it claims; the message carries the evidence."""
+
+    slug = "proof-invalid"
+
+
+class MalformedProof(VerificationError):
+    """The bytes are not a proof of a version this program knows.
+
+    `at`: JSON path of the offending member.
+    """
+
+    slug = "proof-malformed"
+
+    def __init__(self, message: str, *, at: str | None = None) -> None:
+        super().__init__(f"{at}: {message}" if at else message)
+        self.at = at
