@@ -1,0 +1,179 @@
+"""Settings become a running store, ledger and clock. The only module that knows both sides of the ports.
+
+The ledger's library takes a second to import, so it is imported by whoever needs a ledger.
+"""
+
+import os
+import secrets
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from anchoring.client import AnchoringClient
+from anchoring.core.fees import FeeRules
+from anchoring.core.finality import parse_finality
+from anchoring.core.proof import Registry, parse_registry
+from anchoring.errors import LedgerUnavailable, Misconfigured
+from anchoring.jobs import Round, RoundRules
+from anchoring.ports import Progress
+from anchoring.settings import GWEI, LedgerSettings, Settings, StoreSettings, read_settings
+from anchoring.store.engine import make_engine
+from anchoring.store.schema import migrate, require_current_schema
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.open_submission import SubmissionRules
+
+if TYPE_CHECKING:
+    from anchoring.ledger.deployment import RegistryAdmin
+    from anchoring.ledger.evm import EvmLedger
+    from anchoring.ledger.registry_reader import EvmRegistryReader
+    from anchoring.ledger.signer import LocalSigner
+
+
+log = structlog.get_logger()
+
+
+class SystemClock:
+    """Implements ports.Clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def open_store(settings: StoreSettings) -> SqlStore:
+    """Raises: Misconfigured when migrations are missing; StoreUnavailable."""
+    engine = make_engine(settings.url, pool_size=settings.pool_size, busy_timeout_s=settings.busy_timeout_s)
+    require_current_schema(engine)
+    return SqlStore(engine)
+
+
+def migrate_store(settings: StoreSettings, revision: str) -> str:
+    """Bring the schema to a revision; returns the one reached. Raises: Misconfigured, StoreUnavailable."""
+    engine = make_engine(settings.url, pool_size=1, busy_timeout_s=settings.busy_timeout_s)
+    try:
+        return migrate(engine, revision)
+    finally:
+        engine.dispose()
+
+
+def configured_registry(settings: LedgerSettings) -> Registry | None:
+    """The contract that settings name, by itself or by a deployment file. Raises: Misconfigured."""
+    if settings.registry is not None:
+        return parse_registry(settings.registry)
+    if settings.deployment is not None:
+        return deployed_registry(settings.deployment)
+    return None
+
+
+def deployed_registry(path: Path) -> Registry:
+    """The contract that a deployment file names. Raises: Misconfigured."""
+    from anchoring.ledger.deployment import read_deployment
+
+    return read_deployment(path)
+
+
+def required_registry(settings: LedgerSettings) -> Registry:
+    """Raises: Misconfigured when no contract is named."""
+    registry = configured_registry(settings)
+    if registry is None:
+        raise Misconfigured("no contract is named: set CREDANCHOR_LEDGER__REGISTRY or CREDANCHOR_LEDGER__DEPLOYMENT")
+    return registry
+
+
+def open_reader(rpc_url: str, registry: Registry, *, timeout_s: float) -> "EvmRegistryReader":
+    """Reads a contract without a key; the node is not asked yet."""
+    from anchoring.ledger.registry_reader import EvmRegistryReader
+    from anchoring.ledger.rpc import JsonRpc
+
+    return EvmRegistryReader(JsonRpc(rpc_url, timeout_s=timeout_s), registry)
+
+
+def open_ledger(settings: LedgerSettings) -> "EvmLedger":
+    """The ledger with its signing key; the node is not asked yet. Raises: Misconfigured."""
+    from anchoring.ledger.evm import EvmLedger, GasRules
+    from anchoring.ledger.rpc import JsonRpc
+
+    rpc = JsonRpc(settings.rpc_url.get_secret_value(), timeout_s=settings.rpc_timeout_s)
+    gas = GasRules(base=settings.gas_base, per_root=settings.gas_per_root)
+    return EvmLedger(rpc, required_registry(settings), open_signer(settings), gas)
+
+
+def open_admin(settings: LedgerSettings) -> "RegistryAdmin":
+    """Sends the administrator's transactions with the configured key. Raises: Misconfigured."""
+    from anchoring.ledger.deployment import RegistryAdmin
+    from anchoring.ledger.rpc import JsonRpc
+
+    rpc = JsonRpc(settings.rpc_url.get_secret_value(), timeout_s=settings.rpc_timeout_s)
+    return RegistryAdmin(rpc, open_signer(settings), fee_rules(settings), SystemClock(), confirm_s=settings.confirm_s)
+
+
+def open_signer(settings: LedgerSettings) -> "LocalSigner":
+    """Raises: Misconfigured when no key is named, or the key file is not safe or does not open."""
+    signer = configured_signer(settings)
+    if signer is None:
+        raise Misconfigured("no key is named: set CREDANCHOR_LEDGER__KEYSTORE, or CREDANCHOR_LEDGER__PRIVATE_KEY for development")
+    return signer
+
+
+def configured_signer(settings: LedgerSettings) -> "LocalSigner | None":
+    """None when no key is named. Raises: Misconfigured when the key file is not safe or does not open."""
+    from anchoring.ledger.signer import signer_from_key, signer_from_keystore
+
+    if settings.keystore is not None:
+        if settings.keystore_password_file is None:
+            raise Misconfigured("ledger.keystore needs ledger.keystore_password_file")
+        return signer_from_keystore(settings.keystore, settings.keystore_password_file)
+    if settings.private_key is not None:
+        return signer_from_key(settings.private_key.get_secret_value())
+    return None
+
+
+def open_client(url: str | None) -> AnchoringClient:
+    """A client of the service at `url`, or of the configured one. Raises: Misconfigured."""
+    settings = read_settings().client
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    return AnchoringClient(url or settings.url, api_key=key)
+
+
+def fee_rules(settings: LedgerSettings) -> FeeRules:
+    """Gwei of the settings as wei."""
+    return FeeRules(
+        policy=settings.fee_policy,
+        tip_wei=round(settings.tip_gwei * GWEI),
+        cap_wei=round(settings.max_fee_gwei * GWEI),
+    )
+
+
+def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progress: Progress) -> Round:
+    """One round under a name of its own. Raises: Misconfigured."""
+    rules = RoundRules(
+        submission=SubmissionRules(fees=fee_rules(settings.ledger), max_roots=settings.rounds.max_roots),
+        finality=parse_finality(settings.ledger.finality),
+        max_leaves=settings.rounds.max_leaves,
+        lease_s=settings.rounds.lease_s,
+        follow_s=settings.rounds.follow_s,
+        poll_s=settings.rounds.poll_s,
+    )
+    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress)
+
+
+def check_ledger(settings: LedgerSettings) -> None:
+    """Refuse to start against a wrong chain or foreign code. A node that is down is no reason: requests do not need it.
+
+    Raises: Misconfigured.
+    """
+    registry = configured_registry(settings)
+    if registry is None:
+        return
+    reader = open_reader(settings.rpc_url.get_secret_value(), registry, timeout_s=settings.rpc_timeout_s)
+    try:
+        reader.identity()
+    except LedgerUnavailable as unavailable:
+        log.warning("ledger.unavailable", detail=unavailable.message)

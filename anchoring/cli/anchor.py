@@ -1,0 +1,71 @@
+"""`credanchor anchor`: rounds."""
+
+import re
+import signal
+import threading
+from typing import Annotated, Any
+
+import typer
+
+from anchoring.cli.output import progress_bar, say
+from anchoring.errors import Busy, InvalidInput, LedgerUnavailable, StoreUnavailable
+
+app = typer.Typer(name="anchor", no_args_is_help=True, help="Run rounds: seal what waits, anchor it, follow it to finality.")
+
+_PERIOD = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h)?")
+LONGEST_PERIOD_S = 86_400.0
+_UNITS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@app.command()
+def run() -> None:
+    """Run one round, for cron. Exit code 4 when another round is at work or the ledger does not answer: the next goes on."""
+    from anchoring.bootstrap import make_round, open_ledger, open_store
+    from anchoring.logs import configure_logs
+    from anchoring.settings import read_settings
+
+    configure_logs()
+    settings = read_settings()
+    store, ledger = open_store(settings.store), open_ledger(settings.ledger)
+    with progress_bar() as progress:
+        report = make_round(settings, store, ledger, progress).run()
+    say(_summary(report))
+
+
+@app.command()
+def watch(every: Annotated[str, typer.Option(help="Period, such as 60s, 5m, 1h.")] = "60s") -> None:
+    """Run rounds in a loop until SIGINT or SIGTERM. A ledger that does not answer is tried again at the next."""
+    from anchoring.bootstrap import make_round, open_ledger, open_store
+    from anchoring.logs import configure_logs
+    from anchoring.settings import read_settings
+
+    configure_logs()
+    settings, period_s = read_settings(), parse_period(every)
+    store, ledger = open_store(settings.store), open_ledger(settings.ledger)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    ledger.identity()
+    while not stopped.is_set():
+        try:
+            with progress_bar() as progress:
+                make_round(settings, store, ledger, progress).run()
+        except (Busy, LedgerUnavailable, StoreUnavailable) as later:
+            say(f"try again: {later.message}")
+        stopped.wait(period_s)
+
+
+def parse_period(text: str) -> float:
+    """Seconds of `60s`, `5m`, `1h` or a bare number. Raises: InvalidInput."""
+    match = _PERIOD.fullmatch(text)
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not 0 < seconds <= LONGEST_PERIOD_S:
+        raise InvalidInput("must be a period such as 60s, 5m or 1h, at most a day", at="--every")
+    return seconds
+
+
+def _summary(report: Any) -> str:
+    followed = report.followed
+    sent = "one transaction sent" if report.submitted else "no transaction needed"
+    open_ends = f"{followed.submitted} transactions on their way, {followed.confirmed} batches wait for finality"
+    return f"sealed {report.sealed} batches, {sent}; {open_ends}"

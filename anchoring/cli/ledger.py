@@ -1,0 +1,102 @@
+"""`credanchor ledger`: deploy the contract, say who may anchor, see how things stand."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from anchoring.cli.output import print_json, say
+from anchoring.types import Address, parse_address, to_hex
+
+app = typer.Typer(name="ledger", no_args_is_help=True, help="Deploy the contract, say who may anchor, see how things stand.")
+
+DEPLOYMENTS = Path("contracts/deployments")
+
+AccountArgument = Annotated[str, typer.Argument(metavar="ADDRESS", help="Account, 0x and 40 hexadecimal digits.")]
+
+
+@app.command()
+def deploy(
+    admin: Annotated[str | None, typer.Option(help="Administrator; the signing key's account by default.")] = None,
+    anchorer: Annotated[str | None, typer.Option(help="First account that may anchor.")] = None,
+    predecessor: Annotated[str | None, typer.Option(help="The registry that this one continues.")] = None,
+    admin_delay_s: Annotated[
+        int, typer.Option(min=0, max=2**48 - 1, help="Delay before the administration changes hands.")
+    ] = 86_400,
+    output: Annotated[Path | None, typer.Option(help=f"Deployment file; {DEPLOYMENTS}/<chain id>.json by default.")] = None,
+) -> None:
+    """Deploy the registry with the configured key and write the deployment file, which must not exist yet."""
+    from anchoring.bootstrap import open_admin, open_signer
+    from anchoring.errors import Misconfigured
+    from anchoring.settings import read_settings
+
+    settings = read_settings().ledger
+    registry_admin = open_admin(settings)
+    path = output or DEPLOYMENTS / f"{registry_admin.chain_id()}.json"
+    if path.exists():
+        raise Misconfigured(f"{path} names a deployment already; move it away to deploy another")
+    deployment = registry_admin.deploy(
+        admin=_address(admin, "--admin") or open_signer(settings).address,
+        anchorer=_address(anchorer, "--anchorer"),
+        admin_delay_s=admin_delay_s,
+        predecessor=_address(predecessor, "--predecessor"),
+    )
+    deployment.save(path)
+    say(f"deployed in block {deployment.block_number}, written to {path}")
+    typer.echo(str(deployment.registry))
+
+
+@app.command("grant-anchorer")
+def grant_anchorer(account: AccountArgument) -> None:
+    """Let an account anchor. Needs the administrator's key."""
+    from anchoring.bootstrap import open_admin, required_registry
+    from anchoring.settings import read_settings
+
+    settings = read_settings().ledger
+    address = parse_address(account, at="ADDRESS")
+    open_admin(settings).grant_anchorer(required_registry(settings), address)
+    say(f"{address} may anchor")
+
+
+@app.command("revoke-anchorer")
+def revoke_anchorer(account: AccountArgument) -> None:
+    """Take that right away again. Needs the administrator's key."""
+    from anchoring.bootstrap import open_admin, required_registry
+    from anchoring.settings import read_settings
+
+    settings = read_settings().ledger
+    address = parse_address(account, at="ADDRESS")
+    open_admin(settings).revoke_anchorer(required_registry(settings), address)
+    say(f"{address} may no longer anchor")
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Ask the node about the chain, the contract and the anchoring key."""
+    from anchoring.bootstrap import configured_signer, open_reader, required_registry
+    from anchoring.settings import read_settings
+
+    settings = read_settings().ledger
+    registry = required_registry(settings)
+    reader = open_reader(settings.rpc_url.get_secret_value(), registry, timeout_s=settings.rpc_timeout_s)
+    identity, head = reader.identity(), reader.head()
+    signer = configured_signer(settings)
+    found: dict[str, Any] = {
+        "registry": str(registry),
+        "genesisHash": to_hex(identity.genesis_hash),
+        "codeHash": to_hex(identity.code_hash),
+        "head": head.block.number,
+        "headTime": head.time.isoformat(),
+        "anchors": reader.anchor_count(head),
+        "signer": signer.address if signer else None,
+        "signerMayAnchor": reader.is_anchorer(signer.address, head) if signer else None,
+    }
+    if as_json:
+        print_json(found)
+    else:
+        for name, value in found.items():
+            typer.echo(f"{name:<16} {'-' if value is None else value}")
+
+
+def _address(text: str | None, option: str) -> Address | None:
+    return None if text is None else parse_address(text, at=option)

@@ -1,0 +1,51 @@
+"""How commands print: results to stdout, talk and progress to stderr, progress on a terminal only."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from anchoring.errors import InvalidInput
+from anchoring.ports import Progress
+
+
+def print_json(content: Any) -> None:
+    """Indented JSON on stdout."""
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def say(words: str) -> None:
+    """A line for people, on stderr."""
+    typer.echo(words, err=True)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file the user named; `-` is stdin. Raises: InvalidInput naming it."""
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as failed:
+        raise InvalidInput(f"cannot be read: {failed.strerror}", at=str(path)) from failed
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar per piece of work on a terminal; silence elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done)
+
+        yield show

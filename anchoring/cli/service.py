@@ -1,0 +1,38 @@
+"""`credanchor service`: the HTTP service."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="service", no_args_is_help=True, help="Run the HTTP service.")
+
+
+@app.command()
+def run(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes.")] = 1,
+) -> None:
+    """Run the API in the foreground until SIGINT or SIGTERM."""
+    import uvicorn
+
+    from anchoring.bootstrap import check_ledger, open_store
+    from anchoring.logs import configure_logs
+    from anchoring.settings import read_settings
+
+    configure_logs()
+    settings = read_settings()
+    check_ledger(settings.ledger)
+    open_store(settings.store).close()  # every fault of the set-up is one sentence here, not a traceback of a worker
+    uvicorn.run(
+        "service.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        access_log=False,
+        server_header=False,
+        http="httptools",
+        timeout_graceful_shutdown=10,
+        log_level="warning",
+    )

@@ -1,0 +1,163 @@
+"""A round: one run of the cron job. It seals what waits, sends one transaction, and follows earlier ones to finality.
+
+It may be killed at any line and run again, and two may run at once: the lease saves work, the constraints of the store and the
+compare-and-set of every state keep things right.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from anchoring.core.finality import FinalityRule
+from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, Misconfigured
+from anchoring.ports import Clock, Ledger, Progress, RoundRecord, RoundResult, Store
+from anchoring.usecases.follow_ledger import Followed, follow_ledger
+from anchoring.usecases.open_submission import SubmissionRules, open_submission
+from anchoring.usecases.seal_batches import seal_batches
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundRules:
+    """The operator's settings; times in seconds."""
+
+    submission: SubmissionRules
+    finality: FinalityRule
+    max_leaves: int
+    lease_s: float
+    follow_s: float
+    poll_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundReport:
+    """What a round did. `followed`: what is still open at its end."""
+
+    sealed: int
+    submitted: bool
+    followed: Followed
+
+
+class Round:
+    """One round under way, and the name under which it holds the lease."""
+
+    def __init__(self, store: Store, ledger: Ledger, clock: Clock, rules: RoundRules, *, holder: str, progress: Progress) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+        self._rules = rules
+        self._holder = holder
+        self._progress = progress
+
+    def run(self) -> RoundReport:
+        """Raises: Busy while another round holds the lease; LedgerUnavailable, and sealing is done all the same; other errors
+        that a person must see. In each case the next round goes on where this one stopped.
+        """
+        self._keep_lease()
+        try:
+            with self._recorded() as record:
+                report = self._steps()
+                record.head_number = report.followed.head.block.number
+        finally:
+            self._release_lease()
+        followed = report.followed
+        log.info(
+            "round.finished",
+            sealed=report.sealed,
+            submitted=report.submitted,
+            still_submitted=followed.submitted,
+            still_confirmed=followed.confirmed,
+        )
+        return report
+
+    def _steps(self) -> RoundReport:
+        sealed = seal_batches(self._store, self._clock, max_leaves=self._rules.max_leaves, progress=self._renewing)
+        self._keep_lease()
+        self._check_identity()
+        follow_ledger(self._store, self._ledger, self._clock, self._rules.finality)
+        submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission)
+        return RoundReport(sealed=len(sealed), submitted=submitted, followed=self._follow())
+
+    def _follow(self) -> Followed:
+        """Send what is submitted, and look until all is final or the time is over."""
+        deadline = self._clock.now() + timedelta(seconds=self._rules.follow_s)
+        while True:
+            followed = follow_ledger(self._store, self._ledger, self._clock, self._rules.finality)
+            if followed.is_settled or self._clock.now() >= deadline:
+                return followed
+            self._keep_lease()
+            self._clock.sleep(self._rules.poll_s)
+
+    def _check_identity(self) -> None:
+        """Nothing is signed for a ledger or contract other than the one this store began with."""
+        identity = self._ledger.identity()
+        with self._store.writing() as uow:
+            known = uow.rounds.identity()
+            if known is None:
+                uow.rounds.record_identity(identity)
+                uow.commit()
+            elif known != identity:
+                raise Misconfigured(
+                    f"this database belongs to {known.registry} on the chain with another genesis block or contract code than "
+                    f"the one at hand, {identity.registry}"
+                )
+
+    def _renewing(self, what: str, done: int, total: int) -> None:
+        self._keep_lease()
+        self._progress(what, done, total)
+
+    def _keep_lease(self) -> None:
+        now = self._clock.now()
+        with self._store.writing() as uow:
+            if not uow.rounds.take_lease(self._holder, now, now + timedelta(seconds=self._rules.lease_s)):
+                raise Busy(f"another round is at work: {uow.rounds.lease_holder()}")
+            uow.commit()
+
+    def _release_lease(self) -> None:
+        with self._store.writing() as uow:
+            uow.rounds.release_lease(self._holder)
+            uow.commit()
+
+    @contextmanager
+    def _recorded(self) -> Iterator["_OpenRecord"]:
+        started_at = self._clock.now()
+        with self._store.writing() as uow:
+            round_id = uow.rounds.begin(self._holder, started_at)
+            uow.commit()
+        record = _OpenRecord()
+        try:
+            yield record
+            record.result = RoundResult.DONE
+        except AnchoringError as failed:
+            unavailable = isinstance(failed, LedgerUnavailable)
+            record.result = RoundResult.LEDGER_UNAVAILABLE if unavailable else RoundResult.FAILED
+            record.detail = failed.message
+            log.warning("round.failed", error=failed.slug, detail=failed.message)
+            raise
+        finally:
+            with self._store.writing() as uow:
+                uow.rounds.finish(
+                    round_id,
+                    RoundRecord(
+                        started_at=started_at,
+                        finished_at=self._clock.now(),
+                        holder=self._holder,
+                        result=record.result,
+                        head_number=record.head_number,
+                        detail=record.detail,
+                    ),
+                )
+                uow.commit()
+
+
+@dataclass(slots=True)
+class _OpenRecord:
+    """What a round in progress will say of itself."""
+
+    result: RoundResult | None = None
+    head_number: int | None = None
+    detail: str | None = None

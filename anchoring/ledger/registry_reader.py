@@ -1,0 +1,154 @@
+"""Reading the anchor registry on an EVM ledger over JSON-RPC, without a key.
+
+Only methods that EBSI's Ledger API lets through are used. Everything is asked as of one block hash.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_utils.crypto import keccak
+from web3 import Web3
+from web3.contract import Contract
+
+from anchoring.core.batch import Anchor
+from anchoring.core.finality import FinalityRule
+from anchoring.core.proof import Registry
+from anchoring.errors import InvalidInput, LedgerUnavailable, Misconfigured
+from anchoring.ledger.answers import Block, excerpt, pinned, read_anchor, read_block, read_number, read_time
+from anchoring.ledger.artifact import anchor_registry
+from anchoring.ledger.rpc import JsonRpc, RpcRefusal
+from anchoring.ports import Head, LedgerIdentity, RecordedAnchor
+from anchoring.types import Address, BlockHash, Root, as_code_hash, parse_address, to_hex
+
+ANCHORER_ROLE = keccak(text="ANCHORER_ROLE")
+
+
+class EvmRegistryReader:
+    """Implements ports.RegistryReader. Constructing it asks the node nothing."""
+
+    def __init__(self, rpc: JsonRpc, registry: Registry) -> None:
+        self._rpc = rpc
+        self._registry = registry
+        self._abi: type[Contract] = Web3().eth.contract(abi=anchor_registry().abi)  # encodes and decodes, connected to nothing
+        self._anchored_topic = to_hex(keccak(text="RootAnchored(bytes32,uint64,uint64,address)"))
+
+    @property
+    def registry(self) -> Registry:
+        return self._registry
+
+    def identity(self) -> LedgerIdentity:
+        chain_id = read_number(self._read("eth_chainId"))
+        if chain_id != self._registry.chain_id:
+            raise Misconfigured(
+                f"node {self._rpc.host} is on chain {chain_id}, the registry is set to be on {self._registry.chain_id}"
+            )
+        code = bytes.fromhex(self._text("eth_getCode", self._registry.contract, "latest").removeprefix("0x"))
+        if not code:
+            raise Misconfigured(f"there is no contract at {self._registry}; deploy one with: credanchor ledger deploy")
+        code_hash = as_code_hash(keccak(code))
+        if code_hash != anchor_registry().code_hash:
+            raise Misconfigured(f"the code at {self._registry} is not the anchor registry of this version: {to_hex(code_hash)}")
+        genesis = self._block(0)
+        if genesis is None:
+            raise LedgerUnavailable(f"node {self._rpc.host} does not show the genesis block")
+        return LedgerIdentity(registry=self._registry, genesis_hash=genesis.place.hash, code_hash=code_hash)
+
+    def head(self) -> Head:
+        block = self._tagged_block("latest")
+        return Head(block=block.place, time=block.time, base_fee_wei=block.base_fee_wei)
+
+    def final_height(self, head: Head, rule: FinalityRule) -> int:
+        if isinstance(rule.by, int):
+            return head.block.number - rule.by
+        try:
+            answer = self._rpc.read("eth_getBlockByNumber", rule.by.value, False)
+        except RpcRefusal as refused:
+            raise _unknown_tag(self._rpc.host, rule) from refused
+        if answer is None:
+            raise _unknown_tag(self._rpc.host, rule)
+        return read_block(answer).place.number
+
+    def block_hash(self, number: int) -> BlockHash | None:
+        block = self._block(number)
+        return block.place.hash if block else None
+
+    def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None:
+        sequence, timestamp, block_number, leaf_count = self._ask("anchorOf", [root], "(uint64,uint64,uint64,uint64)", at)
+        if sequence == 0:
+            return None
+        return RecordedAnchor(
+            sequence=sequence, anchored_at=read_time(timestamp), block_number=block_number, leaf_count=leaf_count
+        )
+
+    def find_anchor(self, root: Root, at: Head) -> Anchor | None:
+        recorded = self.recorded_anchor(root, at)
+        if recorded is None:
+            return None
+        block = hex(recorded.block_number)
+        query = {
+            "address": self._registry.contract,
+            "topics": [self._anchored_topic, to_hex(root)],
+            "fromBlock": block,
+            "toBlock": block,
+        }
+        logs = self._read("eth_getLogs", query)
+        anchors = self._anchors_in(logs, recorded.anchored_at)
+        return anchors[0] if anchors else None
+
+    def anchor_count(self, at: Head) -> int:
+        count: int = self._ask("anchorCount", [], "uint64", at)
+        return count
+
+    def is_anchorer(self, account: Address, at: Head) -> bool:
+        """Whether the account may anchor."""
+        arguments = [ANCHORER_ROLE, Web3.to_checksum_address(account)]
+        return bool(self._ask("hasRole", arguments, "bool", at))
+
+    def _read(self, method: str, *params: Any) -> Any:
+        try:
+            return self._rpc.read(method, *params)
+        except RpcRefusal as refused:
+            raise LedgerUnavailable(f"node {self._rpc.host} refused {method}: {excerpt(refused.message)}") from refused
+
+    def _text(self, method: str, *params: Any) -> str:
+        answer = self._read(method, *params)
+        if not isinstance(answer, str) or not answer.startswith("0x"):
+            raise LedgerUnavailable(f"node {self._rpc.host} answered {method} with something that is no hexadecimal")
+        return answer
+
+    def _ask(self, function: str, arguments: Sequence[Any], answer_type: str, at: Head) -> Any:
+        call = {"to": self._registry.contract, "data": self._abi.encode_abi(function, list(arguments))}
+        answer = self._text("eth_call", call, pinned(at))
+        try:
+            return decode([answer_type], bytes.fromhex(answer[2:]))[0]
+        except (DecodingError, ValueError) as failed:
+            raise LedgerUnavailable(f"{self._registry} answered {function} with something else") from failed
+
+    def _block(self, number: int) -> Block | None:
+        answer = self._read("eth_getBlockByNumber", hex(number), False)
+        return None if answer is None else read_block(answer)
+
+    def _tagged_block(self, tag: str) -> Block:
+        answer = self._read("eth_getBlockByNumber", tag, False)
+        if answer is None:
+            raise LedgerUnavailable(f"node {self._rpc.host} shows no {tag} block")
+        return read_block(answer)
+
+    def _anchors_in(self, logs: Any, anchored_at: datetime) -> tuple[Anchor, ...]:
+        """The anchors among these logs that our contract recorded; other contracts' logs are left out."""
+        if not isinstance(logs, list):
+            raise LedgerUnavailable(f"node {self._rpc.host} answered with logs that are none")
+        try:
+            ours = [log for log in logs if parse_address(log["address"]) == self._registry.contract]
+            return tuple(read_anchor(log, anchored_at) for log in ours if log["topics"][0] == self._anchored_topic)
+        except (KeyError, IndexError, TypeError, ValueError, InvalidInput, DecodingError) as failed:
+            raise LedgerUnavailable(f"node {self._rpc.host} answered with a malformed log") from failed
+
+
+def _unknown_tag(host: str, rule: FinalityRule) -> Misconfigured:
+    return Misconfigured(
+        f"node {host} does not know the block tag {rule}; on a QBFT or IBFT ledger set the finality rule to depth:0"
+    )

@@ -1,0 +1,72 @@
+"""One JSON-RPC call to one node, with every failure typed.
+
+Reads are idempotent and are tried again a few times here; `send` is not, because a broadcast that seems to have failed may have
+succeeded, and only the next look at the ledger tells.
+"""
+
+import json
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import stamina
+from requests import RequestException
+from web3 import HTTPProvider
+from web3.exceptions import Web3Exception
+from web3.types import RPCEndpoint
+
+from anchoring.errors import LedgerUnavailable
+
+READ_ATTEMPTS: Final = 3
+
+
+class RpcRefusal(Exception):
+    """The node answered with an error object. `data`: revert data in hexadecimal, where the node gave any."""
+
+    def __init__(self, code: int, message: str, data: str | None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class JsonRpc:
+    """A node at a URL. Constructing it asks the node nothing.
+
+    `timeout_s`: longest wait for one answer.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        # The library would repeat failed calls by itself, broadcasts among them.
+        self._provider = HTTPProvider(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
+        self._url = url
+        self.host = urlsplit(url).netloc.rpartition("@")[2]  # the URL may carry an access key: never shown whole
+
+    def read(self, method: str, *params: Any) -> Any:
+        """The result of an idempotent call. Raises: LedgerUnavailable, RpcRefusal."""
+        for attempt in stamina.retry_context(on=LedgerUnavailable, attempts=READ_ATTEMPTS, wait_initial=0.1, wait_max=1.0):
+            with attempt:
+                return self.send(method, *params)
+        raise AssertionError("a retry context either returns or raises")
+
+    def send(self, method: str, *params: Any) -> Any:
+        """The result of a call made exactly once. Raises: LedgerUnavailable, RpcRefusal."""
+        request = self._provider.encode_rpc_request(RPCEndpoint(method), params)
+        try:
+            raw = self._provider._make_request(RPCEndpoint(method), request)  # noqa: SLF001 - make_request hides the id
+            response = json.loads(raw)
+        except (RequestException, Web3Exception, ValueError, RecursionError) as failed:
+            # The library's message carries the URL and the key in it.
+            raise LedgerUnavailable(f"node {self.host} did not answer {method}: {type(failed).__name__}") from None
+        return self._result_of(response, method, json.loads(request)["id"])
+
+    def _result_of(self, response: Any, method: str, request_id: Any) -> Any:
+        if not isinstance(response, dict) or response.get("id") != request_id:
+            raise LedgerUnavailable(f"node {self.host} answered {method} with another call's answer")
+        error = response.get("error")
+        if isinstance(error, dict):
+            data = error.get("data")
+            refusal = (int(error.get("code", 0)), str(error.get("message", "")), data if isinstance(data, str) else None)
+            raise RpcRefusal(*refusal)
+        if "result" not in response:
+            raise LedgerUnavailable(f"node {self.host} answered {method} with neither result nor error")
+        return response["result"]

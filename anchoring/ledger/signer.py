@@ -1,0 +1,62 @@
+"""The anchoring key.
+
+An encrypted keystore file (Web3 Secret Storage) or, for development, a key in the environment. A key never appears in a log, an
+error or a `repr`.
+"""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from anchoring.errors import Misconfigured
+from anchoring.types import Address, TxHash, as_tx_hash, parse_address
+
+
+class LocalSigner:
+    """Signs with a key held in this process."""
+
+    def __init__(self, account: LocalAccount) -> None:
+        self._account = account
+        self.address: Address = parse_address(account.address)
+
+    def __repr__(self) -> str:
+        return f"LocalSigner({self.address})"
+
+    def sign(self, transaction: dict[str, Any]) -> tuple[bytes, TxHash]:
+        """The signed bytes of a transaction of type 0 or 2, and their hash."""
+        signed = self._account.sign_transaction(transaction)
+        return bytes(signed.raw_transaction), as_tx_hash(bytes(signed.hash))
+
+
+def signer_from_key(private_key: str) -> LocalSigner:
+    """`private_key`: 32 bytes in hexadecimal. Raises: Misconfigured, without the key."""
+    try:
+        return LocalSigner(Account.from_key(private_key))
+    except Exception:  # noqa: BLE001 - the library raises several unrelated classes, whose messages hold the key
+        raise Misconfigured("ledger.private_key is not a private key of 32 bytes in hexadecimal") from None
+
+
+def signer_from_keystore(keystore: Path, password_file: Path) -> LocalSigner:
+    """Decrypt a keystore that only its owner can read. Raises: Misconfigured naming the file."""
+    content = _read_secret(keystore, "ledger.keystore")
+    password = _read_secret(password_file, "ledger.keystore_password_file").rstrip("\r\n")
+    try:
+        return LocalSigner(Account.from_key(Account.decrypt(json.loads(content), password)))
+    except (ValueError, TypeError, KeyError, NotImplementedError):
+        raise Misconfigured(f"keystore {keystore} does not open with the password in {password_file}") from None
+
+
+def _read_secret(path: Path, setting: str) -> str:
+    try:
+        mode = path.stat()
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failed:
+        raise Misconfigured(f"{setting}: {path} cannot be read: {type(failed).__name__}") from None
+    if stat.S_IMODE(mode.st_mode) & 0o077 or mode.st_uid != os.getuid():
+        raise Misconfigured(f"{setting}: {path} must belong to this user and be readable by no other: chmod 600 {path}")
+    return content

@@ -1,0 +1,32 @@
+"""Structured logs: events are `noun.past_verb`, keys are words of the glossary. Console on a terminal, JSON lines otherwise.
+
+Never logged: keys, API keys, credentials, signed transactions.
+"""
+
+import logging
+import sys
+from typing import Final, TextIO
+
+import structlog
+
+NOISY: Final = ("web3", "urllib3", "httpx2", "httpcore2", "alembic")
+
+
+def configure_logs(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
+    """Called once by an entry point."""
+    renderer: structlog.typing.Processor
+    renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)  # at DEBUG web3 logs the whole RPC URL

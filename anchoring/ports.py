@@ -1,0 +1,416 @@
+"""What the use cases need from outside: a store, a ledger, a clock.
+
+Implementations live in `store/` and `ledger/` and are joined in `bootstrap.py`. Each docstring is a contract that every
+implementation keeps and that one suite tests on all of them.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from anchoring.core.batch import Anchor, Attempt, Batch, BlockPlace, RootToAnchor, Submission, SubmissionState
+from anchoring.core.canonical import Canonicalization
+from anchoring.core.fees import FeePolicy
+from anchoring.core.finality import FinalityRule
+from anchoring.core.issuer import ApiKey, Issuer, StoredKey
+from anchoring.core.proof import Registry
+from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
+from anchoring.types import Address, BlockHash, CodeHash, Did, Digest, LeafHash, Root, Salt, TxHash
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done and how much there is."""
+
+RandomBytes = Callable[[int], bytes]
+"""Random bytes of the operating system, as many as asked for."""
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+# --- store ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """An entry to be recorded unless its issuer posted the digest before."""
+
+    digest: Digest
+    salt: Salt
+    canonicalization: Canonicalization | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A recorded digest. `id` grows for ever."""
+
+    id: int
+    issuer: Did
+    digest: Digest
+    salt: Salt
+    canonicalization: Canonicalization | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRange:
+    """Entry ids `first_id` to `last_id`, both included; `count` of them exist."""
+
+    first_id: int
+    last_id: int
+    count: int
+
+
+class Entries(Protocol):
+    """The append-only list of digests."""
+
+    def add_missing(self, issuer: Issuer, entries: Sequence[NewEntry], received_at: datetime) -> None:
+        """Record those whose digest the issuer has not posted; leave the others as they are.
+
+        From here to the end of the unit of work no seal mark can be set, so that no entry commits behind one.
+        """
+
+    def of_issuer(self, issuer: Issuer, digests: Collection[Digest]) -> Mapping[Digest, Entry]:
+        """The issuer's entries for these digests."""
+
+    def of_digest(self, digest: Digest, did: Did | None = None) -> Sequence[Entry]:
+        """Every issuer's entry for a digest, or one issuer's, oldest first."""
+
+    def seal_mark(self) -> int:
+        """The highest entry id such that every lower id is committed or never will be; 0 when there is none.
+
+        Waits for writers under way; must be the only statement of its unit of work.
+        """
+
+    def next_range(self, after_id: int, up_to_id: int, limit: int) -> EntryRange | None:
+        """The first `limit` entries with after_id < id ≤ up_to_id; None when there are none."""
+
+    def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[LeafHash]:
+        """The leaf of every entry of the range, in the order of ids."""
+
+    def count_after(self, entry_id: int) -> int:
+        """How many entries have a higher id."""
+
+    def oldest_after(self, entry_id: int) -> datetime | None:
+        """When the first entry with a higher id was received."""
+
+    def request_erasure(self, entry_id: int, at: datetime) -> None:
+        """Note that an entry is to be erased once its batch is sealed; a second request changes nothing."""
+
+    def erase_requested(self, up_to_id: int, at: datetime) -> int:
+        """Erase digest and salt of every entry asked for with id ≤ up_to_id; the leaf stays. Returns how many."""
+
+
+class Batches(Protocol):
+    """Batches and their tiles. Changes of state are compare-and-set: False means that the state was another."""
+
+    def unfinished(self) -> Batch | None:
+        """The batch whose range is fixed and whose tree is not built yet."""
+
+    def last_entry_id(self) -> int:
+        """Where the newest range ends; 0 when there is none."""
+
+    def last_sealed_entry_id(self) -> int:
+        """Where the newest sealed range ends; 0 when there is none."""
+
+    def fix_range(self, entries: EntryRange) -> bool:
+        """Begin a batch with these entries; False when another round began one from the same id."""
+
+    def keep_tiles(self, batch_id: int, tiles: Iterable[Tile]) -> None:
+        """Keep tiles of an unfinished batch; those already there stay, since they can only be the same."""
+
+    def seal(self, batch_id: int, tree: SealedTree, at: datetime) -> bool:
+        """Waiting → sealed."""
+
+    def submit(self, batch_ids: Collection[int]) -> bool:
+        """Sealed → submitted, all of them or none."""
+
+    def confirm(self, batch_id: int, anchor: Anchor, at: datetime) -> bool:
+        """Sealed or submitted → confirmed; the anchor goes into the history as well."""
+
+    def finalize(self, batch_id: int) -> bool:
+        """Confirmed → final."""
+
+    def withdraw(self, batch_id: int, why: str, at: datetime) -> bool:
+        """Back to submitted where a live submission carries the root, else back to sealed; the history says why."""
+
+    def with_id(self, batch_id: int) -> Batch | None: ...
+
+    def of_entry(self, entry_id: int) -> Batch | None:
+        """The batch whose range holds the entry; None while it is in none."""
+
+    def of_root(self, root: Root) -> Batch | None: ...
+
+    def in_state(self, *states: str, limit: int) -> Sequence[Batch]:
+        """The oldest batches in these states."""
+
+    def newest_final(self) -> Batch | None: ...
+
+    def page(self, before_id: int | None, limit: int) -> Sequence[Batch]:
+        """Sealed batches, newest first, with ids below `before_id`."""
+
+    def newest_anchored(self, limit: int) -> Sequence[Batch]:
+        """The batches anchored last, newest first."""
+
+    def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None: ...
+
+    def tiles(self, batch_id: int, at: Collection[TileCoordinate]) -> Mapping[TileCoordinate, Tile]: ...
+
+    def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
+        """The tile of level 0 with the greatest first leaf not above this one."""
+
+
+class Submissions(Protocol):
+    """Nonces and the signed transactions made for them."""
+
+    def in_state(self, state: SubmissionState) -> Sequence[Submission]:
+        """Lowest nonce first. More than one is submitted only after a reorg took back an earlier one."""
+
+    def mined_in(self, block: BlockPlace) -> Sequence[Submission]:
+        """The submissions recorded as mined in this block."""
+
+    def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
+        """None when the signer has made no submission here."""
+
+    def open(self, submission: "NewSubmission", attempt: Attempt) -> bool:
+        """Record a submission with its first attempt; False when another is submitted or the nonce is taken."""
+
+    def attempts(self, submission_id: int) -> Sequence[Attempt]:
+        """Newest first."""
+
+    def record_broadcast(self, tx_hash: TxHash, answer: str, at: datetime) -> None: ...
+
+    def change_state(
+        self, submission_id: int, was: SubmissionState, becomes: SubmissionState, *, mined: "Mined | None" = None
+    ) -> bool:
+        """Compare-and-set. `mined` is recorded with confirmed and reverted, and cleared by a way back to submitted."""
+
+    def release_roots(self, submission_id: int) -> Sequence[int]:
+        """Let go of the roots of a dead submission; returns the ids of their batches."""
+
+
+class Issuers(Protocol):
+    """Who may post, and their keys."""
+
+    def add(self, did: Did, name: str, at: datetime) -> bool:
+        """False when the DID is known."""
+
+    def with_did(self, did: Did) -> Issuer | None: ...
+
+    def all(self) -> Sequence[Issuer]: ...
+
+    def add_key(self, issuer: Issuer, key: ApiKey, at: datetime) -> None: ...
+
+    def key(self, prefix: str) -> StoredKey | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerIdentity:
+    """Which ledger and contract this store belongs to; recorded by the first round, compared by every other."""
+
+    registry: Registry
+    genesis_hash: BlockHash
+    code_hash: CodeHash
+
+
+class RoundResult(StrEnum):
+    """How a round ended."""
+
+    DONE = "done"
+    LEDGER_UNAVAILABLE = "ledger-unavailable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundRecord:
+    """One run of the cron job. `head`: the ledger's newest block as seen then."""
+
+    started_at: datetime
+    finished_at: datetime | None
+    holder: str
+    result: RoundResult | None
+    head_number: int | None
+    detail: str | None
+
+
+class Rounds(Protocol):
+    """The lease by which one round runs at a time, the record of rounds, and the ledger they belong to."""
+
+    def take_lease(self, holder: str, now: datetime, until: datetime) -> bool:
+        """Take or renew the lease; False while another holder has it. It saves work and guards nothing."""
+
+    def lease_holder(self) -> str | None: ...
+
+    def release_lease(self, holder: str) -> None: ...
+
+    def begin(self, holder: str, at: datetime) -> int:
+        """Record that a round began; returns its id."""
+
+    def finish(self, round_id: int, record: RoundRecord) -> None: ...
+
+    def newest(self, limit: int) -> Sequence[RoundRecord]: ...
+
+    def identity(self) -> LedgerIdentity | None: ...
+
+    def record_identity(self, identity: LedgerIdentity) -> None: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction. What was not committed when it ends is rolled back."""
+
+    @property
+    def entries(self) -> Entries: ...
+    @property
+    def batches(self) -> Batches: ...
+    @property
+    def submissions(self) -> Submissions: ...
+    @property
+    def issuers(self) -> Issuers: ...
+    @property
+    def rounds(self) -> Rounds: ...
+
+    def commit(self) -> None:
+        """Make it durable. Raises: StoreUnavailable when it is not known whether it is."""
+
+
+class Store(Protocol):
+    """Opens units of work. No unit of work is open during a call to the ledger.
+
+    Raises: StoreUnavailable when the database does not answer.
+    """
+
+    def reading(self) -> AbstractContextManager[UnitOfWork]: ...
+
+    def writing(self) -> AbstractContextManager[UnitOfWork]:
+        """On SQLite it waits for the write lock at once, so that nothing read in it can change before it ends."""
+
+
+# --- ledger -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The newest block, read once a round; everything else is asked as of this block. `time`: UTC."""
+
+    block: BlockPlace
+    time: datetime
+    base_fee_wei: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of a transaction. `anchors`: the anchors that *our* contract recorded in it; nothing else is success."""
+
+    succeeded: bool
+    block: BlockPlace
+    anchors: tuple[Anchor, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mined:
+    """Which attempt was mined, and where."""
+
+    tx_hash: TxHash
+    block: BlockPlace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSubmission:
+    """A submission about to be recorded."""
+
+    registry: Registry
+    signer: Address
+    nonce: int
+    calldata: bytes
+    gas_limit: int
+    roots: tuple[RootToAnchor, ...]
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedAnchor:
+    """What `anchorOf` answers. `leaf_count`: 0 means not stated. `anchored_at`: block time, UTC."""
+
+    sequence: int
+    anchored_at: datetime
+    block_number: int
+    leaf_count: int
+
+
+class RegistryReader(Protocol):
+    """Reads an anchor registry; needs no key.
+
+    Raises, everywhere: LedgerUnavailable when the node does not answer, answers rubbish, or no longer has the block asked for.
+    """
+
+    @property
+    def registry(self) -> Registry:
+        """The contract this reader was pinned to."""
+
+    def identity(self) -> LedgerIdentity:
+        """Asks chain id, genesis block and contract code.
+
+        Raises: Misconfigured when the chain id is another, or there is no code or foreign code at the address.
+        """
+
+    def head(self) -> Head: ...
+
+    def final_height(self, head: Head, rule: FinalityRule) -> int:
+        """Highest final block number; below 0 when none is. Raises: Misconfigured when the node does not know the tag."""
+
+    def block_hash(self, number: int) -> BlockHash | None:
+        """Hash of the canonical block at this height; None above the node's head."""
+
+    def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None:
+        """`anchorOf(root)` as of this head; None when the root is not anchored."""
+
+    def find_anchor(self, root: Root, at: Head) -> Anchor | None:
+        """The event behind `recorded_anchor`, with transaction and anchorer."""
+
+    def anchor_count(self, at: Head) -> int: ...
+
+
+class Ledger(RegistryReader, Protocol):
+    """Anchors roots with one key."""
+
+    @property
+    def signer(self) -> Address: ...
+
+    def transaction_count(self, at: Head) -> int:
+        """Transactions of our key mined up to this head; never the pending ones."""
+
+    def transaction_count_at_height(self, number: int) -> int:
+        """The same at a canonical block number."""
+
+    def gas_price(self, policy: FeePolicy) -> int | None:
+        """The node's suggestion in wei; None without a question to the node unless the policy is legacy."""
+
+    def calldata(self, roots: Sequence[RootToAnchor]) -> bytes:
+        """One call for all: `anchor`, or `multicall` of several."""
+
+    def gas_limit(self, roots: Sequence[RootToAnchor]) -> int: ...
+
+    def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
+        """Run the call without sending it. Raises: LedgerRejected with the contract's reason."""
+
+    def sign(
+        self, calldata: bytes, *, nonce: int, gas_limit: int, max_fee_wei: int, tip_wei: int | None, now: datetime
+    ) -> Attempt: ...
+
+    def broadcast(self, attempt: Attempt) -> str:
+        """Send the signed bytes, once. Returns the node's answer in words; silence and refusals are answers too.
+
+        Whatever it says, the transaction may have been sent: only receipts decide.
+        """
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None:
+        """None while the transaction is in no block the node knows."""

@@ -1,0 +1,170 @@
+"""Settings, read once by an entry point from the environment: `CREDANCHOR_<GROUP>__<NAME>` (docs/settings.md).
+
+There is no global; an entry point reads them and passes on what is needed.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from anchoring.core.fees import FeePolicy
+from anchoring.core.finality import parse_finality
+from anchoring.core.merkle import MAX_LEAVES
+from anchoring.core.proof import parse_registry
+from anchoring.errors import InvalidInput, Misconfigured
+
+GWEI = 10**9
+
+
+def _checked(parse: object) -> AfterValidator:
+    def check(text: str) -> str:
+        try:
+            parse(text)  # type: ignore[operator]
+        except InvalidInput as wrong:
+            raise ValueError(wrong.message) from wrong
+        return text
+
+    return AfterValidator(check)
+
+
+FinalityText = Annotated[str, _checked(parse_finality)]
+RegistryText = Annotated[str, _checked(parse_registry)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class StoreSettings(_Group):
+    """The database."""
+
+    url: str = "sqlite:///credanchor.db"
+    """`sqlite:///<file>` or `postgresql://<user>:<password>@<host>/<database>`."""
+
+    pool_size: int = Field(default=20, ge=1, le=1000)
+    """Connections a process keeps; as many again are opened when needed. The API has 40 threads: keep this at 20 or more."""
+
+    busy_timeout_s: float = Field(default=30.0, gt=0, le=3600)
+    """Longest wait for a lock, in seconds; on PostgreSQL also the longest an idle transaction may live."""
+
+
+class LedgerSettings(_Group):
+    """The node, the contract, the key and what may be paid."""
+
+    rpc_url: SecretStr = SecretStr("http://127.0.0.1:8545")
+    """JSON-RPC endpoint. A secret, because providers put access keys into it."""
+
+    rpc_timeout_s: float = Field(default=15.0, gt=0, le=600)
+    """Longest wait for one answer of the node, in seconds."""
+
+    registry: RegistryText | None = None
+    """The contract, `eip155:<chain id>:<address>`. Rounds refuse any other chain and foreign code at the address."""
+
+    deployment: Path | None = None
+    """A deployment file that names the contract, in place of `registry`."""
+
+    keystore: Path | None = None
+    """The anchoring key: an encrypted keystore file (Web3 Secret Storage), mode 0600."""
+
+    keystore_password_file: Path | None = None
+    """A file with the keystore's password, mode 0600."""
+
+    private_key: SecretStr | None = None
+    """The anchoring key in hexadecimal, in place of a keystore; for development."""
+
+    fee_policy: FeePolicy = FeePolicy.ZERO
+    """`zero` on fee-less ledgers such as EBSI's, `market` on EIP-1559 chains, `legacy` on chains with a gas price only."""
+
+    tip_gwei: float = Field(default=1.0, ge=0, le=10_000)
+    """Priority fee under the policy `market`, in gwei per gas."""
+
+    max_fee_gwei: float = Field(default=100.0, ge=0, le=1_000_000)
+    """Hard cap of what is offered, in gwei per gas. Above it a round waits."""
+
+    finality: FinalityText = "finalized"
+    """When an anchor is final: `finalized`, `safe`, or `depth:<blocks>`. Use `depth:0` on QBFT and IBFT 2.0 ledgers."""
+
+    gas_base: int = Field(default=80_000, ge=21_000, le=30_000_000)
+    """Gas limit of an anchoring transaction, without its roots."""
+
+    gas_per_root: int = Field(default=45_000, ge=1_000, le=30_000_000)
+    """Gas limit added for each root in it."""
+
+    confirm_s: float = Field(default=120.0, gt=0, le=3600)
+    """How long `ledger deploy` and its kin wait for their transaction to be mined, in seconds."""
+
+
+class RoundSettings(_Group):
+    """The cron job."""
+
+    every_s: float = Field(default=60.0, gt=0, le=86_400)
+    """How often cron runs a round, in seconds. Used for `Retry-After` until enough rounds have been seen."""
+
+    lease_s: float = Field(default=120.0, gt=0, le=86_400)
+    """How long a round that no longer shows life keeps others out, in seconds."""
+
+    follow_s: float = Field(default=30.0, ge=0, le=3600)
+    """How long a round waits for its transaction to become final before it leaves that to the next, in seconds."""
+
+    poll_s: float = Field(default=1.0, gt=0, le=60)
+    """Pause between two looks at the ledger meanwhile, in seconds."""
+
+    max_leaves: int = Field(default=MAX_LEAVES, ge=1, le=MAX_LEAVES)
+    """Entries in one batch at most."""
+
+    max_roots: int = Field(default=100, ge=1, le=1000)
+    """Batches anchored by one transaction at most."""
+
+
+class ApiSettings(_Group):
+    """The HTTP service."""
+
+    public_url: str = "http://127.0.0.1:8000"
+    """Where readers reach the service; links in answers begin with it."""
+
+    max_credential_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, le=1024**3)
+    """Largest credential taken, in bytes."""
+
+    max_digests: int = Field(default=100_000, ge=1, le=1_000_000)
+    """Digests taken in one request at most."""
+
+    max_json_depth: int = Field(default=64, ge=2, le=200)
+    """Deepest nesting of JSON taken."""
+
+    body_timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """Longest a client may take to send a body, in seconds."""
+
+
+class ClientSettings(_Group):
+    """The command line as a client of the service."""
+
+    url: str = "http://127.0.0.1:8000"
+    """The service that `credential submit` and `proof get` talk to."""
+
+    api_key: SecretStr | None = None
+    """The issuer's API key."""
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CREDANCHOR_", env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    store: StoreSettings = StoreSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    rounds: RoundSettings = RoundSettings()
+    api: ApiSettings = ApiSettings()
+    client: ClientSettings = ClientSettings()
+
+
+def read_settings() -> Settings:
+    """Raises: Misconfigured, naming each setting that is wrong and never its value."""
+    try:
+        return Settings()
+    except ValidationError as invalid:
+        wrong = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
+        raise Misconfigured(f"settings: {wrong}") from None

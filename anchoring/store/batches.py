@@ -1,0 +1,199 @@
+"""Batches and their tiles."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace
+from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
+from anchoring.ports import EntryRange
+from anchoring.store.tables import anchor_history, batch, submission_item, tile
+from anchoring.types import Address, BlockHash, LeafHash, Root, TxHash
+
+_NO_ANCHOR = {
+    "sequence": None,
+    "anchored_leaf_count": None,
+    "anchored_by": None,
+    "tx_hash": None,
+    "block_number": None,
+    "block_hash": None,
+    "anchored_at": None,
+}
+
+
+class SqlBatches:
+    """Implements ports.Batches."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+
+    def unfinished(self) -> Batch | None:
+        return self._first(select(batch).where(batch.c.state == BatchState.WAITING).order_by(batch.c.id).limit(1))
+
+    def last_entry_id(self) -> int:
+        return self._connection.execute(select(func.max(batch.c.last_id))).scalar() or 0
+
+    def last_sealed_entry_id(self) -> int:
+        statement = select(func.max(batch.c.last_id)).where(batch.c.state != BatchState.WAITING)
+        return self._connection.execute(statement).scalar() or 0
+
+    def fix_range(self, entries: EntryRange) -> bool:
+        statement = self._dialect.insert(batch).on_conflict_do_nothing(index_elements=["first_id"])
+        values = {
+            "first_id": entries.first_id,
+            "last_id": entries.last_id,
+            "leaf_count": entries.count,
+            "state": BatchState.WAITING,
+        }
+        return self._connection.execute(statement, values).rowcount == 1
+
+    def keep_tiles(self, batch_id: int, tiles: Iterable[Tile]) -> None:
+        rows = [
+            {
+                "batch_id": batch_id,
+                "level": kept.at.level,
+                "n": kept.at.n,
+                "width": kept.width,
+                "first_leaf": kept.node(0, 0) if kept.at.level == 0 else None,
+                "subtree": kept.subtree,
+            }
+            for kept in tiles
+        ]
+        if rows:
+            statement = self._dialect.insert(tile).on_conflict_do_nothing(index_elements=["batch_id", "level", "n"])
+            self._connection.execute(statement, rows)
+
+    def seal(self, batch_id: int, tree: SealedTree, at: datetime) -> bool:
+        sealed = {"state": BatchState.SEALED, "root": tree.root, "right_edge": tree.right_edge, "sealed_at": at}
+        return self._change([batch_id], (BatchState.WAITING,), sealed)
+
+    def submit(self, batch_ids: Collection[int]) -> bool:
+        return self._change(batch_ids, (BatchState.SEALED,), {"state": BatchState.SUBMITTED})
+
+    def confirm(self, batch_id: int, anchor: Anchor, at: datetime) -> bool:
+        place = {
+            "sequence": anchor.sequence,
+            "tx_hash": anchor.transaction,
+            "block_number": anchor.block.number,
+            "block_hash": anchor.block.hash,
+        }
+        confirmed = place | {
+            "state": BatchState.CONFIRMED,
+            "anchored_leaf_count": anchor.leaf_count,
+            "anchored_by": anchor.anchored_by,
+            "anchored_at": anchor.anchored_at,
+        }
+        if not self._change([batch_id], (BatchState.SEALED, BatchState.SUBMITTED), confirmed):
+            return False
+        self._connection.execute(insert(anchor_history), place | {"batch_id": batch_id, "seen_at": at})
+        return True
+
+    def finalize(self, batch_id: int) -> bool:
+        return self._change([batch_id], (BatchState.CONFIRMED,), {"state": BatchState.FINAL})
+
+    def withdraw(self, batch_id: int, why: str, at: datetime) -> bool:
+        live = select(submission_item).where(submission_item.c.batch_id == batch_id, submission_item.c.live == 1)
+        carried = self._connection.execute(live).first() is not None
+        back_to = BatchState.SUBMITTED if carried else BatchState.SEALED
+        was = {BatchState.SUBMITTED, BatchState.CONFIRMED, BatchState.FINAL} - {back_to}
+        if not self._change([batch_id], was, _NO_ANCHOR | {"state": back_to}):
+            return False
+        open_record = (anchor_history.c.batch_id == batch_id) & anchor_history.c.withdrawn_at.is_(None)
+        self._connection.execute(update(anchor_history).where(open_record).values(withdrawn_at=at, why=why))
+        return True
+
+    def with_id(self, batch_id: int) -> Batch | None:
+        return self._first(select(batch).where(batch.c.id == batch_id))
+
+    def of_entry(self, entry_id: int) -> Batch | None:
+        found = self._first(select(batch).where(batch.c.first_id <= entry_id).order_by(batch.c.first_id.desc()).limit(1))
+        return found if found and entry_id <= found.last_id else None
+
+    def of_root(self, root: Root) -> Batch | None:
+        return self._first(select(batch).where(batch.c.root == root))
+
+    def in_state(self, *states: str, limit: int) -> Sequence[Batch]:
+        statement = select(batch).where(batch.c.state.in_(states)).order_by(batch.c.id).limit(limit)
+        return self._all(statement)
+
+    def newest_final(self) -> Batch | None:
+        final = batch.c.state == BatchState.FINAL
+        return self._first(select(batch).where(final).order_by(batch.c.id.desc()).limit(1))
+
+    def page(self, before_id: int | None, limit: int) -> Sequence[Batch]:
+        statement = select(batch).where(batch.c.state != BatchState.WAITING).order_by(batch.c.id.desc()).limit(limit)
+        if before_id is not None:
+            statement = statement.where(batch.c.id < before_id)
+        return self._all(statement)
+
+    def newest_anchored(self, limit: int) -> Sequence[Batch]:
+        anchored = batch.c.state.in_((BatchState.CONFIRMED, BatchState.FINAL))
+        return self._all(select(batch).where(anchored).order_by(batch.c.id.desc()).limit(limit))
+
+    def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None:
+        return self.tiles(batch_id, [at]).get(at)
+
+    def tiles(self, batch_id: int, at: Collection[TileCoordinate]) -> Mapping[TileCoordinate, Tile]:
+        wanted = tuple_(tile.c.level, tile.c.n).in_([(one.level, one.n) for one in at])
+        rows = self._connection.execute(select(tile).where(tile.c.batch_id == batch_id, wanted))
+        return {found.at: found for found in map(_tile, rows)}
+
+    def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
+        statement = (
+            select(tile)
+            .where(tile.c.batch_id == batch_id, tile.c.level == 0, tile.c.first_leaf <= leaf)
+            .order_by(tile.c.first_leaf.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(statement).first()
+        return None if row is None else _tile(row)
+
+    def _change(self, batch_ids: Collection[int], was: Collection[BatchState], values: Mapping[str, Any]) -> bool:
+        """Compare-and-set: all of them, or nothing is to be committed."""
+        changed = update(batch).where(batch.c.id.in_(batch_ids), batch.c.state.in_(was)).values(**values)
+        return self._connection.execute(changed).rowcount == len(batch_ids)
+
+    def _first(self, statement: Any) -> Batch | None:
+        row = self._connection.execute(statement).first()
+        return None if row is None else _batch(row)
+
+    def _all(self, statement: Any) -> list[Batch]:
+        return [_batch(row) for row in self._connection.execute(statement)]
+
+
+def _tile(row: Row[Any]) -> Tile:
+    return Tile(at=TileCoordinate(row.level, row.n), width=row.width, subtree=row.subtree)
+
+
+def _batch(row: Row[Any]) -> Batch:
+    tree = None
+    if row.root is not None:
+        tree = SealedTree(tree_size=row.leaf_count, root=Root(row.root), right_edge=row.right_edge)
+    return Batch(
+        id=row.id,
+        first_id=row.first_id,
+        last_id=row.last_id,
+        leaf_count=row.leaf_count,
+        state=BatchState(row.state),
+        sealed_at=row.sealed_at,
+        tree=tree,
+        anchor=_anchor(row),
+    )
+
+
+def _anchor(row: Row[Any]) -> Anchor | None:
+    if row.block_hash is None:
+        return None
+    return Anchor(
+        root=Root(row.root),
+        sequence=row.sequence,
+        leaf_count=row.anchored_leaf_count,
+        anchored_by=Address(row.anchored_by),
+        transaction=TxHash(row.tx_hash),
+        block=BlockPlace(number=row.block_number, hash=BlockHash(row.block_hash)),
+        anchored_at=row.anchored_at,
+    )

@@ -1,0 +1,84 @@
+"""The lease, the record of rounds, and the ledger this store belongs to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from anchoring.core.proof import Registry
+from anchoring.ports import LedgerIdentity, RoundRecord, RoundResult
+from anchoring.store.tables import ledger_identity, round_lease, round_record
+from anchoring.types import Address, BlockHash, CodeHash
+
+
+class SqlRounds:
+    """Implements ports.Rounds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+
+    def take_lease(self, holder: str, now: datetime, until: datetime) -> bool:
+        first = self._dialect.insert(round_lease).on_conflict_do_nothing(index_elements=["id"])
+        if self._connection.execute(first, {"id": 1, "holder": holder, "until": until}).rowcount == 1:
+            return True
+        free = or_(round_lease.c.holder == holder, round_lease.c.until <= now)
+        taken = update(round_lease).where(free).values(holder=holder, until=until)
+        return self._connection.execute(taken).rowcount == 1
+
+    def lease_holder(self) -> str | None:
+        return self._connection.execute(select(round_lease.c.holder)).scalar()
+
+    def release_lease(self, holder: str) -> None:
+        self._connection.execute(delete(round_lease).where(round_lease.c.holder == holder))
+
+    def begin(self, holder: str, at: datetime) -> int:
+        statement = insert(round_record).returning(round_record.c.id)
+        round_id: int = self._connection.execute(statement, {"holder": holder, "started_at": at}).scalar_one()
+        return round_id
+
+    def finish(self, round_id: int, record: RoundRecord) -> None:
+        values = {
+            "finished_at": record.finished_at,
+            "result": record.result,
+            "head_number": record.head_number,
+            "detail": record.detail,
+        }
+        self._connection.execute(update(round_record).where(round_record.c.id == round_id).values(**values))
+
+    def newest(self, limit: int) -> Sequence[RoundRecord]:
+        statement = select(round_record).order_by(round_record.c.id.desc()).limit(limit)
+        return [_record(row) for row in self._connection.execute(statement)]
+
+    def identity(self) -> LedgerIdentity | None:
+        row = self._connection.execute(select(ledger_identity)).first()
+        if row is None:
+            return None
+        return LedgerIdentity(
+            registry=Registry(chain_id=row.chain_id, contract=Address(row.contract)),
+            genesis_hash=BlockHash(row.genesis_hash),
+            code_hash=CodeHash(row.code_hash),
+        )
+
+    def record_identity(self, identity: LedgerIdentity) -> None:
+        values = {
+            "id": 1,
+            "chain_id": identity.registry.chain_id,
+            "contract": identity.registry.contract,
+            "genesis_hash": identity.genesis_hash,
+            "code_hash": identity.code_hash,
+        }
+        self._connection.execute(self._dialect.insert(ledger_identity).on_conflict_do_nothing(index_elements=["id"]), values)
+
+
+def _record(row: Row[Any]) -> RoundRecord:
+    return RoundRecord(
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        holder=row.holder,
+        result=None if row.result is None else RoundResult(row.result),
+        head_number=row.head_number,
+        detail=row.detail,
+    )

@@ -1,0 +1,135 @@
+"""Submissions and attempts: what was signed is written down before it is sent, and never deleted."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from anchoring.core.batch import Attempt, BlockPlace, RootToAnchor, Submission, SubmissionState
+from anchoring.ports import Mined, NewSubmission
+from anchoring.store.columns import UtcDateTime
+from anchoring.store.tables import attempt, batch, submission, submission_item
+from anchoring.types import Address, BlockHash, Root, TxHash
+
+
+class SqlSubmissions:
+    """Implements ports.Submissions."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+
+    def in_state(self, state: SubmissionState) -> Sequence[Submission]:
+        return self._all(submission.c.state == state)
+
+    def mined_in(self, block: BlockPlace) -> Sequence[Submission]:
+        return self._all((submission.c.block_number == block.number) & (submission.c.block_hash == block.hash))
+
+    def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
+        ours = (submission.c.chain_id == chain_id) & (submission.c.signer == signer)
+        return self._connection.execute(select(func.max(submission.c.nonce)).where(ours)).scalar()
+
+    def open(self, new: NewSubmission, first: Attempt) -> bool:
+        values = {
+            "chain_id": new.registry.chain_id,
+            "contract": new.registry.contract,
+            "signer": new.signer,
+            "nonce": new.nonce,
+            "calldata": new.calldata,
+            "gas_limit": new.gas_limit,
+            "state": SubmissionState.SUBMITTED,
+            "opened_at": new.opened_at,
+        }
+        if self.in_state(SubmissionState.SUBMITTED):
+            return False
+        taken = ["chain_id", "signer", "nonce"]
+        statement = self._dialect.insert(submission).on_conflict_do_nothing(index_elements=taken).returning(submission.c.id)
+        submission_id = self._connection.execute(statement, values).scalar()
+        if submission_id is None:
+            return False
+        items = [{"submission_id": submission_id, "batch_id": root.batch_id, "live": 1} for root in new.roots]
+        self._connection.execute(insert(submission_item), items)
+        self._add_attempt(submission_id, first)
+        return True
+
+    def attempts(self, submission_id: int) -> Sequence[Attempt]:
+        statement = select(attempt).where(attempt.c.submission_id == submission_id).order_by(attempt.c.signed_at.desc())
+        return [_attempt(row) for row in self._connection.execute(statement)]
+
+    def record_broadcast(self, tx_hash: TxHash, answer: str, at: datetime) -> None:
+        sent = {
+            "first_sent_at": func.coalesce(attempt.c.first_sent_at, literal(at, UtcDateTime())),
+            "last_sent_at": at,
+            "last_answer": answer,
+        }
+        self._connection.execute(update(attempt).where(attempt.c.tx_hash == tx_hash).values(**sent))
+
+    def change_state(
+        self, submission_id: int, was: SubmissionState, becomes: SubmissionState, *, mined: Mined | None = None
+    ) -> bool:
+        values: dict[str, Any] = {"state": becomes}
+        if mined is not None:
+            values |= {"tx_hash": mined.tx_hash, "block_number": mined.block.number, "block_hash": mined.block.hash}
+        elif becomes is SubmissionState.SUBMITTED:
+            values |= {"tx_hash": None, "block_number": None, "block_hash": None}
+        changed = update(submission).where(submission.c.id == submission_id, submission.c.state == was).values(**values)
+        return self._connection.execute(changed).rowcount == 1
+
+    def release_roots(self, submission_id: int) -> Sequence[int]:
+        items = submission_item.c.submission_id == submission_id
+        self._connection.execute(update(submission_item).where(items).values(live=0))
+        return list(self._connection.execute(select(submission_item.c.batch_id).where(items)).scalars())
+
+    def _add_attempt(self, submission_id: int, made: Attempt) -> None:
+        values = {
+            "tx_hash": made.tx_hash,
+            "submission_id": submission_id,
+            "raw": made.raw,
+            "max_fee_wei": str(made.max_fee_wei),
+            "tip_wei": None if made.tip_wei is None else str(made.tip_wei),
+            "signed_at": made.signed_at,
+        }
+        self._connection.execute(insert(attempt), values)
+
+    def _all(self, which: ColumnElement[bool]) -> list[Submission]:
+        rows = self._connection.execute(select(submission).where(which).order_by(submission.c.nonce)).all()
+        return [self._submission(row) for row in rows]
+
+    def _submission(self, row: Row[Any]) -> Submission:
+        roots = (
+            select(batch.c.id, batch.c.root, batch.c.leaf_count)
+            .join(submission_item, submission_item.c.batch_id == batch.c.id)
+            .where(submission_item.c.submission_id == row.id)
+            .order_by(batch.c.id)
+        )
+        block = None
+        if row.block_hash is not None:
+            block = BlockPlace(number=row.block_number, hash=BlockHash(row.block_hash))
+        return Submission(
+            id=row.id,
+            chain_id=row.chain_id,
+            contract=Address(row.contract),
+            signer=Address(row.signer),
+            nonce=row.nonce,
+            calldata=row.calldata,
+            gas_limit=row.gas_limit,
+            state=SubmissionState(row.state),
+            block=block,
+            roots=tuple(
+                RootToAnchor(batch_id=item.id, root=Root(item.root), leaf_count=item.leaf_count)
+                for item in self._connection.execute(roots)
+            ),
+        )
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(
+        tx_hash=TxHash(row.tx_hash),
+        raw=row.raw,
+        max_fee_wei=int(row.max_fee_wei),
+        tip_wei=None if row.tip_wei is None else int(row.tip_wei),
+        signed_at=row.signed_at,
+        last_sent_at=row.last_sent_at,
+    )

@@ -1,0 +1,224 @@
+"""The tables, and the constraints that hold whatever the program does.
+
+Entries are append-only and sealed batches never change; erasure of a digest and its salt is the one exception. A batch is a range
+of entry ids, so sealing touches no entry. Every change of state is compare-and-set on the `state` columns.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from anchoring.store.columns import CanonicalizationCode, RowId, UtcDateTime
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _bytes_check(column: str, size: int) -> CheckConstraint:
+    return CheckConstraint(f"length({column}) = {size}", name=f"{column}_bytes")
+
+
+issuer: Final = Table(
+    "issuer",
+    metadata,
+    Column("id", RowId, Identity(), primary_key=True),
+    Column("did", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+api_key: Final = Table(
+    "api_key",
+    metadata,
+    Column("prefix", String(8), primary_key=True),
+    Column("issuer_id", RowId, ForeignKey("issuer.id"), nullable=False),
+    Column("key_hash", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    _bytes_check("key_hash", 32),
+)
+
+entry: Final = Table(
+    "entry",
+    metadata,
+    Column("id", RowId, Identity(cache=1), primary_key=True),
+    Column("issuer_id", RowId, ForeignKey("issuer.id"), nullable=False),
+    Column("digest", LargeBinary, comment="null once erased"),
+    Column("salt", LargeBinary, comment="null once erased"),
+    Column("canonicalization", CanonicalizationCode),
+    Column("received_at", UtcDateTime, nullable=False),
+    _bytes_check("digest", 32),
+    _bytes_check("salt", 16),
+    CheckConstraint("(digest IS NULL) = (salt IS NULL)", name="erased_together"),
+    UniqueConstraint("digest", "issuer_id"),
+    sqlite_autoincrement=True,
+)
+
+erasure: Final = Table(
+    "erasure",
+    metadata,
+    Column("entry_id", RowId, ForeignKey("entry.id"), primary_key=True, autoincrement=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+    Index("ix_erasure_pending", "entry_id", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+)
+
+batch: Final = Table(
+    "batch",
+    metadata,
+    Column("id", RowId, Identity(), primary_key=True),
+    Column("first_id", RowId, nullable=False, unique=True),
+    Column("last_id", RowId, nullable=False, unique=True),
+    Column("leaf_count", Integer, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("root", LargeBinary, unique=True),
+    Column("right_edge", LargeBinary),
+    Column("sealed_at", UtcDateTime),
+    Column("sequence", BigInteger),
+    Column("anchored_leaf_count", Integer),
+    Column("anchored_by", String(42)),
+    Column("tx_hash", LargeBinary),
+    Column("block_number", BigInteger),
+    Column("block_hash", LargeBinary),
+    Column("anchored_at", UtcDateTime),
+    _bytes_check("root", 32),
+    _bytes_check("tx_hash", 32),
+    _bytes_check("block_hash", 32),
+    CheckConstraint("first_id <= last_id", name="range"),
+    CheckConstraint("leaf_count BETWEEN 1 AND last_id - first_id + 1", name="leaf_count"),
+    CheckConstraint("state IN ('waiting', 'sealed', 'submitted', 'confirmed', 'final')", name="state"),
+    CheckConstraint("(state = 'waiting') = (root IS NULL)", name="sealed_has_root"),
+    CheckConstraint("(state IN ('confirmed', 'final')) = (block_hash IS NOT NULL)", name="anchored_has_block"),
+    Index("ix_batch_state", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+tile: Final = Table(
+    "tile",
+    metadata,
+    Column("batch_id", RowId, ForeignKey("batch.id"), primary_key=True),
+    Column("level", Integer, primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("width", Integer, nullable=False),
+    Column("first_leaf", LargeBinary, comment="level 0 only: a leaf's tile is found by it"),
+    Column("subtree", LargeBinary, nullable=False),
+    CheckConstraint("width BETWEEN 1 AND 256", name="width"),
+    CheckConstraint("(level = 0) = (first_leaf IS NOT NULL)", name="first_leaf"),
+    Index("ix_tile_first_leaf", "batch_id", "first_leaf", sqlite_where=text("level = 0"), postgresql_where=text("level = 0")),
+)
+
+submission: Final = Table(
+    "submission",
+    metadata,
+    Column("id", RowId, Identity(), primary_key=True),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("contract", String(42), nullable=False),
+    Column("signer", String(42), nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("calldata", LargeBinary, nullable=False),
+    Column("gas_limit", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("tx_hash", LargeBinary),
+    Column("block_number", BigInteger),
+    Column("block_hash", LargeBinary),
+    CheckConstraint("state IN ('submitted', 'confirmed', 'final', 'reverted', 'displaced')", name="state"),
+    UniqueConstraint("chain_id", "signer", "nonce"),
+    Index("ix_submission_state", "state"),
+    sqlite_autoincrement=True,
+)
+
+submission_item: Final = Table(
+    "submission_item",
+    metadata,
+    Column("submission_id", RowId, ForeignKey("submission.id"), primary_key=True),
+    Column("batch_id", RowId, ForeignKey("batch.id"), primary_key=True),
+    Column("live", Integer, nullable=False, comment="1 while this submission may still anchor the root"),
+    Index("uq_submission_item_live", "batch_id", unique=True, sqlite_where=text("live = 1"), postgresql_where=text("live = 1")),
+)
+
+attempt: Final = Table(
+    "attempt",
+    metadata,
+    Column("tx_hash", LargeBinary, primary_key=True),
+    Column("submission_id", RowId, ForeignKey("submission.id"), nullable=False, index=True),
+    Column("raw", LargeBinary, nullable=False),
+    Column("max_fee_wei", Text, nullable=False, comment="decimal: a uint256 fits no integer column"),
+    Column("tip_wei", Text),
+    Column("signed_at", UtcDateTime, nullable=False),
+    Column("first_sent_at", UtcDateTime),
+    Column("last_sent_at", UtcDateTime),
+    Column("last_answer", Text),
+    _bytes_check("tx_hash", 32),
+)
+
+anchor_history: Final = Table(
+    "anchor_history",
+    metadata,
+    Column("id", RowId, Identity(), primary_key=True),
+    Column("batch_id", RowId, ForeignKey("batch.id"), nullable=False, index=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("tx_hash", LargeBinary, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("withdrawn_at", UtcDateTime),
+    Column("why", Text),
+    sqlite_autoincrement=True,
+)
+
+ledger_identity: Final = Table(
+    "ledger_identity",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("contract", String(42), nullable=False),
+    Column("genesis_hash", LargeBinary, nullable=False),
+    Column("code_hash", LargeBinary, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+round_lease: Final = Table(
+    "round_lease",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("holder", Text, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+round_record: Final = Table(
+    "round_record",
+    metadata,
+    Column("id", RowId, Identity(), primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("result", String(20)),
+    Column("head_number", BigInteger),
+    Column("detail", Text),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,54 @@
+"""Units of work over a database, and the store that opens them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from anchoring.errors import StoreUnavailable
+from anchoring.store.batches import SqlBatches
+from anchoring.store.engine import transaction
+from anchoring.store.entries import SqlEntries
+from anchoring.store.issuers import SqlIssuers
+from anchoring.store.rounds import SqlRounds
+from anchoring.store.submissions import SqlSubmissions
+
+
+class SqlUnitOfWork:
+    """Implements ports.UnitOfWork on one connection in one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.entries = SqlEntries(connection)
+        self.batches = SqlBatches(connection)
+        self.submissions = SqlSubmissions(connection)
+        self.issuers = SqlIssuers(connection)
+        self.rounds = SqlRounds(connection)
+
+    def commit(self) -> None:
+        try:
+            self._connection.commit()
+        except DBAPIError as failed:
+            raise StoreUnavailable("the database did not acknowledge the commit; repeating is safe") from failed
+
+
+class SqlStore:
+    """Implements ports.Store."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlUnitOfWork]:
+        with transaction(self._engine, writes=False) as connection:
+            yield SqlUnitOfWork(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlUnitOfWork]:
+        with transaction(self._engine, writes=True) as connection:
+            yield SqlUnitOfWork(connection)
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._engine.dispose()

@@ -1,0 +1,171 @@
+"""What became of earlier submissions: sent again until mined, confirmed, final, or taken back by a reorg.
+
+Every decision compares recorded block hashes with the ledger's. Success is an event of our contract with our root, never the
+status of a receipt. A node that lags says nothing, so absence alone changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+
+import structlog
+
+from anchoring.core.batch import Anchor, Attempt, Batch, BatchState, BlockPlace, Submission, SubmissionState
+from anchoring.core.finality import FinalityRule, Verdict, judge
+from anchoring.errors import LedgerRejected
+from anchoring.ports import Clock, Head, Ledger, Mined, Receipt, Store
+from anchoring.types import to_hex
+
+BATCHES_A_ROUND = 1_000
+"""Confirmed batches looked at in one round; the next round goes on."""
+
+RESEND_AFTER = timedelta(seconds=15)
+"""How long a node is given before the same bytes are sent again."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What is still open after a look at the ledger."""
+
+    head: Head
+    submitted: int
+    confirmed: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is on its way and nothing waits for finality."""
+        return self.submitted == 0 and self.confirmed == 0
+
+
+def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rule: FinalityRule) -> Followed:
+    """Look once. Raises: LedgerUnavailable, and what was recorded until then stays; LedgerRejected, Misconfigured."""
+    head = ledger.head()
+    final_height = ledger.final_height(head, rule)
+    with store.reading() as uow:
+        watched = list(uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND))
+        newest_final = uow.batches.newest_final()
+        submitted = uow.submissions.in_state(SubmissionState.SUBMITTED)
+    if newest_final:
+        watched.append(newest_final)  # while its block stands, so do all before it
+    for block, batches in groupby(watched, key=_block_of):
+        _watch_block(store, ledger, clock, block, list(batches), head, final_height)
+    for submission in submitted:
+        _watch_submission(store, ledger, clock, submission, final_height)
+    with store.reading() as uow:
+        return Followed(
+            head=head,
+            submitted=len(uow.submissions.in_state(SubmissionState.SUBMITTED)),
+            confirmed=len(uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND)),
+        )
+
+
+def _block_of(batch: Batch) -> BlockPlace:
+    if batch.anchor is None:
+        raise AssertionError("the store holds no anchored batch without a block")
+    return batch.anchor.block
+
+
+def _watch_block(
+    store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, batches: Sequence[Batch], head: Head, final_height: int
+) -> None:
+    hash_there = ledger.block_hash(block.number) if block.number <= head.block.number else None
+    match judge(block, hash_there=hash_there, final_height=final_height):
+        case Verdict.FINAL:
+            _finalize(store, ledger, block, batches, head)
+        case Verdict.REORGED:
+            _withdraw(store, clock, block, batches)
+        case Verdict.CONFIRMED | Verdict.UNKNOWN:
+            pass
+
+
+def _finalize(store: Store, ledger: Ledger, block: BlockPlace, batches: Sequence[Batch], head: Head) -> None:
+    agreed = [
+        batch
+        for batch in batches
+        if batch.state is BatchState.CONFIRMED
+        and batch.tree
+        and (recorded := ledger.recorded_anchor(batch.tree.root, head))
+        and recorded.block_number == block.number
+    ]
+    with store.writing() as uow:
+        changed = [batch for batch in agreed if uow.batches.finalize(batch.id)]
+        for submission in uow.submissions.mined_in(block):
+            uow.submissions.change_state(submission.id, SubmissionState.CONFIRMED, SubmissionState.FINAL)
+        uow.commit()
+    for batch in changed:
+        log.info("anchor.final", batch=batch.id, block=block.number)
+
+
+def _withdraw(store: Store, clock: Clock, block: BlockPlace, batches: Sequence[Batch]) -> None:
+    with store.writing() as uow:
+        for submission in uow.submissions.mined_in(block):
+            uow.submissions.change_state(submission.id, submission.state, SubmissionState.SUBMITTED)
+        changed = [batch for batch in batches if uow.batches.withdraw(batch.id, "reorg", clock.now())]
+        uow.commit()
+    for batch in changed:
+        log.warning("anchor.reorged", batch=batch.id, block=block.number, was=batch.state)
+
+
+def _watch_submission(store: Store, ledger: Ledger, clock: Clock, submission: Submission, final_height: int) -> None:
+    with store.reading() as uow:
+        attempts = uow.submissions.attempts(submission.id)
+    for attempt in attempts:
+        receipt = ledger.receipt(attempt.tx_hash)
+        if receipt and ledger.block_hash(receipt.block.number) == receipt.block.hash:
+            _settle(store, clock, submission, attempt, receipt, final_height)
+            return
+    if final_height >= 0 and ledger.transaction_count_at_height(final_height) > submission.nonce:
+        _give_up(store, clock, submission, SubmissionState.DISPLACED, None)
+        return
+    _broadcast(store, ledger, clock, attempts[0])
+
+
+def _settle(store: Store, clock: Clock, submission: Submission, attempt: Attempt, receipt: Receipt, final_height: int) -> None:
+    mined = Mined(tx_hash=attempt.tx_hash, block=receipt.block)
+    if receipt.succeeded:
+        _confirm(store, clock, submission, mined, receipt.anchors)
+    elif receipt.block.number <= final_height:
+        _give_up(store, clock, submission, SubmissionState.REVERTED, mined)
+
+
+def _confirm(store: Store, clock: Clock, submission: Submission, mined: Mined, anchors: Sequence[Anchor]) -> None:
+    by_root = {anchor.root: anchor for anchor in anchors}
+    for item in submission.roots:
+        anchor = by_root.get(item.root)
+        if anchor is None or anchor.leaf_count != item.leaf_count:
+            raise LedgerRejected(
+                f"transaction {to_hex(mined.tx_hash)} succeeded, but our contract shows no anchor of root {to_hex(item.root)}"
+            )
+    with store.writing() as uow:
+        if not uow.submissions.change_state(submission.id, SubmissionState.SUBMITTED, SubmissionState.CONFIRMED, mined=mined):
+            return
+        for item in submission.roots:
+            uow.batches.confirm(item.batch_id, by_root[item.root], clock.now())
+        uow.commit()
+    log.info("anchor.confirmed", transaction=to_hex(mined.tx_hash), block=mined.block.number, roots=len(submission.roots))
+
+
+def _give_up(store: Store, clock: Clock, submission: Submission, dead_end: SubmissionState, mined: Mined | None) -> None:
+    """The nonce is spent for good without anchoring anything: the batches wait for another submission."""
+    with store.writing() as uow:
+        if not uow.submissions.change_state(submission.id, SubmissionState.SUBMITTED, dead_end, mined=mined):
+            return
+        for batch_id in uow.submissions.release_roots(submission.id):
+            uow.batches.withdraw(batch_id, dead_end, clock.now())
+        uow.commit()
+    event = "submission.reverted" if mined else "submission.displaced"
+    log.error(event, nonce=submission.nonce, batches=[item.batch_id for item in submission.roots])
+
+
+def _broadcast(store: Store, ledger: Ledger, clock: Clock, attempt: Attempt) -> None:
+    """Send the recorded bytes, and send them again while no receipt is seen: a pool may forget, and repeating is harmless."""
+    if attempt.last_sent_at and clock.now() - attempt.last_sent_at < RESEND_AFTER:
+        return
+    answer = ledger.broadcast(attempt)
+    with store.writing() as uow:
+        uow.submissions.record_broadcast(attempt.tx_hash, answer, clock.now())
+        uow.commit()
+    log.info("anchor.broadcast", transaction=to_hex(attempt.tx_hash), answer=answer)

@@ -1,0 +1,43 @@
+"""Operators say who may post, and hand out keys."""
+
+from datetime import datetime
+
+from anchoring.core.issuer import PREFIX_BYTES, SECRET_BYTES, ApiKey, Issuer, make_api_key, parse_api_key
+from anchoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from anchoring.ports import RandomBytes, UnitOfWork
+from anchoring.types import Did
+
+NAME_MAX_CHARACTERS = 200
+
+
+def add_issuer(uow: UnitOfWork, did: Did, name: str, *, now: datetime) -> None:
+    """The caller commits. Raises: Conflict when the DID is known; InvalidInput for a name that is none."""
+    if not name.strip() or len(name) > NAME_MAX_CHARACTERS or not name.isprintable():
+        raise InvalidInput(f"must be 1 to {NAME_MAX_CHARACTERS} printable characters", at="name")
+    if not uow.issuers.add(did, name.strip(), now):
+        raise Conflict(f"issuer {did} is known already")
+
+
+def create_key(uow: UnitOfWork, did: Did, *, now: datetime, random_bytes: RandomBytes) -> ApiKey:
+    """A new key for an issuer; its text exists only in the answer. The caller commits. Raises: NotFound."""
+    issuer = get_issuer(uow, did)
+    key = make_api_key(random_bytes(PREFIX_BYTES + SECRET_BYTES))
+    uow.issuers.add_key(issuer, key, now)
+    return key
+
+
+def get_issuer(uow: UnitOfWork, did: Did) -> Issuer:
+    """Raises: NotFound."""
+    issuer = uow.issuers.with_did(did)
+    if issuer is None:
+        raise NotFound(f"issuer {did} is not known here; add it with: credanchor issuer add {did} --name …")
+    return issuer
+
+
+def authenticate(uow: UnitOfWork, key_text: str) -> Issuer:
+    """Whose key this is. Raises: NotAllowed, in the same words for an unknown, wrong and revoked key."""
+    key = parse_api_key(key_text)
+    stored = uow.issuers.key(key.prefix)
+    if not key.opens(stored) or stored is None:
+        raise NotAllowed("the API key is not valid")
+    return stored.issuer

@@ -1,0 +1,104 @@
+"""Sealed batches go to the ledger: one transaction for all of them, written down before it is sent."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from anchoring.core.batch import Attempt, BatchState, RootToAnchor, SubmissionState
+from anchoring.core.fees import FeeRules, choose_fee
+from anchoring.errors import LedgerUnavailable, StateCorrupt
+from anchoring.ports import Clock, Head, Ledger, NewSubmission, Store
+from anchoring.types import to_hex
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionRules:
+    """The operator's settings. `max_roots`: batches anchored by one transaction at most."""
+
+    fees: FeeRules
+    max_roots: int
+
+
+def open_submission(store: Store, ledger: Ledger, clock: Clock, rules: SubmissionRules) -> bool:
+    """Sign and record one transaction for the sealed batches, unless one is on its way. It is sent afterwards.
+
+    A root that stands on the ledger already is adopted, not sent again. Returns whether a submission was recorded.
+
+    Raises: LedgerUnavailable; LedgerRejected, Misconfigured, StateCorrupt, and nothing is signed.
+    """
+    with store.reading() as uow:
+        if uow.submissions.in_state(SubmissionState.SUBMITTED):
+            return False
+        sealed = uow.batches.in_state(BatchState.SEALED, limit=rules.max_roots)
+        highest_nonce = uow.submissions.highest_nonce(ledger.registry.chain_id, ledger.signer)
+    roots = [RootToAnchor(batch_id=batch.id, root=batch.tree.root, leaf_count=batch.leaf_count) for batch in sealed if batch.tree]
+    if not roots:
+        return False
+    head = ledger.head()
+    roots = [root for root in roots if not _adopt(store, ledger, clock, root, head)]
+    if not roots:
+        return False
+    nonce = _next_nonce(ledger.transaction_count(head), highest_nonce)
+    submission, attempt = _sign(ledger, clock, roots, nonce, head, rules)
+    return _record(store, submission, attempt)
+
+
+def _adopt(store: Store, ledger: Ledger, clock: Clock, root: RootToAnchor, head: Head) -> bool:
+    """Take over an anchor that no submission of ours made: anchoring its root again would only revert."""
+    if ledger.recorded_anchor(root.root, head) is None:
+        return False
+    anchor = ledger.find_anchor(root.root, head)
+    if anchor is None:
+        raise LedgerUnavailable(f"the ledger holds root {to_hex(root.root)} and does not show its event")
+    with store.writing() as uow:
+        if uow.batches.confirm(root.batch_id, anchor, clock.now()):
+            uow.commit()
+            log.warning("anchor.adopted", batch=root.batch_id, root=to_hex(root.root), anchored_by=anchor.anchored_by)
+    return True
+
+
+def _next_nonce(mined: int, highest: int | None) -> int:
+    """A nonce is used once it is signed. The node must have mined all of ours and nobody else's."""
+    expected = mined if highest is None else highest + 1
+    if mined < expected:
+        raise LedgerUnavailable(f"the node has mined {mined} transactions of our key and {expected} were made: it is behind")
+    if mined > expected:
+        raise StateCorrupt(
+            f"the ledger has {mined} transactions of our key and this database knows {expected}: "
+            "another program uses the key, or the database is older than the ledger"
+        )
+    return expected
+
+
+def _sign(
+    ledger: Ledger, clock: Clock, roots: list[RootToAnchor], nonce: int, head: Head, rules: SubmissionRules
+) -> tuple[NewSubmission, Attempt]:
+    fee = choose_fee(rules.fees, base_fee_wei=head.base_fee_wei, gas_price_wei=ledger.gas_price(rules.fees.policy))
+    calldata, gas_limit, now = ledger.calldata(roots), ledger.gas_limit(roots), clock.now()
+    ledger.check_call(calldata, gas_limit, head)
+    attempt = ledger.sign(calldata, nonce=nonce, gas_limit=gas_limit, max_fee_wei=fee.max_fee_wei, tip_wei=fee.tip_wei, now=now)
+    submission = NewSubmission(
+        registry=ledger.registry,
+        signer=ledger.signer,
+        nonce=nonce,
+        calldata=calldata,
+        gas_limit=gas_limit,
+        roots=tuple(roots),
+        opened_at=now,
+    )
+    return submission, attempt
+
+
+def _record(store: Store, submission: NewSubmission, attempt: Attempt) -> bool:
+    """Everything at once or nothing: bytes that are not committed are never sent."""
+    with store.writing() as uow:
+        recorded = uow.submissions.open(submission, attempt)
+        recorded = recorded and uow.batches.submit([root.batch_id for root in submission.roots])
+        if recorded:
+            uow.commit()
+            log.info(
+                "submission.opened", nonce=submission.nonce, transaction=to_hex(attempt.tx_hash), roots=len(submission.roots)
+            )
+    return recorded

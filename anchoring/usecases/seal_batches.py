@@ -1,0 +1,95 @@
+"""Waiting entries become sealed batches. Local work: the ledger is not asked.
+
+First the range of a batch is fixed, in a short transaction. All that follows is a pure function of that range, so it can be
+killed anywhere and run again, and two rounds that do it at once write the same tiles. Posts go on meanwhile.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from anchoring.core.batch import Batch
+from anchoring.core.tiles import Tile, build_tree
+from anchoring.errors import StateCorrupt
+from anchoring.ports import Clock, Progress, Store
+from anchoring.types import to_hex
+
+TILES_A_TRANSACTION = 256
+"""Tiles written in one transaction: 4 MiB, and other writers wait for no more than that."""
+
+log = structlog.get_logger()
+
+
+def seal_batches(store: Store, clock: Clock, *, max_leaves: int, progress: Progress) -> list[int]:
+    """Seal everything that waits now, in batches of at most `max_leaves`. Returns the ids of the batches sealed.
+
+    Raises: StoreUnavailable; what was sealed until then stays sealed.
+    """
+    with store.writing() as uow:
+        mark = uow.entries.seal_mark()
+        uow.commit()
+    sealed = []
+    while batch := _next_batch(store, mark, max_leaves):
+        _build(store, clock, batch, progress)
+        sealed.append(batch.id)
+    with store.writing() as uow:
+        erased = uow.entries.erase_requested(uow.batches.last_sealed_entry_id(), clock.now())
+        uow.commit()
+    if erased:
+        log.info("entry.erased", count=erased)
+    return sealed
+
+
+def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
+    """The batch whose tree is to be built: one that an earlier round left unfinished, or a new one."""
+    with store.writing() as uow:
+        unfinished = uow.batches.unfinished()
+        if unfinished is not None:
+            return unfinished
+        waiting = uow.entries.next_range(uow.batches.last_entry_id(), mark, max_leaves)
+        if waiting is None:
+            return None
+        uow.batches.fix_range(waiting)
+        uow.commit()
+    # Read again: had another round fixed it first, the range is that round's.
+    with store.reading() as uow:
+        return uow.batches.unfinished()
+
+
+def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None:
+    with store.reading() as uow:
+        leaves = sorted(uow.entries.leaf_hashes(batch.first_id, batch.last_id))
+    if len(leaves) != batch.leaf_count:
+        raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {len(leaves)}")
+    keeper = _TileKeeper(store, batch, progress)
+    tree = build_tree(b"".join(leaves), keeper.keep)
+    keeper.flush()
+    with store.writing() as uow:
+        if uow.batches.seal(batch.id, tree, clock.now()):
+            uow.commit()
+            log.info("batch.sealed", batch=batch.id, root=to_hex(tree.root), leaf_count=batch.leaf_count)
+
+
+class _TileKeeper:
+    """Writes tiles as they come, a few hundred a transaction."""
+
+    def __init__(self, store: Store, batch: Batch, progress: Progress) -> None:
+        self._store = store
+        self._batch = batch
+        self._progress = progress
+        self._tiles: list[Tile] = []
+        self._leaves_done = 0
+
+    def keep(self, tile: Tile) -> None:
+        self._tiles.append(tile)
+        self._leaves_done += tile.width if tile.at.level == 0 else 0
+        if len(self._tiles) == TILES_A_TRANSACTION:
+            self.flush()
+
+    def flush(self) -> None:
+        tiles: Sequence[Tile] = self._tiles
+        with self._store.writing() as uow:
+            uow.batches.keep_tiles(self._batch.id, tiles)
+            uow.commit()
+        self._tiles = []
+        self._progress(f"sealing batch {self._batch.id}", self._leaves_done, self._batch.leaf_count)

@@ -1,0 +1,37 @@
+"""How far a digest has come."""
+
+from dataclasses import dataclass
+
+from anchoring.core.batch import Batch, BatchState
+from anchoring.errors import NotFound
+from anchoring.ports import Entry, UnitOfWork
+from anchoring.types import Did, Digest, to_hex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One issuer's entry and the batch it is in. `batch`: None while the entry waits."""
+
+    entry: Entry
+    batch: Batch | None
+
+    @property
+    def state(self) -> BatchState:
+        return self.batch.state if self.batch else BatchState.WAITING
+
+
+def trace_digest(uow: UnitOfWork, digest: Digest, did: Did | None) -> list[Standing]:
+    """Where the digest stands for each issuer that posted it, or for one of them; oldest entry first.
+
+    Raises: NotFound.
+    """
+    entries = uow.entries.of_digest(digest, did)
+    if not entries:
+        by = f" by {did}" if did else ""
+        raise NotFound(f"digest {to_hex(digest)} was not posted here{by}")
+    return [Standing(entry=entry, batch=_sealed_batch(uow, entry)) for entry in entries]
+
+
+def _sealed_batch(uow: UnitOfWork, entry: Entry) -> Batch | None:
+    batch = uow.batches.of_entry(entry.id)
+    return batch if batch and batch.tree else None
