@@ -1,0 +1,90 @@
+# Every target does its own set-up. Prerequisites: Python 3.11+, Node 20+ with npm, make.
+# `make T=tests/unit test` narrows the tests; PYTHON= chooses the interpreter of the virtual environment.
+
+PYTHON ?= python3
+T ?= tests
+PORT ?= 8000
+ROUND_EVERY ?= 3
+DATA ?= .credanchor
+
+BIN := .venv/bin
+SET_UP := .venv/.set-up contracts/node_modules/.set-up
+CODE := anchoring service scripts tests migrations
+FORGE = $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge)))
+
+.DEFAULT_GOAL := help
+.PHONY: help dev run demo test test-contracts check contracts contracts-check vectors vectors-check openapi openapi-check \
+	format bench lock ci clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: $(SET_UP) ## Install everything: virtual environment, npm packages
+
+run: $(SET_UP) ## Anvil, contract, database, API and rounds in the foreground (PORT=, ROUND_EVERY=, DATA=)
+	@exec env PORT=$(PORT) ROUND_EVERY=$(ROUND_EVERY) DATA=$(DATA) $(BIN)/python -m scripts.dev
+
+demo: $(SET_UP) ## The main job on realistic microcredentials, step by step
+	@exec $(BIN)/python -m scripts.demo
+
+test: $(SET_UP) test-contracts ## All tests, on SQLite, PostgreSQL and Anvil
+	$(BIN)/pytest $(T)
+
+test-contracts: $(SET_UP) ## Unit, fuzz and invariant tests of the contract, and its gas
+	cd contracts && $(FORGE) test && $(FORGE) snapshot --match-contract Gas --check
+
+check: $(SET_UP) contracts-check vectors-check openapi-check ## Format, lint, types, import rules, generated files up to date
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	cd contracts && $(FORGE) fmt --check
+
+format: $(SET_UP) ## Format the code
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+	cd contracts && $(FORGE) fmt
+
+contracts: $(SET_UP) ## Compile the contract into its checked-in artifact
+	$(BIN)/python -m scripts.build_contracts
+
+contracts-check: $(SET_UP)
+	$(BIN)/python -m scripts.build_contracts --check
+
+vectors: $(SET_UP) ## Make the test vectors again
+	$(BIN)/python -m scripts.make_canonical_vectors
+	$(BIN)/python -m scripts.make_proof_vectors
+
+vectors-check: $(SET_UP)
+	$(BIN)/python -m scripts.make_canonical_vectors --check
+	$(BIN)/python -m scripts.make_proof_vectors --check
+
+openapi: $(SET_UP) ## Write docs/openapi.json
+	$(BIN)/python -m scripts.export_openapi
+
+openapi-check: $(SET_UP)
+	$(BIN)/python -m scripts.export_openapi --check
+
+bench: $(SET_UP) ## Ratios to limits measured in the same run, as a table and as JSON
+	$(BIN)/python -m tests.bench
+
+lock: ## Pin dependencies with hashes (needs uv)
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+		--extra dev pyproject.toml --output-file requirements.txt
+
+ci: check test ## What continuous integration runs
+
+clean: ## Remove what was installed and built, but no data
+	rm -rf .venv contracts/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/.set-up: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+contracts/node_modules/.set-up: contracts/package-lock.json contracts/.npmrc
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo 'Node 20 or newer is needed'; exit 1; }
+	cd contracts && npm ci --silent
+	@touch $@
