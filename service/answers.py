@@ -1,0 +1,93 @@
+"""What several routers say alike: links, times, ETags, choices."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from anchoring.core.batch import Batch
+from anchoring.core.proof import Registry
+from anchoring.core.proof_json import ANCHOR_TYPE, format_time
+from anchoring.types import Did, to_hex
+from anchoring.usecases.trace_digest import Standing
+from service.state import Service
+
+REVALIDATE: Final = "no-cache"
+FINAL: Final = "public, max-age=300"
+"""Not for ever: a deep reorg takes a final proof back, and that must come through."""
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+
+
+def links(service: Service, digest: str, did: Did) -> dict[str, str]:
+    """Links of one entry. `digest`: hexadecimal, or `{digest}` in a template."""
+    base, query = service.api.public_url.rstrip("/"), f"?issuer={quote(did, safe=':')}"
+    return {"digest": f"{base}/v1/digests/{digest}{query}", "proof": f"{base}/v1/proofs/{digest}{query}"}
+
+
+def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON as compact as it gets, from values that are JSON already."""
+    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    return Response(body, status_code=status, media_type="application/json", headers=dict(headers or {}))
+
+
+def cached_answer(request: Request, body: bytes, media_type: str, cache_control: str) -> Response:
+    """An answer with a strong ETag, or 304 when the client has it."""
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": cache_control}
+    if _has(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def choices(service: Service, digest: bytes, issuers: Sequence[Did], kind: str) -> Response:
+    """300: several issuers posted the digest. `kind`: which of the links leads on."""
+    found = [links(service, to_hex(digest), did)[kind] for did in issuers]
+    return JSONResponse({"issuers": list(issuers), "links": found}, status_code=300, headers={"Cache-Control": REVALIDATE})
+
+
+def standing_json(service: Service, standing: Standing, wait_s: int | None) -> dict[str, Any]:
+    """How far an entry has come. `wait_s`: seconds until its proof can be expected, None when it is there."""
+    entry, batch = standing.entry, standing.batch
+    return {
+        "issuer": entry.issuer,
+        "digest": to_hex(entry.digest),
+        "canonicalization": entry.canonicalization,
+        "receivedAt": exact_time(entry.received_at),
+        "state": standing.state,
+        "root": to_hex(batch.tree.root) if batch and batch.tree else None,
+        "retryAfterS": wait_s,
+        "links": links(service, to_hex(entry.digest), entry.issuer),
+    }
+
+
+def anchor_json(registry: Registry, batch: Batch) -> dict[str, Any] | None:
+    """The `anchor` member of proofs and batches."""
+    anchor = batch.anchor
+    if anchor is None:
+        return None
+    return {
+        "type": ANCHOR_TYPE,
+        "ledger": registry.ledger,
+        "contract": registry.contract,
+        "sequence": anchor.sequence,
+        "transaction": to_hex(anchor.transaction),
+        "blockNumber": anchor.block.number,
+        "blockHash": to_hex(anchor.block.hash),
+        "anchoredAt": format_time(anchor.anchored_at),
+        "state": batch.state,
+    }
+
+
+def exact_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: times of ours, not of the ledger."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _has(request: Request, etag: str) -> bool:
+    held = request.headers.get("if-none-match", "")
+    return held.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in held.split(","))

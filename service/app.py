@@ -1,0 +1,74 @@
+"""The HTTP service: routes, error shape, and the life of one process."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from anchoring.bootstrap import SystemClock, check_ledger, open_store
+from anchoring.core.finality import parse_finality
+from anchoring.logs import configure_logs
+from anchoring.ports import Clock, Store
+from anchoring.settings import Settings, read_settings
+from service import openapi, problems
+from service.group_commit import GroupCommit
+from service.request_context import RequestContext
+from service.routers import batches, credentials, digests, health, ledger, proofs, verification
+from service.schemas import Problem
+from service.state import ReadLane, Service
+
+PROBLEM = {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}
+
+DESCRIPTION = """Anchors digests of microcredentials on a ledger and hands out proofs that anyone can check.
+
+Writing needs an issuer's key (`Authorization: Bearer ca_…`), reading is open. Errors are RFC 9457 problem documents."""
+
+
+def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) -> FastAPI:
+    """The application over an open store; it starts its writer thread when it starts itself."""
+    service = Service(
+        store=store,
+        writes=GroupCommit(store),
+        reads=ReadLane(store, is_embedded=settings.store.url.startswith("sqlite")),
+        clock=clock or SystemClock(),
+        random_bytes=os.urandom,
+        api=settings.api,
+        finality=parse_finality(settings.ledger.finality),
+        round_period_s=settings.rounds.every_s,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        service.writes.start()
+        yield
+        service.writes.stop()
+        service.reads.stop()
+
+    app = FastAPIOffline(
+        title="CredAnchor",
+        version="1",
+        description=DESCRIPTION,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would be built from whatever the client says in `Host`
+        swagger_ui_parameters={"validatorUrl": None},  # nor would a third party learn of a look at /docs
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=lifespan,
+        responses={"4XX": PROBLEM, "5XX": PROBLEM},
+    )
+    app.state.service = service
+    app.add_middleware(RequestContext)
+    problems.install(app)
+    openapi.install(app)
+    for router in (credentials, digests, proofs, batches, verification, ledger, health):
+        app.include_router(router.router)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """What uvicorn calls in each worker. Raises: Misconfigured, StoreUnavailable."""
+    configure_logs()
+    settings = read_settings()
+    check_ledger(settings.ledger)
+    return create_app(settings, open_store(settings.store))

@@ -1,0 +1,74 @@
+"""Reading request bodies: bounded in bytes and in time, whatever the client declares."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from anchoring.errors import InvalidInput, MalformedBody, TooLarge, UnsupportedMediaType
+
+T = TypeVar("T")
+
+LARGE_BYTES: Final = 64 * 1024
+"""A body of more takes milliseconds to understand."""
+
+_LENGTH_DIGITS: Final = 18
+
+
+async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
+    """The whole body.
+
+    Raises: TooLarge as soon as it is; MalformedBody when it is cut short or does not come; UnsupportedMediaType when it is
+    compressed, because the digest is that of the bytes that arrive.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("send the body as it is, not compressed", at="Content-Encoding")
+    if _declared_size(request, limit) > limit:
+        raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _collect(request, limit)
+    except TimeoutError as slow:
+        raise MalformedBody(f"the body did not arrive within {timeout_s:g} seconds") from slow
+    except ClientDisconnect as gone:
+        raise MalformedBody("the body was cut short") from gone
+
+
+async def compute(work: Callable[[], T], *, is_large: bool) -> T:
+    """Run `work` at once when it is little, else in a thread, so that it keeps no other request waiting."""
+    return await run_in_threadpool(work) if is_large else work()
+
+
+def _declared_size(request: Request, limit: int) -> int:
+    """What the client says, where it can be read; what comes is counted in any case."""
+    digits = request.headers.get("content-length", "0")
+    if not (digits.isascii() and digits.isdigit()):
+        return 0
+    return limit + 1 if len(digits) > _LENGTH_DIGITS else int(digits)
+
+
+async def _collect(request: Request, limit: int) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def media_type_of(request: Request) -> str:
+    """The essence of the `Content-Type` field, lower-case; empty when there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def refuse_unknown_query(request: Request, *known: str) -> None:
+    """A parameter that is misspelt or given twice must not go unnoticed. Raises: InvalidInput."""
+    for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in known:
+            raise InvalidInput(f"unknown query parameter; known here: {', '.join(known) or 'none'}", at=f"query.{name[:64]}")
+        if count > 1:
+            raise InvalidInput("may be given once", at=f"query.{name}")

@@ -1,0 +1,101 @@
+"""The three forms in which digests are posted in bulk. All or nothing: one bad digest, and the error says which."""
+
+from typing import Final
+
+from starlette.requests import Request
+
+from anchoring.core.canonical import Canonicalization
+from anchoring.core.strict_json import JsonLimits, JsonValue, parse
+from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
+from anchoring.settings import ApiSettings
+from anchoring.types import HASH_BYTES, Digest, parse_digest
+from anchoring.usecases.submit_digests import PostedDigest
+from service.bodies import LARGE_BYTES, compute, media_type_of, read_body
+
+JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+BINARY: Final = "application/octet-stream"
+
+BYTES_A_JSON_DIGEST: Final = 160
+"""Enough for `{"digest": "0x…", "canonicalization": "sd-jwt-issuer"},` and white space."""
+
+VALUES_A_JSON_DIGEST: Final = 4
+"""Its comma, its bracket, the comma inside, and one to spare; `JsonLimits.max_values` counts them."""
+
+ITEM_DEPTH: Final = 4
+ITEM_MEMBERS: Final = frozenset({"digest", "canonicalization"})
+
+
+async def read_digests(request: Request, settings: ApiSettings) -> list[PostedDigest]:
+    """The digests of a request, in order. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
+    media_type = media_type_of(request)
+    if media_type not in {JSON, NDJSON, BINARY}:
+        raise UnsupportedMediaType(f"send {JSON}, {NDJSON} or {BINARY}", at="Content-Type")
+    size = HASH_BYTES if media_type == BINARY else BYTES_A_JSON_DIGEST
+    limit = size * settings.max_digests + BYTES_A_JSON_DIGEST
+    body = await read_body(request, limit=limit, timeout_s=settings.body_timeout_s)
+    limits = JsonLimits(max_bytes=limit, max_depth=ITEM_DEPTH, max_values=VALUES_A_JSON_DIGEST * settings.max_digests + 8)
+    read = {BINARY: _from_binary, NDJSON: _from_ndjson, JSON: _from_json}[media_type]
+    posted = await compute(lambda: read(body, limits), is_large=len(body) > LARGE_BYTES)
+    if not posted:
+        raise InvalidInput("no digests were sent")
+    if len(posted) > settings.max_digests:
+        raise TooLarge(f"{len(posted)} digests were sent, at most {settings.max_digests} are taken", limit=settings.max_digests)
+    return posted
+
+
+def _from_binary(body: bytes, _limits: JsonLimits) -> list[PostedDigest]:
+    if len(body) % HASH_BYTES:
+        whole = len(body) // HASH_BYTES * HASH_BYTES
+        raise InvalidInput(f"digests of {HASH_BYTES} bytes each; {len(body) - whole} bytes are left over", at=f"byte {whole}")
+    return [PostedDigest(digest=Digest(body[i : i + HASH_BYTES])) for i in range(0, len(body), HASH_BYTES)]
+
+
+def _from_ndjson(body: bytes, limits: JsonLimits) -> list[PostedDigest]:
+    lines = body.split(b"\n")
+    if not lines[-1]:
+        lines.pop()  # the newline that ends the last line
+    posted = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            posted.append(_item(parse(line, limits), "$"))
+        except TooLarge as wrong:
+            raise TooLarge(wrong.reason, limit=wrong.limit, at=_in_line(number, wrong.at)) from wrong
+        except InvalidInput as wrong:
+            raise type(wrong)(wrong.reason, at=_in_line(number, wrong.at)) from wrong
+    return posted
+
+
+def _in_line(number: int, at: str | None) -> str:
+    """`$.digest (line 1, column 8)`, as seen from one line, in the terms of the whole body."""
+    place = at or "$"
+    return place.replace("(line 1,", f"(line {number},") if "(line 1," in place else f"{place} (line {number})"
+
+
+def _from_json(body: bytes, limits: JsonLimits) -> list[PostedDigest]:
+    value = parse(body, limits)
+    items = value.get("digests") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(items, list):
+        raise InvalidInput('expected {"digests": ["0x…", …]}', at="$.digests")
+    _refuse_unknown(value.keys() - {"digests"}, "$")
+    return [_item(item, f"$.digests[{i}]") for i, item in enumerate(items)]
+
+
+def _item(value: JsonValue, at: str) -> PostedDigest:
+    if isinstance(value, str):
+        return PostedDigest(digest=parse_digest(value, at=at))
+    if not isinstance(value, dict):
+        raise InvalidInput('expected "0x…" or {"digest": "0x…"}', at=at)
+    _refuse_unknown(value.keys() - ITEM_MEMBERS, at)
+    digest, named = value.get("digest"), value.get("canonicalization")
+    if not isinstance(digest, str):
+        raise InvalidInput("must be a string of 64 hexadecimal digits", at=f"{at}.digest")
+    if named is not None and named not in tuple(Canonicalization):
+        raise InvalidInput(f"must be one of {', '.join(Canonicalization)}", at=f"{at}.canonicalization")
+    canonicalization = None if named is None else Canonicalization(str(named))
+    return PostedDigest(digest=parse_digest(digest, at=f"{at}.digest"), canonicalization=canonicalization)
+
+
+def _refuse_unknown(names: set[str], at: str) -> None:
+    if names:
+        raise InvalidInput(f"unknown member {min(names)[:64]!a}", at=at)

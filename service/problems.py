@@ -1,0 +1,120 @@
+"""Errors as RFC 9457 problem documents. The only table of HTTP status codes; each `type` is described in docs/api.md."""
+
+import http
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from anchoring.errors import (
+    AnchoringError,
+    Busy,
+    Conflict,
+    InvalidInput,
+    LedgerRejected,
+    LedgerUnavailable,
+    MalformedBody,
+    MalformedProof,
+    Misconfigured,
+    NotAllowed,
+    NotFound,
+    ServiceUnavailable,
+    StateCorrupt,
+    StoreUnavailable,
+    TooLarge,
+    UnsupportedMediaType,
+    VerificationError,
+)
+
+MEDIA_TYPE: Final = "application/problem+json"
+TYPE_PREFIX: Final = "urn:credanchor:problem:"
+RETRY_AFTER_S: Final = 5
+TOLD: Final = "the operator has been told"
+
+STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
+    InvalidInput: (422, "The request cannot be used"),
+    MalformedBody: (400, "The body cannot be read"),
+    UnsupportedMediaType: (415, "A body in this form is not taken"),
+    TooLarge: (413, "The request is too large"),
+    NotFound: (404, "Not found"),
+    Conflict: (409, "The request contradicts the present state"),
+    NotAllowed: (401, "A valid API key is needed"),
+    StoreUnavailable: (503, "The database does not answer"),
+    Busy: (503, "Another round is at work"),
+    LedgerUnavailable: (503, "The ledger does not answer"),
+    ServiceUnavailable: (503, "The service does not answer"),
+    LedgerRejected: (500, "The ledger refused"),
+    StateCorrupt: (500, "The stored state is wrong"),
+    Misconfigured: (500, "The service is not set up"),
+    VerificationError: (422, "The proof does not hold"),
+    MalformedProof: (422, "The proof cannot be read"),
+    AnchoringError: (500, "Something went wrong"),
+}
+
+log = structlog.get_logger()
+
+
+def install(app: FastAPI) -> None:
+    """Whatever raises, the answer has one shape. What nobody foresaw is answered in `request_context`."""
+    handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
+        AnchoringError: _anchoring_error,
+        RequestValidationError: _validation_error,
+        HTTPException: _http_exception,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+
+
+def problem(status: int, slug: str, title: str, detail: str, **members: Any) -> JSONResponse:
+    """One problem document. `members`: extension members; those that are None are left out."""
+    body = {"type": TYPE_PREFIX + slug, "title": title, "status": status, "detail": detail}
+    body |= {name: value for name, value in members.items() if value is not None}
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
+
+
+def crashed(error: Exception) -> Response:
+    """The answer to a bug, and its traceback in the log."""
+    log.error("request.crashed", exc_info=error)
+    status, title = STATUS[AnchoringError]
+    return problem(status, AnchoringError.slug, title, TOLD)
+
+
+async def _anchoring_error(_request: Request, error: AnchoringError) -> Response:
+    status, title = STATUS[type(error)]
+    detail = error.message
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # the words are for the operator: they may name hosts and tables
+        log.error("request.failed", error=error.slug, detail=error.message)
+        detail = TOLD if status == http.HTTPStatus.INTERNAL_SERVER_ERROR else "try again later; repeating is safe"
+    response = problem(status, error.slug, title, detail, at=getattr(error, "at", None), limit=getattr(error, "limit", None))
+    if status == http.HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+async def _validation_error(_request: Request, error: RequestValidationError) -> Response:
+    # The values are left out: they may be anything, and an answer must not repeat them.
+    wrong = [(".".join(str(part) for part in found["loc"]), found["msg"]) for found in error.errors()]
+    status, title = STATUS[InvalidInput]
+    detail = "; ".join(f"{at}: {message}" for at, message in wrong)
+    return problem(status, InvalidInput.slug, title, detail, at=wrong[0][0] if wrong else None)
+
+
+async def _http_exception(_request: Request, error: HTTPException) -> Response:
+    title = http.HTTPStatus(error.status_code).phrase.capitalize()
+    headers = error.headers or {}
+    match error.status_code:
+        case http.HTTPStatus.NOT_FOUND:
+            detail = "nothing is served at this path"
+        case http.HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"this path takes {headers.get('Allow')}"
+        case _:
+            detail = str(error.detail)
+    response = problem(error.status_code, title.lower().replace(" ", "-"), title, detail)
+    response.headers.update(headers)
+    return response

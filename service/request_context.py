@@ -1,0 +1,75 @@
+"""What surrounds every request: an id, one log line, headers. Plain ASGI, so that bodies and answers stream through."""
+
+import re
+import time
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import problems
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
+
+log = structlog.get_logger()
+
+
+class RequestContext:
+    """Middleware. A client's own `X-Request-Id` is taken over if it is harmless; HEAD is GET without the body; and an error that
+    nobody foresaw is answered here, so that its answer and its log lines carry the id too.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send, _request_id(scope), is_head=scope["method"] == "HEAD")
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=answer.request_id):
+            try:
+                await self._app({**scope, "method": "GET"} if answer.is_head else scope, receive, answer.send)
+            except Exception as error:
+                if answer.status is not None:
+                    raise  # half of an answer is out: only the server can cut it short
+                await problems.crashed(error)(scope, receive, answer.send)
+            finally:
+                elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
+                log.info(
+                    "request.finished",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=answer.status,
+                    elapsed_ms=elapsed_ms,
+                )
+
+
+class _Answer:
+    """What goes out. `status`: None until it has begun."""
+
+    def __init__(self, send: Send, request_id: str, *, is_head: bool) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.is_head = is_head
+        self.status: int | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self.request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+        elif self.is_head:
+            message["body"] = b""
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return uuid4().hex

@@ -1,0 +1,111 @@
+"""Batches and their tiles: what anyone needs to rebuild a tree, and nothing about a person."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from anchoring.core.batch import Batch
+from anchoring.core.tiles import TILE_WIDTH, TileCoordinate, served_width
+from anchoring.errors import NotFound, StateCorrupt
+from anchoring.ports import LedgerIdentity, UnitOfWork
+from anchoring.types import Root, parse_root, to_hex
+from service.answers import IMMUTABLE, REVALIDATE, anchor_json, cached_answer, exact_time, json_answer
+from service.bodies import refuse_unknown_query
+from service.dependencies import RootDep, ServiceDep
+from service.schemas import PLAIN_DIGITS, BatchOut, BatchPage
+from service.state import Service
+
+router = APIRouter(tags=["reading"])
+
+TILE_LEVELS_MAX = 3
+
+
+@router.get("/v1/batches", response_model=BatchPage)
+def list_batches(
+    request: Request,
+    service: ServiceDep,
+    before: Annotated[str | None, Query(description="root of the last batch of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100), PLAIN_DIGITS] = 20,
+) -> Response:
+    """Sealed batches, newest first."""
+    refuse_unknown_query(request, "before", "limit")
+    last_seen = None if before is None else parse_root(before, at="query.before")
+    with service.store.reading() as uow:
+        found = uow.batches.page(None if last_seen is None else _batch(uow, last_seen).id, limit + 1)
+        identity = uow.rounds.identity()
+    batches = found[:limit]
+    following = f"{_base(service)}?before={_root(batches[-1])}&limit={limit}" if len(found) > limit else None
+    answer = {"batches": [_batch_json(service, identity, batch) for batch in batches], "next": following}
+    return json_answer(answer, headers={"Cache-Control": REVALIDATE})
+
+
+@router.get("/v1/batches/{root}", response_model=BatchOut)
+def get_batch(request: Request, service: ServiceDep, root: RootDep) -> Response:
+    """One batch: its size, state, anchor, and how many tiles it has."""
+    refuse_unknown_query(request)
+    with service.store.reading() as uow:
+        answer = _batch_json(service, uow.rounds.identity(), _batch(uow, root))
+    return json_answer(answer, headers={"Cache-Control": REVALIDATE})
+
+
+@router.get(
+    "/v1/batches/{root}/tiles/{level}/{n}",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def get_tile(
+    request: Request,
+    service: ServiceDep,
+    root: RootDep,
+    level: Annotated[int, Path(ge=0, lt=TILE_LEVELS_MAX), PLAIN_DIGITS],
+    n: Annotated[int, Path(ge=0, lt=1 << 20), PLAIN_DIGITS],
+) -> Response:
+    """Up to 256 hashes of 32 bytes: the nodes of tree level 8·`level` from 256·`n` on, cut as C2SP tlog-tiles cuts them."""
+    refuse_unknown_query(request)
+    at = TileCoordinate(level, n)
+    with service.store.reading() as uow:
+        batch = _batch(uow, root)
+        tile = uow.batches.tile(batch.id, at)
+    if served_width(at, batch.leaf_count) == 0:
+        raise NotFound(f"a tree of {batch.leaf_count} leaves has no tile {n} at level {level}")
+    if tile is None:
+        raise StateCorrupt(f"tile {n} of level {level} of batch {batch.id} is missing")
+    return cached_answer(request, tile.served, "application/octet-stream", IMMUTABLE)
+
+
+def _batch(uow: UnitOfWork, root: Root) -> Batch:
+    batch = uow.batches.of_root(root)
+    if batch is None:
+        raise NotFound(f"no batch here has root {to_hex(root)}")
+    return batch
+
+
+def _batch_json(service: Service, identity: LedgerIdentity | None, batch: Batch) -> dict[str, Any]:
+    url = f"{_base(service)}/{_root(batch)}"
+    return {
+        "root": _root(batch),
+        "treeSize": batch.leaf_count,
+        "state": batch.state,
+        "sealedAt": exact_time(batch.sealed_at) if batch.sealed_at else None,
+        "anchor": anchor_json(identity.registry, batch) if identity else None,
+        "tileLevels": _tile_levels(batch.leaf_count),
+        "links": {"self": url, "tiles": url + "/tiles/{level}/{n}"},
+    }
+
+
+def _tile_levels(tree_size: int) -> list[int]:
+    counts, nodes = [], tree_size
+    while nodes:
+        counts.append(-(-nodes // TILE_WIDTH))
+        nodes //= TILE_WIDTH
+    return counts
+
+
+def _base(service: Service) -> str:
+    return f"{service.api.public_url.rstrip('/')}/v1/batches"
+
+
+def _root(batch: Batch) -> str:
+    if batch.tree is None:
+        raise StateCorrupt(f"batch {batch.id} is listed and not sealed")
+    return to_hex(batch.tree.root)

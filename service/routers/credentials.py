@@ -1,0 +1,80 @@
+"""Posting a credential: it is hashed by the rule of its media type, and forgotten."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from anchoring.core.canonical import Canonicalization, canonicalize
+from anchoring.core.strict_json import JsonLimits
+from anchoring.errors import InvalidInput
+from anchoring.types import to_hex
+from anchoring.usecases.submit_digests import PostedDigest, submit_digests
+from service.answers import exact_time, json_answer, links
+from service.bodies import LARGE_BYTES, compute, read_body, refuse_unknown_query
+from service.dependencies import IssuerDep, ServiceDep
+from service.openapi import header
+from service.schemas import CredentialAccepted
+
+router = APIRouter(tags=["posting"])
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            media_type: {"schema": {"type": "string", "format": "binary"}}
+            for media_type in (
+                "application/vc",
+                "application/json",
+                "application/jwt",
+                "application/dc+sd-jwt",
+                "application/pdf",
+            )
+        },
+    }
+}
+
+
+_LOCATION = {"headers": {"Location": header("where the proof will be")}}
+
+
+@router.post(
+    "/v1/credentials", status_code=202, response_model=CredentialAccepted, responses={202: _LOCATION}, openapi_extra=_BODY
+)
+async def post_credential(
+    request: Request,
+    service: ServiceDep,
+    issuer: IssuerDep,
+    canonicalization: Annotated[str | None, Query(description="`raw` hashes the bytes as they are")] = None,
+) -> Response:
+    """The body is the credential itself, in its media type. Posting it again gives the first answer again."""
+    refuse_unknown_query(request, "canonicalization")
+    requested = _requested(canonicalization)
+    limits = JsonLimits(max_bytes=service.api.max_credential_bytes, max_depth=service.api.max_json_depth)
+    body = await read_body(request, limit=limits.max_bytes, timeout_s=service.api.body_timeout_s)
+    media_type = request.headers.get("content-type")
+    form = await compute(
+        lambda: canonicalize(body, media_type, requested=requested, limits=limits), is_large=len(body) > LARGE_BYTES
+    )
+    posted = PostedDigest(digest=form.digest, canonicalization=form.canonicalization)
+    [entry] = await service.writes.write(
+        lambda uow: submit_digests(uow, issuer, [posted], now=service.clock.now(), random_bytes=service.random_bytes)
+    )
+    found = links(service, to_hex(entry.digest), issuer.did)
+    answer = {
+        "issuer": issuer.did,
+        "digest": to_hex(entry.digest),
+        "salt": to_hex(entry.salt),
+        "canonicalization": entry.canonicalization,
+        "receivedAt": exact_time(entry.received_at),
+        "notes": list(form.notes),
+        "links": found,
+    }
+    return json_answer(answer, status=202, headers={"Location": found["proof"], "Cache-Control": "no-store"})
+
+
+def _requested(name: str | None) -> Canonicalization | None:
+    if name is None:
+        return None
+    if name not in tuple(Canonicalization):
+        raise InvalidInput(f"must be one of {', '.join(Canonicalization)}", at="query.canonicalization")
+    return Canonicalization(name)

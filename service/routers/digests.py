@@ -1,0 +1,116 @@
+"""Posting digests, seeing how far they have come, and having them erased."""
+
+from fastapi import APIRouter, Request, Response
+
+from anchoring.ports import Entry
+from anchoring.types import to_hex
+from anchoring.usecases.erase_entry import erase_entry
+from anchoring.usecases.report_progress import report_pace
+from anchoring.usecases.submit_digests import submit_digests
+from anchoring.usecases.trace_digest import trace_digest
+from service.answers import REVALIDATE, choices, exact_time, json_answer, links, standing_json
+from service.bodies import compute, refuse_unknown_query
+from service.dependencies import DigestDep, IssuerDep, IssuerQueryDep, ServiceDep
+from service.digest_bodies import BINARY, read_digests
+from service.openapi import header
+from service.schemas import Choices, DigestsAccepted, Erasure, Standing
+from service.state import Service
+
+router = APIRouter(tags=["posting"])
+
+MANY_ENTRIES = 1_000
+"""An answer about more takes milliseconds to write."""
+
+_DIGEST = {"type": "string", "pattern": "^(0x)?[0-9a-fA-F]{64}$"}
+_ITEM = {
+    "anyOf": [
+        _DIGEST,
+        {"type": "object", "properties": {"digest": _DIGEST, "canonicalization": {"type": "string"}}, "required": ["digest"]},
+    ]
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"digests": {"type": "array", "items": _ITEM, "minItems": 1}},
+                    "required": ["digests"],
+                    "additionalProperties": False,
+                }
+            },
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+_SALTS = {"content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}}
+_RETRY_AFTER = {"headers": {"Retry-After": header("seconds until it can be expected to be done")}}
+
+
+@router.post("/v1/digests", status_code=202, response_model=DigestsAccepted, responses={202: _SALTS}, openapi_extra=_BODY)
+async def post_digests(request: Request, service: ServiceDep, issuer: IssuerDep) -> Response:
+    """One to 100,000 digests, all or nothing: JSON, NDJSON, or 32 bytes each.
+
+    The answer gives the salts in the order of the input: as JSON, as 16 bytes each for `Accept: application/octet-stream`,
+    or none for `Prefer: return=minimal`.
+    """
+    refuse_unknown_query(request)
+    posted = await read_digests(request, service.api)
+    entries = await service.writes.write(
+        lambda uow: submit_digests(uow, issuer, posted, now=service.clock.now(), random_bytes=service.random_bytes),
+        rows=len(posted),
+    )
+    headers = {"Cache-Control": "no-store"}
+    if "return=minimal" in request.headers.get("prefer", "").replace(" ", "").lower():
+        return Response(status_code=202, headers=headers | {"Preference-Applied": "return=minimal"})
+    if request.headers.get("accept", "").partition(";")[0].strip().lower() == BINARY:
+        salts = b"".join(entry.salt for entry in entries)
+        return Response(salts, status_code=202, media_type=BINARY, headers=headers)
+    return await compute(
+        lambda: json_answer(_accepted(service, entries), status=202, headers=headers), is_large=len(entries) > MANY_ENTRIES
+    )
+
+
+@router.get("/v1/digests/{digest}", response_model=Standing, responses={300: {"model": Choices}}, tags=["reading"])
+def get_digest(request: Request, service: ServiceDep, digest: DigestDep, issuer: IssuerQueryDep) -> Response:
+    """Where a digest stands: waiting, sealed, submitted, confirmed or final."""
+    refuse_unknown_query(request, "issuer")
+    with service.store.reading() as uow:
+        standings = trace_digest(uow, digest, issuer)
+        pace = report_pace(uow, configured_period_s=service.round_period_s)
+    if len(standings) > 1:
+        return choices(service, digest, [standing.entry.issuer for standing in standings], "digest")
+    [standing] = standings
+    wait_s = None if standing.state.is_anchored else pace.wait_s(standing.state, service.clock.now())
+    return json_answer(standing_json(service, standing, wait_s), headers={"Cache-Control": REVALIDATE})
+
+
+@router.delete("/v1/digests/{digest}", status_code=204, response_model=None, responses={202: {"model": Erasure} | _RETRY_AFTER})
+async def delete_digest(request: Request, service: ServiceDep, issuer: IssuerDep, digest: DigestDep) -> Response:
+    """Erase the digest and its salt; only its issuer may. While its batch is not sealed the request waits for that (202).
+
+    The anonymous leaf stays, and so does the holder's proof: whoever has the credential and the salt can still verify it.
+    """
+    refuse_unknown_query(request)
+    await service.reads.read(lambda uow: trace_digest(uow, digest, issuer.did))  # 404s must not upset a shared commit
+    now = service.clock.now()
+    erased = await service.writes.write(lambda uow: erase_entry(uow, issuer, digest, now=now))
+    if erased:
+        return Response(status_code=204)
+    pace = await service.reads.read(lambda uow: report_pace(uow, configured_period_s=service.round_period_s))
+    wait_s = max(1, round(pace.period_s))
+    answer = {"digest": to_hex(digest), "erased": False, "retryAfterS": wait_s}
+    return json_answer(answer, status=202, headers={"Retry-After": str(wait_s)})
+
+
+def _accepted(service: Service, entries: list[Entry]) -> dict[str, object]:
+    return {
+        "issuer": entries[0].issuer,
+        "salts": [to_hex(entry.salt) for entry in entries],
+        "receivedAt": [exact_time(entry.received_at) for entry in entries],
+        "links": links(service, "{digest}", entries[0].issuer),
+    }

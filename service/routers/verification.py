@@ -1,0 +1,143 @@
+"""Checking a credential and a proof with what this service knows. Whoever does not trust it runs `credanchor proof verify`."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from anchoring.core.canonical import canonical_candidates
+from anchoring.core.proof import InclusionProof
+from anchoring.core.proof_json import proof_from_json
+from anchoring.core.strict_json import JsonLimits, JsonValue, parse
+from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
+from anchoring.errors import InvalidInput, MalformedProof, NotFound, UnsupportedMediaType
+from anchoring.ports import UnitOfWork
+from anchoring.types import Did, parse_did
+from anchoring.usecases.gather_evidence import evidence_from_store
+from anchoring.usecases.prove_inclusion import prove_inclusion
+from anchoring.usecases.trace_digest import trace_digest
+from service.answers import json_answer
+from service.bodies import media_type_of, read_body, refuse_unknown_query
+from service.dependencies import ServiceDep
+from service.schemas import ReportOut, VerifyIn
+from service.state import Service
+
+router = APIRouter(tags=["reading"])
+
+_MEMBERS = frozenset({"credential", "credentialBase64", "proof", "issuer", "require"})
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": VerifyIn.model_json_schema()}}}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    credential: bytes | None
+    proof: InclusionProof | None
+    issuer: Did | None
+    required: frozenset[CheckName]
+
+
+@router.post("/v1/verify", response_model=ReportOut, openapi_extra=_BODY)
+async def post_verify(request: Request, service: ServiceDep) -> Response:
+    """The report of checks. Nothing is stored, and the ledger is not asked: block and finality are what the last round saw."""
+    refuse_unknown_query(request)
+    if media_type_of(request) != "application/json":
+        raise UnsupportedMediaType("send application/json", at="Content-Type")
+    limit = 2 * service.api.max_credential_bytes
+    body = await read_body(request, limit=limit, timeout_s=service.api.body_timeout_s)
+    limits = JsonLimits(max_bytes=limit, max_depth=service.api.max_json_depth + 1)  # the credential stands one level down
+    return await run_in_threadpool(_answer, service, body, limits)
+
+
+def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
+    question = _read(parse(body, limits))
+    with service.store.reading() as uow:
+        proof = question.proof or _own_proof(uow, question)
+        identity = uow.rounds.identity()
+        evidence = evidence_from_store(uow, proof.root, service.finality)
+    report = verify(
+        proof,
+        credential=question.credential,
+        pinned=identity.registry if identity else None,
+        evidence=evidence,
+        now=service.clock.now(),
+    )
+    return json_answer(report_to_json(report, question.required), headers={"Cache-Control": "no-store"})
+
+
+def _read(value: JsonValue) -> _Question:
+    if not isinstance(value, dict):
+        raise InvalidInput("must be an object", at="$")
+    if unknown := value.keys() - _MEMBERS:
+        raise InvalidInput(f"unknown member {min(unknown)[:64]!a}", at="$")
+    credential = _credential(value)
+    proof = value.get("proof")
+    if credential is None and proof is None:
+        raise InvalidInput("send a credential, a proof, or both", at="$")
+    issuer = value.get("issuer")
+    if issuer is not None and not isinstance(issuer, str):
+        raise InvalidInput("must be a DID", at="$.issuer")
+    if issuer is not None and proof is not None:
+        raise InvalidInput("says whose proof to look up; the proof that was sent names its issuer itself", at="$.issuer")
+    return _Question(
+        credential=credential,
+        proof=None if proof is None else _proof(proof),
+        issuer=None if issuer is None else parse_did(issuer, at="$.issuer"),
+        required=_required(value.get("require")),
+    )
+
+
+def _proof(value: JsonValue) -> InclusionProof:
+    try:
+        return proof_from_json(value)
+    except MalformedProof as malformed:
+        place = "$.proof" + (malformed.at or "").removeprefix("$")
+        raise MalformedProof(malformed.message.removeprefix(f"{malformed.at}: "), at=place) from malformed
+
+
+def _credential(members: dict[str, JsonValue]) -> bytes | None:
+    plain, encoded = members.get("credential"), members.get("credentialBase64")
+    if plain is not None and encoded is not None:
+        raise InvalidInput("send either credential or credentialBase64", at="$.credentialBase64")
+    if encoded is not None:
+        if not isinstance(encoded, str):
+            raise InvalidInput("must be a string of base64", at="$.credentialBase64")
+        try:
+            return base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as wrong:
+            raise InvalidInput("is no base64", at="$.credentialBase64") from wrong
+    if isinstance(plain, str):
+        return plain.encode()
+    if isinstance(plain, dict):
+        # The rule for JSON does not depend on white space and escapes; written short, it keeps within the size it came in.
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+    if plain is not None:
+        raise InvalidInput("must be a JSON object or a string", at="$.credential")
+    return None
+
+
+def _required(names: JsonValue) -> frozenset[CheckName]:
+    if names is None:
+        return REQUIRED
+    if not isinstance(names, list) or not names or any(name not in tuple(CheckName) for name in names):
+        raise InvalidInput(f"must be an array of one or more of {', '.join(CheckName)}", at="$.require")
+    return frozenset(CheckName(str(name)) for name in names)
+
+
+def _own_proof(uow: UnitOfWork, question: _Question) -> InclusionProof:
+    """Our own proof of the credential, under any of the forms it may have been anchored in."""
+    for form in canonical_candidates(question.credential or b"", None):
+        if not uow.entries.of_digest(form.digest, question.issuer):
+            continue
+        standings = trace_digest(uow, form.digest, question.issuer)
+        if len(standings) > 1:
+            dids = ", ".join(standing.entry.issuer for standing in standings)
+            raise InvalidInput(f"several issuers posted this credential, say which: {dids}", at="$.issuer")
+        [standing] = standings
+        proof = prove_inclusion(uow, standing.entry, standing.batch) if standing.batch else None
+        if proof is None:
+            raise NotFound(f"the credential was posted and is {standing.state}: it has no proof yet")
+        return proof
+    raise NotFound("this credential was not posted here")

@@ -1,0 +1,227 @@
+"""Answers of the API as OpenAPI describes them. Hot routes build theirs by hand in these shapes; tests compare the two."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+def _plain_digits(text: str) -> str:
+    if not re.fullmatch("0|[1-9][0-9]{0,8}", text):
+        raise ValueError("must be a whole number in plain digits")
+    return text
+
+
+Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$", examples=["0x" + "ab" * 32])]
+Hex16 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{32}$", examples=["0x" + "cd" * 16])]
+HexAddress = Annotated[str, Field(pattern=r"^0x[0-9a-f]{40}$")]
+PLAIN_DIGITS = BeforeValidator(_plain_digits)
+"""Numbers as people write it: no sign, blank, underscore or digit of another script, all of which `int` would take."""
+State = Literal["waiting", "sealed", "submitted", "confirmed", "final"]
+Rule = Literal["raw", "jcs", "jws-json", "jws-compact", "sd-jwt-issuer"]
+Outcome = Literal["passed", "failed", "cannot tell"]
+CheckName = Literal[
+    "digest", "path", "registry", "root", "finality", "issuer-match", "credential-signature", "accreditation", "status"
+]
+
+
+class Schema(BaseModel):
+    """Members are camelCase on the wire and none is unknown."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Problem(Schema):
+    """RFC 9457. Some types carry further members: `at`, `limit`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    at: str | None = None
+    """Where in the request: a JSON path, a line, a byte, a field."""
+    limit: int | None = None
+
+
+class Links(Schema):
+    """Where to go on. Each carries the issuer."""
+
+    digest: str
+    proof: str
+
+
+class CredentialAccepted(Schema):
+    """A credential was hashed and its digest recorded; the credential itself is forgotten."""
+
+    issuer: str
+    digest: Hex32
+    salt: Hex16
+    canonicalization: Rule | None
+    received_at: datetime
+    notes: list[str]
+    """What the digest does not cover."""
+    links: Links
+
+
+class DigestsAccepted(Schema):
+    """Arrays run parallel to the digests of the request. A digest posted before has its first salt and time."""
+
+    issuer: str
+    salts: list[Hex16]
+    received_at: list[datetime]
+    links: Links
+    """URI templates with `{digest}`."""
+
+
+class Standing(Schema):
+    """How far a digest has come."""
+
+    issuer: str
+    digest: Hex32
+    canonicalization: Rule | None
+    received_at: datetime
+    state: State
+    root: Hex32 | None
+    """Root of its batch, once sealed."""
+    retry_after_s: int | None
+    """Seconds until the proof can be expected; null when it is there."""
+    links: Links
+
+
+class Choices(Schema):
+    """Several issuers posted this digest: say which is meant."""
+
+    issuers: list[str]
+    links: list[str]
+
+
+class Erasure(Schema):
+    """The entry goes as soon as its batch is sealed, in the next round."""
+
+    digest: Hex32
+    erased: Literal[False]
+    retry_after_s: int
+
+
+class AnchorOut(Schema):
+    """Where a root stands on the ledger."""
+
+    type: Literal["AnchorRegistry"]
+    ledger: str
+    contract: HexAddress
+    sequence: int
+    transaction: Hex32
+    block_number: int
+    block_hash: Hex32
+    anchored_at: datetime
+    state: Literal["confirmed", "final"]
+
+
+class Proof(Schema):
+    """Inclusion proof, version 1: docs/proof-format.md."""
+
+    type: Literal["CredentialAnchorProof"]
+    version: Literal[1]
+    issuer: str
+    digest: Hex32
+    salt: Hex16
+    canonicalization: Rule | None
+    leaf_index: int
+    tree_size: int
+    path: list[Hex32]
+    root: Hex32
+    anchor: AnchorOut
+
+
+class BatchOut(Schema):
+    """One sealed batch."""
+
+    root: Hex32
+    tree_size: int
+    state: State
+    sealed_at: datetime
+    anchor: AnchorOut | None
+    tile_levels: list[int]
+    """How many tiles each level has, lowest first."""
+    links: dict[str, str]
+
+
+class BatchPage(Schema):
+    """Newest first."""
+
+    batches: list[BatchOut]
+    next: str | None
+    """The page after this one."""
+
+
+class VerifyIn(Schema):
+    """What is to be checked: a proof, a credential, or both.
+
+    A JSON credential goes into `credential` as it is, a JWT or SD-JWT as a string; any other file into `credentialBase64`.
+    Without a proof the service looks up its own.
+    """
+
+    credential: dict[str, Any] | str | None = None
+    credential_base64: str | None = None
+    proof: dict[str, Any] | None = None
+    """As `GET /v1/proofs/{digest}` gives it."""
+    issuer: str | None = None
+    """Whose entry is meant, where no proof is sent and several issuers posted the credential."""
+    require: list[CheckName] | None = None
+    """Checks that must pass; at least one. By default those that this service can make."""
+
+
+class CheckOut(Schema):
+    """One named check."""
+
+    check: CheckName
+    outcome: Outcome
+    reason: str
+    checked_at: datetime
+
+
+class ReportOut(Schema):
+    """All checks; docs/verification.md."""
+
+    type: Literal["CredentialAnchorReport"]
+    outcome: Outcome
+    statement: str
+    checked_at: datetime
+    required: list[CheckName]
+    checks: list[CheckOut]
+
+
+class RoundOut(Schema):
+    """The newest round."""
+
+    started_at: datetime
+    finished_at: datetime | None
+    result: str | None
+    head_number: int | None
+
+
+class LedgerOut(Schema):
+    """Which ledger and contract, and how things stand as of the last round. The node is not asked."""
+
+    ledger: str | None
+    chain_id: int | None
+    contract: HexAddress | None
+    genesis_hash: Hex32 | None
+    code_hash: Hex32 | None
+    finality: str
+    waiting: int
+    oldest_waiting: datetime | None
+    sealed_batches: int
+    transactions_in_flight: int
+    last_anchored: AnchorOut | None
+    last_round: RoundOut | None
+    expected_wait_s: int
+
+
+class Readiness(Schema):
+    """Whether the service can take digests now, and why not."""
+
+    ready: bool
+    reasons: list[str]
