@@ -60,7 +60,7 @@ def choose_fee(rules: FeeRules, *, base_fee_wei: int | None, gas_price_wei: int 
             _require_below_cap(needed, rules.cap_wei)
             wanted = BASE_FEE_HEADROOM * base_fee_wei + rules.tip_wei
             return Fee(max_fee_wei=min(wanted, rules.cap_wei), tip_wei=rules.tip_wei)
-        case FeePolicy.LEGACY:
+        case FeePolicy.LEGACY:  # pragma: no branch - mypy sees that there is no other
             if gas_price_wei is None:
                 raise Misconfigured("the ledger suggests no gas price, the fee policy is legacy")
             _require_below_cap(gas_price_wei, rules.cap_wei)

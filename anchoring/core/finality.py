@@ -39,7 +39,7 @@ def parse_finality(text: str, *, at: str | None = None) -> FinalityRule:
         return FinalityRule(BlockTag(text))
     match = _DEPTH.fullmatch(text)
     if match is None:
-        raise InvalidInput(f"{text!r} is no finality rule; expected finalized, safe or depth:<blocks>", at=at)
+        raise InvalidInput("this is no finality rule; expected finalized, safe or depth:<blocks>", at=at)
     return FinalityRule(int(match[1]))
 
 

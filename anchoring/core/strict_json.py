@@ -17,7 +17,7 @@ from itertools import accumulate
 from math import isinf
 from typing import Final, Never, TypeAlias
 
-from anchoring.errors import InvalidInput, TooLarge
+from anchoring.errors import InvalidInput, MalformedBody, TooLarge
 
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 
@@ -45,9 +45,9 @@ DEFAULT_LIMITS: Final = JsonLimits()
 def parse(data: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> JsonValue:
     """The value of one JSON document in UTF-8, equal in every strict reader.
 
-    Raises: TooLarge over a limit; InvalidInput for anything else. `at` gives the JSON path and the place, such as
-    `$.credentialSubject.grade (line 3, column 14)`, lines and columns from 1 and in characters; or `byte 17`, from 0,
-    where there is no text yet.
+    Raises: TooLarge over a limit; MalformedBody for what is not JSON in UTF-8; InvalidInput for JSON that readers read
+    differently. `at` gives the JSON path and the place, such as `$.credentialSubject.grade (line 3, column 14)`, lines and
+    columns from 1 and in characters; or `byte 17`, from 0, where there is no text yet.
     """
     text = _decode(data, limits)
     try:
@@ -87,13 +87,13 @@ def _decode(data: bytes, limits: JsonLimits) -> str:
         message = f"the document has {len(data)} bytes; at most {limits.max_bytes} are read"
         raise TooLarge(message, limit=limits.max_bytes, at=f"byte {limits.max_bytes}")
     if data.startswith(codecs.BOM_UTF8):
-        raise InvalidInput("a byte order mark stands before the JSON text; leave it out", at="byte 0")
+        raise MalformedBody("a byte order mark stands before the JSON text; leave it out", at="byte 0")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in data[:2]:
-        raise InvalidInput("this is UTF-16 or UTF-32; JSON is exchanged in UTF-8", at="byte 0")
+        raise MalformedBody("this is UTF-16 or UTF-32; JSON is exchanged in UTF-8", at="byte 0")
     try:
         return data.decode()
     except UnicodeDecodeError as wrong:
-        raise InvalidInput("not UTF-8", at=f"byte {wrong.start}") from None
+        raise MalformedBody("not UTF-8", at=f"byte {wrong.start}") from None
 
 
 _NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'"[]{},'))
@@ -226,7 +226,7 @@ class _Scan:
         name: str = json.loads(self._string(start))
         if name in names:
             inside.step = name
-            self._fail("this name stands twice in one object", start)
+            self._refuse("this name stands twice in one object", start)
         names.add(name)
         self._skip_space()
         if not self._take(":"):
@@ -250,7 +250,7 @@ class _Scan:
             try:
                 _float(number[0]) if number["real"] else _integer(number[0])
             except ValueError as wrong:
-                self._fail(str(wrong))
+                self._refuse(str(wrong), start)
             self.at = number.end()
         else:
             self._fail("expected a value")
@@ -274,7 +274,7 @@ class _Scan:
             if self.at == len(self.text):
                 self._fail("this string has no end", start)
             if _SURROGATE_ESCAPE.match(self.text, self.at):
-                self._fail("half of a surrogate pair, which is no character")
+                self._refuse("half of a surrogate pair, which is no character", self.at)
             self._fail("no such escape" if self.text[self.at] == "\\" else "control characters must be escaped")
         return self.text[start : self.at]
 
@@ -289,7 +289,10 @@ class _Scan:
         self.at = found.start() if found else len(self.text)
 
     def _fail(self, message: str, at: int | None = None) -> Never:
-        raise InvalidInput(message, at=self._place(self.at if at is None else at))
+        raise MalformedBody(message, at=self._place(self.at if at is None else at))
+
+    def _refuse(self, message: str, at: int) -> Never:
+        raise InvalidInput(message, at=self._place(at))
 
     def _place(self, at: int) -> str:
         line = self.text.count("\n", 0, at) + 1

@@ -77,11 +77,13 @@ class Report:
 class Evidence:
     """What a ledger, or whoever watched it, says of a root on the pinned contract.
 
-    `source`: who says so, as of when. `anchor`: None when the root is not anchored there. `block_hash`: of the canonical block at
-    the anchor's height. `final_height`: highest final block number; None when it is not known, and `finality` says why.
+    `source`: who says so, as of when. `head_number`: its newest block. `anchor`: None when the root is not anchored there.
+    `block_hash`: of the canonical block at the anchor's height. `final_height`: highest final block number; None when it is not
+    known, and `finality` says why.
     """
 
     source: str
+    head_number: int
     anchor: Anchor | None
     block_hash: BlockHash | None
     final_height: int | None
@@ -188,7 +190,7 @@ def _root(proof: InclusionProof, pinned: Registry | None, evidence: Evidence | N
         return _cannot_tell(CheckName.ROOT, evidence.why)
     anchor = evidence.anchor
     if anchor is None or anchor.root != proof.root:
-        return _failed(CheckName.ROOT, f"root {to_hex(proof.root)} is not anchored at {pinned}, says {evidence.source}")
+        return _not_anchored(proof, pinned, evidence)
     if anchor.leaf_count not in {0, proof.tree_size}:
         return _failed(CheckName.ROOT, f"the root was anchored for {anchor.leaf_count} leaves, the proof is of {proof.tree_size}")
     if differences := _differences(proof.anchor, anchor, evidence.block_hash):
@@ -199,6 +201,13 @@ def _root(proof: InclusionProof, pinned: Registry | None, evidence: Evidence | N
         f"anchored by {anchor.anchored_by} in block {anchor.block.number} at {format_time(anchor.anchored_at)}, "
         f"says {evidence.source}{stated}",
     )
+
+
+def _not_anchored(proof: InclusionProof, pinned: Registry, evidence: Evidence) -> Check:
+    claimed = proof.anchor.block_number
+    if evidence.head_number < claimed:
+        return _cannot_tell(CheckName.ROOT, f"{evidence.source} has not come to block {claimed} yet: ask again, or another node")
+    return _failed(CheckName.ROOT, f"root {to_hex(proof.root)} is not anchored at {pinned}, says {evidence.source}")
 
 
 def _differences(claimed: AnchorClaim, found: Anchor, canonical: BlockHash | None) -> list[str]:

@@ -15,7 +15,7 @@ from anchoring.core.canonical import (
     jcs,
 )
 from anchoring.core.strict_json import JsonLimits, parse
-from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
+from anchoring.errors import InvalidInput, MalformedBody, TooLarge, UnsupportedMediaType
 from anchoring.types import to_hex
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -91,7 +91,7 @@ def test_canonicalize_agrees_with_vector(vector: dict[str, Any]) -> None:
 def test_vectors_hold_every_rule_and_every_kind_of_refusal() -> None:
     assert {vector.get("canonicalization") for vector in OURS["vectors"]} == {*Canonicalization, None}
     slugs = {vector["error"]["slug"] for vector in OURS["vectors"] if "error" in vector}
-    assert slugs == {InvalidInput.slug, TooLarge.slug, UnsupportedMediaType.slug}
+    assert slugs == {InvalidInput.slug, MalformedBody.slug, TooLarge.slug, UnsupportedMediaType.slug}
     names = [vector["name"] for vector in OURS["vectors"]]
     assert len(names) == len(set(names))
     assert all(("error" in vector) == vector["name"].startswith("refused") for vector in OURS["vectors"])

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from anchoring.core.strict_json import JsonLimits, JsonValue, first_fault, json_path, parse
-from anchoring.errors import InvalidInput, TooLarge
+from anchoring.errors import InvalidInput, MalformedBody, TooLarge
 
 
 def refusal(data: bytes | str, limits: JsonLimits | None = None) -> InvalidInput:
@@ -15,6 +15,15 @@ def refusal(data: bytes | str, limits: JsonLimits | None = None) -> InvalidInput
     with pytest.raises(InvalidInput) as caught:
         parse(body, limits or JsonLimits())
     return caught.value
+
+
+def is_json(text: str) -> bool:
+    """Whether the grammar of RFC 8259 allows it."""
+    try:
+        json.loads(text, parse_constant=int, parse_int=str)
+    except ValueError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(
@@ -111,6 +120,7 @@ def test_parse_refuses_numbers_that_lose_their_value(literal: str, message: str)
 
     assert fault.at == "$.grades[1] (line 2, column 3)"
     assert message in fault.message
+    assert isinstance(fault, MalformedBody) is not is_json(literal)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +183,7 @@ def test_parse_names_the_place_of_a_fault(text: str, at: str, message: str) -> N
 
     assert fault.at == at
     assert message in fault.message
+    assert isinstance(fault, MalformedBody) is not is_json(text)
 
 
 def test_parse_names_the_first_of_several_faults() -> None:
@@ -202,6 +213,7 @@ def test_parse_refuses_other_encodings(data: bytes, at: str, message: str) -> No
 
     assert fault.at == at
     assert message in fault.message
+    assert isinstance(fault, MalformedBody)
 
 
 def test_parse_counts_bytes_before_all_else() -> None:
