@@ -1,0 +1,120 @@
+"""A store, a ledger in memory and the rounds between them, with every effect in reach of a fault."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+
+from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.fees import FeePolicy, FeeRules
+from anchoring.core.finality import BlockTag, FinalityRule
+from anchoring.errors import AnchoringError
+from anchoring.jobs import Round, RoundReport, RoundRules
+from anchoring.ports import Entry
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.open_submission import SubmissionRules
+from tests.factories import add_issuer, post
+from tests.fake_chain import FakeChain
+from tests.fakes import FakeLedger, MiningClock
+from tests.faults import Faults, FaultyStore, Killed
+from tests.world import check_world
+
+LEASE_S = 60.0
+ROUNDS_TO_REST = 12
+
+RULES = RoundRules(
+    submission=SubmissionRules(fees=FeeRules(policy=FeePolicy.ZERO, tip_wei=0, cap_wei=0), max_roots=10),
+    finality=FinalityRule(BlockTag.FINALIZED),
+    max_leaves=3,
+    lease_s=LEASE_S,
+    follow_s=10,
+    poll_s=1,
+)
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """Nobody looks."""
+
+
+class Installation:
+    """`store`: the real one, for arranging and checking; rounds use it, and `ledger`, through `faults`.
+
+    `acknowledged`: our own list of what was answered to issuers, outside the database under test.
+    """
+
+    def __init__(self, store: SqlStore, rules: RoundRules = RULES) -> None:
+        self.store = store
+        self.rules = rules
+        self.chain = FakeChain()
+        self.clock = MiningClock(self.chain)
+        self.faults = Faults()
+        self.ledger = FakeLedger(self.chain, self.faults)
+        self.acknowledged: list[Entry] = []
+        self._issuer = add_issuer(store)
+        self._digests = count()
+        self._holders = count()
+
+    def post(self, digests: int = 1) -> list[Entry]:
+        """So many new digests, acknowledged."""
+        entries = post(self.store, self._issuer, *(next(self._digests) for _ in range(digests)))
+        self.acknowledged += entries
+        return entries
+
+    def make_round(self, *, rules: RoundRules | None = None, ledger: FakeLedger | None = None) -> Round:
+        """A round of a process of its own."""
+        store = FaultyStore(self.store, self.faults)
+        holder = f"machine-{next(self._holders)}"
+        return Round(store, ledger or self.ledger, self.clock, rules or self.rules, holder=holder, progress=no_progress)
+
+    def round(self) -> RoundReport:
+        return self.make_round().run()
+
+    def fails(self) -> None:
+        """A round that ends with an error or is killed; its lease may stay behind."""
+        with suppress(AnchoringError, Killed):
+            self.round()
+
+    def rest(self) -> None:
+        """Cron and the ledger go on until nothing is open."""
+        self.faults.restart()
+        for _ in range(ROUNDS_TO_REST):
+            self.clock.advance(LEASE_S + 1)
+            self.chain.mine()
+            self.round()
+            if self.is_at_rest():
+                return
+        raise AssertionError(f"still open after {ROUNDS_TO_REST} rounds: {self.states()}")
+
+    def is_at_rest(self) -> bool:
+        with self.store.reading() as uow:
+            waiting = uow.entries.count_after(uow.batches.last_sealed_entry_id())
+            in_flight = uow.submissions.in_state(SubmissionState.SUBMITTED)
+        return not waiting and not in_flight and set(self.states()) <= {BatchState.FINAL}
+
+    def states(self) -> list[BatchState]:
+        """Of all batches, oldest first."""
+        with self.store.reading() as uow:
+            return [batch.state for batch in uow.batches.in_state(*BatchState, limit=1_000_000)]
+
+    def submissions(self, state: SubmissionState) -> list[int]:
+        """Nonces of the submissions in this state."""
+        with self.store.reading() as uow:
+            return [submission.nonce for submission in uow.submissions.in_state(state)]
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the fault that was armed happened."""
+        return self.faults.fired
+
+    def freeze(self, at: int | str, meanwhile: Callable[[], None]) -> None:
+        """Stop the next round before one effect; its lease passes on, `meanwhile` happens, and it wakes up."""
+
+        def pass_on() -> None:
+            self.clock.advance(LEASE_S + 1)
+            meanwhile()
+
+        self.faults.freeze(at, pass_on)
+
+    def check(self, newest: int | None = None) -> None:
+        """`newest`: look at the proofs of so many entries only."""
+        acknowledged = self.acknowledged if newest is None else self.acknowledged[-newest:]
+        check_world(self.store, self.chain, acknowledged)
