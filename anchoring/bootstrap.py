@@ -24,6 +24,7 @@ from anchoring.settings import GWEI, LedgerSettings, Settings, StoreSettings, re
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.types import Address
 from anchoring.usecases.open_submission import SubmissionRules
 
 if TYPE_CHECKING:
@@ -132,6 +133,13 @@ def configured_signer(settings: LedgerSettings) -> "LocalSigner | None":
     if settings.private_key is not None:
         return signer_from_key(settings.private_key.get_secret_value())
     return None
+
+
+def create_keystore(keystore: Path, password_file: Path) -> Address:
+    """A new key in an encrypted file; returns its account. Raises: Misconfigured."""
+    from anchoring.ledger import signer
+
+    return signer.create_keystore(keystore, password_file)
 
 
 def open_client(url: str | None) -> AnchoringClient:

@@ -12,13 +12,14 @@ from anchoring.errors import (
     AnchoringError,
     Conflict,
     InvalidInput,
+    Misconfigured,
     NotAllowed,
     NotFound,
     ServiceUnavailable,
     TooLarge,
     UnsupportedMediaType,
 )
-from anchoring.types import Did, Digest, to_hex
+from anchoring.types import SALT_BYTES, Did, Digest, to_hex
 
 TIMEOUT_S: Final = 60.0
 
@@ -44,13 +45,21 @@ class StillWaiting:
 class AnchoringClient:
     """Talks to one service. Close it, or use it in a `with` statement.
 
-    Raises, everywhere: ServiceUnavailable when the service does not answer or is overloaded; otherwise the error that its problem
-    document stands for.
+    Raises, everywhere: ServiceUnavailable when the service does not answer, is overloaded, or is not one of ours; otherwise the
+    error that its problem document stands for.
     """
 
     def __init__(self, url: str, *, api_key: str | None = None, transport: httpx2.BaseTransport | None = None) -> None:
+        """Nothing is sent yet. Raises: Misconfigured for a URL or key that cannot be one."""
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise Misconfigured("the API key has characters that no key has")
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx2.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        try:
+            self._http = httpx2.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, transport=transport)
+        except httpx2.InvalidURL:
+            raise Misconfigured("the service's address is not a URL such as http://127.0.0.1:8000") from None
+        if self._http.base_url.scheme not in {"http", "https"} or not self._http.base_url.host:
+            raise Misconfigured("the service's address is not a URL such as http://127.0.0.1:8000")
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +80,10 @@ class AnchoringClient:
     def post_digests(self, digests: Sequence[Digest]) -> bytes:
         """Post digests in bulk; the answer is their salts, 16 bytes each, in the same order."""
         headers = {"Content-Type": "application/octet-stream", "Accept": "application/octet-stream"}
-        return self._request("POST", "/v1/digests", content=b"".join(digests), headers=headers).content
+        response = self._request("POST", "/v1/digests", content=b"".join(digests), headers=headers)
+        if len(response.content) != SALT_BYTES * len(digests):
+            raise _foreign(response)
+        return response.content
 
     def get_standing(self, digest: Digest, issuer: Did | None = None) -> dict[str, Any]:
         """How far a digest has come."""
@@ -80,12 +92,9 @@ class AnchoringClient:
     def get_proof(self, digest: Digest, issuer: Did | None = None) -> dict[str, Any] | StillWaiting:
         """The proof as JSON, or how long it will still take. Raises: Conflict when several issuers posted the digest."""
         response = self._request("GET", f"/v1/proofs/{to_hex(digest)}", params=_issuer(issuer))
-        content: dict[str, Any] = response.json()
         if response.status_code == httpx2.codes.ACCEPTED:
-            return StillWaiting(str(content["state"]), float(response.headers.get("retry-after", "1")))
-        if response.status_code == httpx2.codes.MULTIPLE_CHOICES:
-            raise Conflict(f"several issuers posted this digest, say which is meant: {', '.join(content['issuers'])}")
-        return content
+            return StillWaiting(str(_content(response, "state")["state"]), _retry_after_s(response))
+        return _content(response, "anchor")
 
     def wait_for_proof(
         self,
@@ -121,15 +130,17 @@ class AnchoringClient:
         return self._request("DELETE", f"/v1/digests/{to_hex(digest)}").status_code == httpx2.codes.NO_CONTENT
 
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        content: dict[str, Any] = self._request(method, path, **options).json()
-        return content
+        return _content(self._request(method, path, **options), "digest")
 
     def _request(self, method: str, path: str, **options: Any) -> httpx2.Response:
         try:
             response = self._http.request(method, path, **options)
         except httpx2.HTTPError as failed:
             raise ServiceUnavailable(f"{self._http.base_url} does not answer: {type(failed).__name__}") from failed
-        if response.is_error:
+        if response.status_code == httpx2.codes.MULTIPLE_CHOICES:
+            issuers = ", ".join(map(str, _content(response, "issuers")["issuers"]))
+            raise Conflict(f"several issuers posted this digest, say which is meant: {issuers}")
+        if not response.is_success:
             raise _error_of(response)
         return response
 
@@ -138,11 +149,32 @@ def _issuer(issuer: Did | None) -> dict[str, str]:
     return {"issuer": issuer} if issuer else {}
 
 
+def _content(response: httpx2.Response, *expected: str) -> dict[str, Any]:
+    """The members of a JSON answer. Raises: ServiceUnavailable when it is something else: a proxy's page, another program."""
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or any(name not in content for name in expected):
+        raise _foreign(response)
+    return content
+
+
+def _foreign(response: httpx2.Response) -> ServiceUnavailable:
+    return ServiceUnavailable(f"{response.url.host} answered {response.status_code} with something that is not this API's")
+
+
+def _retry_after_s(response: httpx2.Response) -> float:
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() else 1.0
+
+
 def _error_of(response: httpx2.Response) -> AnchoringError:
     try:
-        detail = str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        detail = f"the service answered {response.status_code}"
-    if response.status_code == httpx2.codes.REQUEST_ENTITY_TOO_LARGE:
-        return TooLarge(detail, limit=0)
+        problem = _content(response, "detail")
+    except ServiceUnavailable as foreign:
+        return foreign
+    detail, limit = str(problem["detail"]), problem.get("limit")
+    if response.status_code == httpx2.codes.CONTENT_TOO_LARGE:
+        return TooLarge(detail, limit=limit if isinstance(limit, int) else 0)
     return _ERRORS.get(response.status_code, ServiceUnavailable)(detail)

@@ -51,7 +51,7 @@ class InvalidInput(AnchoringError):
 
 
 class MalformedBody(InvalidInput):
-    """The body is not what its media type says: no JSON, cut short, not UTF-8."""
+    """The body was cut short, or did not arrive in time."""
 
     slug = "malformed-body"
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from anchoring.core.finality import FinalityRule
-from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, Misconfigured
+from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, Misconfigured, StoreUnavailable
 from anchoring.ports import Clock, Ledger, Progress, RoundRecord, RoundResult, Store
 from anchoring.usecases.follow_ledger import Followed, follow_ledger
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
@@ -96,15 +96,13 @@ class Round:
         """Nothing is signed for a ledger or contract other than the one this store began with."""
         identity = self._ledger.identity()
         with self._store.writing() as uow:
-            known = uow.rounds.identity()
-            if known is None:
-                uow.rounds.record_identity(identity)
-                uow.commit()
-            elif known != identity:
-                raise Misconfigured(
-                    f"this database belongs to {known.registry} on the chain with another genesis block or contract code than "
-                    f"the one at hand, {identity.registry}"
-                )
+            known = uow.rounds.record_identity(identity)
+            uow.commit()
+        if known != identity:
+            raise Misconfigured(
+                f"this database belongs to {known.registry} on the chain with another genesis block or contract code than "
+                f"the one at hand, {identity.registry}"
+            )
 
     def _renewing(self, what: str, done: int, total: int) -> None:
         self._keep_lease()
@@ -133,10 +131,13 @@ class Round:
             yield record
             record.result = RoundResult.DONE
         except AnchoringError as failed:
-            unavailable = isinstance(failed, LedgerUnavailable)
-            record.result = RoundResult.LEDGER_UNAVAILABLE if unavailable else RoundResult.FAILED
             record.detail = failed.message
-            log.warning("round.failed", error=failed.slug, detail=failed.message)
+            if isinstance(failed, LedgerUnavailable | StoreUnavailable | Busy):
+                record.result = RoundResult.INTERRUPTED
+                log.warning("round.interrupted", error=failed.slug, detail=failed.message)
+            else:
+                record.result = RoundResult.FAILED
+                log.error("round.failed", error=failed.slug, detail=failed.message)  # noqa: TRY400 - the caller prints it
             raise
         finally:
             with self._store.writing() as uow:

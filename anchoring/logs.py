@@ -12,8 +12,9 @@ import structlog
 NOISY: Final = ("web3", "urllib3", "httpx2", "httpcore2", "alembic")
 
 
-def configure_logs(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
-    """Called once by an entry point."""
+def configure_logs(stream: TextIO | None = None, *, level: int = logging.INFO) -> None:
+    """Called once by an entry point. `stream`: stderr by default."""
+    stream = stream or sys.stderr
     renderer: structlog.typing.Processor
     renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(

@@ -95,7 +95,7 @@ class Entries(Protocol):
         """The first `limit` entries with after_id < id ≤ up_to_id; None when there are none."""
 
     def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[LeafHash]:
-        """The leaf of every entry of the range, in the order of ids."""
+        """The leaf of every entry of the range that is not erased, in any order."""
 
     def count_after(self, entry_id: int) -> int:
         """How many entries have a higher id."""
@@ -137,11 +137,17 @@ class Batches(Protocol):
     def confirm(self, batch_id: int, anchor: Anchor, at: datetime) -> bool:
         """Sealed or submitted → confirmed; the anchor goes into the history as well."""
 
-    def finalize(self, batch_id: int) -> bool:
-        """Confirmed → final."""
+    def finalize(self, batch_id: int, block: BlockPlace) -> bool:
+        """Confirmed in this block → final."""
 
-    def withdraw(self, batch_id: int, why: str, at: datetime) -> bool:
-        """Back to submitted where a live submission carries the root, else back to sealed; the history says why."""
+    def withdraw(self, batch_id: int, block: BlockPlace, why: str, at: datetime) -> bool:
+        """Confirmed or final in this block → submitted where a live submission carries the root, else sealed.
+
+        The history says why.
+        """
+
+    def release(self, batch_id: int) -> bool:
+        """Submitted → sealed: its submission can no longer anchor it."""
 
     def with_id(self, batch_id: int) -> Batch | None: ...
 
@@ -153,7 +159,11 @@ class Batches(Protocol):
     def in_state(self, *states: str, limit: int) -> Sequence[Batch]:
         """The oldest batches in these states."""
 
-    def newest_final(self) -> Batch | None: ...
+    def anchored_in(self, block: BlockPlace) -> Sequence[Batch]:
+        """The batches recorded as anchored in this block."""
+
+    def newest_final(self) -> Batch | None:
+        """A final batch of the highest block."""
 
     def page(self, before_id: int | None, limit: int) -> Sequence[Batch]:
         """Sealed batches, newest first, with ids below `before_id`."""
@@ -162,8 +172,6 @@ class Batches(Protocol):
         """The batches anchored last, newest first."""
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None: ...
-
-    def tiles(self, batch_id: int, at: Collection[TileCoordinate]) -> Mapping[TileCoordinate, Tile]: ...
 
     def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
         """The tile of level 0 with the greatest first leaf not above this one."""
@@ -174,9 +182,6 @@ class Submissions(Protocol):
 
     def in_state(self, state: SubmissionState) -> Sequence[Submission]:
         """Lowest nonce first. More than one is submitted only after a reorg took back an earlier one."""
-
-    def mined_in(self, block: BlockPlace) -> Sequence[Submission]:
-        """The submissions recorded as mined in this block."""
 
     def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
         """None when the signer has made no submission here."""
@@ -192,7 +197,13 @@ class Submissions(Protocol):
     def change_state(
         self, submission_id: int, was: SubmissionState, becomes: SubmissionState, *, mined: "Mined | None" = None
     ) -> bool:
-        """Compare-and-set. `mined` is recorded with confirmed and reverted, and cleared by a way back to submitted."""
+        """Compare-and-set. `mined` is recorded with confirmed and reverted."""
+
+    def finalize(self, block: BlockPlace) -> None:
+        """Confirmed in this block → final, every submission mined in it."""
+
+    def reopen(self, block: BlockPlace) -> None:
+        """Back to submitted, every submission mined in this block: it is gone, and the same bytes are to be sent again."""
 
     def release_roots(self, submission_id: int) -> Sequence[int]:
         """Let go of the roots of a dead submission; returns the ids of their batches."""
@@ -210,6 +221,9 @@ class Issuers(Protocol):
 
     def add_key(self, issuer: Issuer, key: ApiKey, at: datetime) -> None: ...
 
+    def revoke_key(self, prefix: str, at: datetime) -> bool:
+        """False when there is no such key, or it is revoked already."""
+
     def key(self, prefix: str) -> StoredKey | None: ...
 
 
@@ -223,10 +237,10 @@ class LedgerIdentity:
 
 
 class RoundResult(StrEnum):
-    """How a round ended."""
+    """How a round ended: after `interrupted` the next goes on by itself, after `failed` a person must look."""
 
     DONE = "done"
-    LEDGER_UNAVAILABLE = "ledger-unavailable"
+    INTERRUPTED = "interrupted"
     FAILED = "failed"
 
 
@@ -261,7 +275,8 @@ class Rounds(Protocol):
 
     def identity(self) -> LedgerIdentity | None: ...
 
-    def record_identity(self, identity: LedgerIdentity) -> None: ...
+    def record_identity(self, identity: LedgerIdentity) -> LedgerIdentity:
+        """Record it unless one is recorded already; returns the one that is."""
 
 
 class UnitOfWork(Protocol):
@@ -374,7 +389,10 @@ class RegistryReader(Protocol):
         """`anchorOf(root)` as of this head; None when the root is not anchored."""
 
     def find_anchor(self, root: Root, at: Head) -> Anchor | None:
-        """The event behind `recorded_anchor`, with transaction and anchorer."""
+        """The event behind `recorded_anchor`, with transaction and anchorer; None when the root is not anchored.
+
+        Raises: LedgerUnavailable when it is anchored and the node does not show the event.
+        """
 
     def anchor_count(self, at: Head) -> int: ...
 
@@ -388,8 +406,8 @@ class Ledger(RegistryReader, Protocol):
     def transaction_count(self, at: Head) -> int:
         """Transactions of our key mined up to this head; never the pending ones."""
 
-    def transaction_count_at_height(self, number: int) -> int:
-        """The same at a canonical block number."""
+    def transactions_of(self, signer: Address, number: int) -> int:
+        """Transactions of any key, such as one used before, mined up to a canonical block number."""
 
     def gas_price(self, policy: FeePolicy) -> int | None:
         """The node's suggestion in wei; None without a question to the node unless the policy is legacy."""

@@ -3,8 +3,10 @@
 There is no global; an entry point reads them and passes on what is needed.
 """
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,6 +17,8 @@ from anchoring.core.merkle import MAX_LEAVES
 from anchoring.core.proof import parse_registry
 from anchoring.errors import InvalidInput, Misconfigured
 
+PREFIX: Final = "CREDANCHOR_"
+DELIMITER: Final = "__"
 GWEI = 10**9
 
 
@@ -151,7 +155,7 @@ class Settings(BaseSettings):
     """All of it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CREDANCHOR_", env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
+        env_prefix=PREFIX, env_nested_delimiter=DELIMITER, frozen=True, extra="forbid", hide_input_in_errors=True
     )
 
     store: StoreSettings = StoreSettings()
@@ -162,9 +166,23 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Raises: Misconfigured, naming each setting that is wrong and never its value."""
+    """Raises: Misconfigured, naming each setting that is wrong or unknown and never its value."""
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and not _names_a_setting(name))
+    if unknown:
+        raise Misconfigured(f"unknown setting: {', '.join(unknown)}; docs/settings.md lists them all")
     try:
         return Settings()
     except ValidationError as invalid:
-        wrong = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
-        raise Misconfigured(f"settings: {wrong}") from None
+        wrong = "; ".join(f"{_variable(error['loc'])}: {error['msg']}" for error in invalid.errors(include_input=False))
+        raise Misconfigured(wrong) from None
+
+
+def _names_a_setting(variable: str) -> bool:
+    group, _, name = variable.upper().removeprefix(PREFIX).lower().partition(DELIMITER)
+    field = Settings.model_fields.get(group)
+    kind = field.annotation if field else None
+    return isinstance(kind, type) and issubclass(kind, BaseModel) and name in kind.model_fields
+
+
+def _variable(location: Iterable[int | str]) -> str:
+    return PREFIX + DELIMITER.join(map(str, location)).upper()

@@ -57,3 +57,18 @@ def create_key(did: DidArgument) -> None:
         key = manage_issuers.create_key(uow, parsed, now=SystemClock().now(), random_bytes=os.urandom)
         uow.commit()
     typer.echo(key.text)
+
+
+@key_app.command("revoke")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="The 8 characters after ca_ in the key.")],
+) -> None:
+    """Take a key out of use at once. What was posted with it stays."""
+    from anchoring.bootstrap import SystemClock, open_store
+    from anchoring.settings import read_settings
+    from anchoring.usecases import manage_issuers
+
+    with open_store(read_settings().store).writing() as uow:
+        manage_issuers.revoke_key(uow, prefix, now=SystemClock().now())
+        uow.commit()
+    say(f"revoked {prefix}")

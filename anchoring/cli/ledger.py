@@ -15,6 +15,17 @@ DEPLOYMENTS = Path("contracts/deployments")
 AccountArgument = Annotated[str, typer.Argument(metavar="ADDRESS", help="Account, 0x and 40 hexadecimal digits.")]
 
 
+@app.command("create-key")
+def create_key(
+    keystore: Annotated[Path, typer.Argument(help="File for the encrypted key; it must not exist yet.")],
+    password_file: Annotated[Path, typer.Option(help="File with the password to encrypt it with, mode 0600.")],
+) -> None:
+    """Make a key, for anchoring or for the administrator, and print its account."""
+    from anchoring.bootstrap import create_keystore
+
+    typer.echo(create_keystore(keystore, password_file))
+
+
 @app.command()
 def deploy(
     admin: Annotated[str | None, typer.Option(help="Administrator; the signing key's account by default.")] = None,
@@ -30,16 +41,21 @@ def deploy(
     from anchoring.errors import Misconfigured
     from anchoring.settings import read_settings
 
+    named_admin, first_anchorer = _address(admin, "--admin"), _address(anchorer, "--anchorer")
+    continued = _address(predecessor, "--predecessor")
     settings = read_settings().ledger
     registry_admin = open_admin(settings)
     path = output or DEPLOYMENTS / f"{registry_admin.chain_id()}.json"
     if path.exists():
         raise Misconfigured(f"{path} names a deployment already; move it away to deploy another")
+    administrator = named_admin or open_signer(settings).address
+    if administrator == first_anchorer:
+        say("warning: the administrator and the anchorer are one account; whoever steals the anchoring key has the contract too")
     deployment = registry_admin.deploy(
-        admin=_address(admin, "--admin") or open_signer(settings).address,
-        anchorer=_address(anchorer, "--anchorer"),
+        admin=administrator,
+        anchorer=first_anchorer,
         admin_delay_s=admin_delay_s,
-        predecessor=_address(predecessor, "--predecessor"),
+        predecessor=continued,
     )
     deployment.save(path)
     say(f"deployed in block {deployment.block_number}, written to {path}")

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 usage, 3 a proof does not verify, 4 try again later. Results go to stdout, talk to stderr.
 """
 
+import logging
 import sys
 from importlib.metadata import version
 from typing import Annotated, Final
@@ -10,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from anchoring.cli import anchor, credential, entry, issuer, ledger, proof, service, store
+from anchoring.cli.output import say
 from anchoring.errors import (
     AnchoringError,
     Busy,
@@ -19,6 +21,7 @@ from anchoring.errors import (
     StoreUnavailable,
     VerificationError,
 )
+from anchoring.logs import configure_logs
 
 EXIT_CODES: Final[dict[type[AnchoringError], int]] = {
     InvalidInput: 2,
@@ -61,10 +64,16 @@ def exit_code(error: AnchoringError) -> int:
 
 def main() -> None:
     """The console script. Errors become one sentence on stderr and an exit code."""
+    configure_logs(level=logging.ERROR)  # not stdout, where results go; commands that run for long say more
     try:
         app()
     except AnchoringError as error:
-        typer.echo(f"error: {error.message}" if error.message in str(error) else f"error: {error}", err=True)
+        say(f"error: {error.message}")
         sys.exit(exit_code(error))
     except BrokenPipeError:
+        sys.exit(1)
+    except Exception as bug:  # the words of a bug may hold a secret, and are shown to developers only
+        if sys.flags.dev_mode:
+            raise
+        say(f"error: this is a bug ({type(bug).__name__}); PYTHONDEVMODE=1 shows where")
         sys.exit(1)

@@ -20,7 +20,12 @@ def print_json(content: Any) -> None:
 
 def say(words: str) -> None:
     """A line for people, on stderr."""
-    typer.echo(words, err=True)
+    typer.echo(plain(words), err=True)
+
+
+def plain(text: str) -> str:
+    """Words that may come from others, on one line: control and bidi characters, which could forge output, are escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def read_file(path: Path) -> bytes:
@@ -29,6 +34,14 @@ def read_file(path: Path) -> bytes:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as failed:
         raise InvalidInput(f"cannot be read: {failed.strerror}", at=str(path)) from failed
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Indented JSON into a file the user named. Raises: InvalidInput naming it."""
+    try:
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as failed:
+        raise InvalidInput(f"cannot be written: {failed.strerror}", at=str(path)) from failed
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from anchoring.cli.output import print_json, read_file, say
+from anchoring.cli.output import plain, print_json, read_file, say, write_json
 from anchoring.core.finality import parse_finality
 from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import proof_from_json
@@ -38,9 +38,7 @@ def get(
     if output is None:
         print_json(found)
     else:
-        import json
-
-        output.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        write_json(output, found)
         say(f"written to {output}")
 
 
@@ -71,14 +69,15 @@ def verify_file(
     else:
         for check in report.checks:
             mark = "" if check.name in required else "  (not required)"
-            typer.echo(f"{check.outcome:<11}  {check.name:<20}  {check.reason}{mark}")
+            typer.echo(f"{check.outcome:<11}  {check.name:<20}  {plain(check.reason)}{mark}")
         typer.echo(f"\n{report.statement}")
     raise typer.Exit(EXIT_CODES[report.outcome(required)])
 
 
 def _read_proof(path: Path) -> InclusionProof:
+    content = read_file(path)
     try:
-        return proof_from_json(parse(read_file(path)))
+        return proof_from_json(parse(content))
     except MalformedProof:
         raise
     except InvalidInput as malformed:

@@ -1,8 +1,11 @@
 """`credanchor service`: the HTTP service."""
 
+import socket
 from typing import Annotated
 
 import typer
+
+from anchoring.errors import Misconfigured
 
 app = typer.Typer(name="service", no_args_is_help=True, help="Run the HTTP service.")
 
@@ -24,15 +27,30 @@ def run(
     settings = read_settings()
     check_ledger(settings.ledger)
     open_store(settings.store).close()  # every fault of the set-up is one sentence here, not a traceback of a worker
-    uvicorn.run(
-        "service.app:from_environment",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        access_log=False,
-        server_header=False,
-        http="httptools",
-        timeout_graceful_shutdown=10,
-        log_level="warning",
-    )
+    _require_free(host, port)
+    try:
+        uvicorn.run(
+            "service.app:from_environment",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            access_log=False,
+            server_header=False,
+            http="httptools",
+            timeout_graceful_shutdown=10,
+            log_level="warning",
+        )
+    except SystemExit as ended:  # its codes mean something else than ours
+        if ended.code:
+            raise Misconfigured("the service did not start; the reason stands above") from None
+
+
+def _require_free(host: str, port: int) -> None:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as failed:
+        raise Misconfigured(f"cannot listen at {host}, port {port}: {failed.strerror}") from failed

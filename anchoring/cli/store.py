@@ -1,10 +1,12 @@
 """`credanchor store`: the database."""
 
+import re
 from typing import Annotated
 
 import typer
 
 from anchoring.cli.output import say
+from anchoring.errors import InvalidInput
 
 app = typer.Typer(name="store", no_args_is_help=True, help="Look after the database.")
 
@@ -17,5 +19,7 @@ def migrate(
     from anchoring.bootstrap import migrate_store
     from anchoring.settings import read_settings
 
+    if not re.fullmatch("[+-]?[0-9a-zA-Z_]+", revision):
+        raise InvalidInput("must be head, base, a revision, or relative such as -1", at="--revision")
     reached = migrate_store(read_settings().store, revision)
     say(f"the database is at migration {reached}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from anchoring.errors import LedgerRejected, Misconfigured
+from anchoring.errors import LedgerUnavailable, Misconfigured
 
 BASE_FEE_HEADROOM: Final = 2
 """The base fee grows by at most 1/8 a block: twice today's lasts for six full blocks."""
@@ -44,7 +44,7 @@ def choose_fee(rules: FeeRules, *, base_fee_wei: int | None, gas_price_wei: int 
 
     `base_fee_wei`: of the head, None on a chain without EIP-1559. `gas_price_wei`: what the node suggests, for `legacy` only.
 
-    Raises: LedgerRejected when the market is above the cap; Misconfigured when the chain does not fit the policy.
+    Raises: LedgerUnavailable while the market is above the cap; Misconfigured when the chain does not fit the policy.
     """
     match rules.policy:
         case FeePolicy.ZERO:
@@ -69,4 +69,4 @@ def choose_fee(rules: FeeRules, *, base_fee_wei: int | None, gas_price_wei: int 
 
 def _require_below_cap(needed_wei: int, cap_wei: int) -> None:
     if needed_wei > cap_wei:
-        raise LedgerRejected(f"the ledger asks {needed_wei} wei per gas, above the cap of {cap_wei}; waiting for a lower fee")
+        raise LedgerUnavailable(f"the ledger asks {needed_wei} wei per gas, above the cap of {cap_wei}; waiting for a lower fee")

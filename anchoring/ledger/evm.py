@@ -7,9 +7,10 @@ a price where none is due.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 from web3 import Web3
 
@@ -24,6 +25,9 @@ from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ledger.signer import LocalSigner
 from anchoring.ports import Head, Receipt
 from anchoring.types import Address, TxHash, to_hex
+
+_NOT_RUN_CODES: Final = {-32001, -32005}
+_NOT_RUN_WORDS: Final = ("not found", "unknown block", "not currently canonical", "too many requests", "rate limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +53,8 @@ class EvmLedger(EvmRegistryReader):
     def transaction_count(self, at: Head) -> int:
         return read_number(self._read("eth_getTransactionCount", self.signer, pinned(at)))
 
-    def transaction_count_at_height(self, number: int) -> int:
-        return read_number(self._read("eth_getTransactionCount", self.signer, hex(number)))
+    def transactions_of(self, signer: Address, number: int) -> int:
+        return read_number(self._read("eth_getTransactionCount", signer, hex(number)))
 
     def gas_price(self, policy: FeePolicy) -> int | None:
         return read_number(self._read("eth_gasPrice")) if policy is FeePolicy.LEGACY else None
@@ -68,6 +72,8 @@ class EvmLedger(EvmRegistryReader):
             self._rpc.read("eth_call", call, pinned(at))
         except RpcRefusal as refused:
             reason = revert_reason(refused)
+            if _says_nothing(refused):
+                raise LedgerUnavailable(f"node {self._rpc.host} did not run the call: {reason}") from refused
             raise LedgerRejected(f"the registry would refuse the transaction of {self.signer}: {reason}") from refused
 
     def sign(
@@ -113,13 +119,21 @@ class EvmLedger(EvmRegistryReader):
         return Receipt(succeeded=succeeded, block=place, anchors=self._anchors_in(logs, block.time))
 
 
+def _says_nothing(refused: RpcRefusal) -> bool:
+    """Whether the node lacks the block (EIP-1898) or the time, rather than the contract the will."""
+    return refused.code in _NOT_RUN_CODES or any(words in refused.message.lower() for words in _NOT_RUN_WORDS)
+
+
 def revert_reason(refused: RpcRefusal) -> str:
     """The contract's own error by name with its values, else the node's words."""
     for error in (item for item in anchor_registry().abi if item["type"] == "error"):
         types = [argument["type"] for argument in error["inputs"]]
         selector = to_hex(keccak(text=f"{error['name']}({','.join(types)})")[:4])
         if refused.data and refused.data.startswith(selector):
-            values = decode(types, unhex(refused.data[len(selector) :]))
+            try:
+                values = decode(types, unhex(refused.data[len(selector) :]))
+            except (DecodingError, ValueError):
+                break  # a node that cuts the data short has words all the same
             shown = [to_hex(value) if isinstance(value, bytes) else str(value) for value in values]
             return f"{error['name']}({', '.join(shown)})"
     return excerpt(refused.message)

@@ -17,7 +17,7 @@ from anchoring.core.batch import Anchor
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import InvalidInput, LedgerUnavailable, Misconfigured
-from anchoring.ledger.answers import Block, excerpt, pinned, read_anchor, read_block, read_number, read_time
+from anchoring.ledger.answers import Block, excerpt, pinned, read_anchor, read_block, read_number, read_time, unhex
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ports import Head, LedgerIdentity, RecordedAnchor
@@ -45,7 +45,7 @@ class EvmRegistryReader:
             raise Misconfigured(
                 f"node {self._rpc.host} is on chain {chain_id}, the registry is set to be on {self._registry.chain_id}"
             )
-        code = bytes.fromhex(self._text("eth_getCode", self._registry.contract, "latest").removeprefix("0x"))
+        code = self._bytes("eth_getCode", self._registry.contract, "latest")
         if not code:
             raise Misconfigured(f"there is no contract at {self._registry}; deploy one with: credanchor ledger deploy")
         code_hash = as_code_hash(keccak(code))
@@ -95,8 +95,10 @@ class EvmRegistryReader:
             "toBlock": block,
         }
         logs = self._read("eth_getLogs", query)
-        anchors = self._anchors_in(logs, recorded.anchored_at)
-        return anchors[0] if anchors else None
+        for anchor in self._anchors_in(logs, recorded.anchored_at):
+            if (anchor.root, anchor.sequence) == (root, recorded.sequence):
+                return anchor
+        raise LedgerUnavailable(f"node {self._rpc.host} holds root {to_hex(root)} and does not show its event")
 
     def anchor_count(self, at: Head) -> int:
         count: int = self._ask("anchorCount", [], "uint64", at)
@@ -113,18 +115,19 @@ class EvmRegistryReader:
         except RpcRefusal as refused:
             raise LedgerUnavailable(f"node {self._rpc.host} refused {method}: {excerpt(refused.message)}") from refused
 
-    def _text(self, method: str, *params: Any) -> str:
+    def _bytes(self, method: str, *params: Any) -> bytes:
         answer = self._read(method, *params)
-        if not isinstance(answer, str) or not answer.startswith("0x"):
-            raise LedgerUnavailable(f"node {self._rpc.host} answered {method} with something that is no hexadecimal")
-        return answer
+        try:
+            return unhex(answer)
+        except (AttributeError, TypeError, ValueError) as failed:
+            raise LedgerUnavailable(f"node {self._rpc.host} answered {method} with something that is no hexadecimal") from failed
 
     def _ask(self, function: str, arguments: Sequence[Any], answer_type: str, at: Head) -> Any:
         call = {"to": self._registry.contract, "data": self._abi.encode_abi(function, list(arguments))}
-        answer = self._text("eth_call", call, pinned(at))
+        answer = self._bytes("eth_call", call, pinned(at))
         try:
-            return decode([answer_type], bytes.fromhex(answer[2:]))[0]
-        except (DecodingError, ValueError) as failed:
+            return decode([answer_type], answer)[0]
+        except DecodingError as failed:
             raise LedgerUnavailable(f"{self._registry} answered {function} with something else") from failed
 
     def _block(self, number: int) -> Block | None:
@@ -144,7 +147,7 @@ class EvmRegistryReader:
         try:
             ours = [log for log in logs if parse_address(log["address"]) == self._registry.contract]
             return tuple(read_anchor(log, anchored_at) for log in ours if log["topics"][0] == self._anchored_topic)
-        except (KeyError, IndexError, TypeError, ValueError, InvalidInput, DecodingError) as failed:
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, InvalidInput, DecodingError) as failed:
             raise LedgerUnavailable(f"node {self._rpc.host} answered with a malformed log") from failed
 
 

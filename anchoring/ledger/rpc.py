@@ -5,6 +5,7 @@ succeeded, and only the next look at the ledger tells.
 """
 
 import json
+import logging
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,9 +15,13 @@ from web3 import HTTPProvider
 from web3.exceptions import Web3Exception
 from web3.types import RPCEndpoint
 
-from anchoring.errors import LedgerUnavailable
+import anchoring.ledger.recursion  # noqa: F401 - for its effect
+from anchoring.errors import LedgerUnavailable, Misconfigured
 
 READ_ATTEMPTS: Final = 3
+
+for _library in ("web3", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.INFO)  # at DEBUG they log the URL with the access key in it
 
 
 class RpcRefusal(Exception):
@@ -32,14 +37,17 @@ class RpcRefusal(Exception):
 class JsonRpc:
     """A node at a URL. Constructing it asks the node nothing.
 
-    `timeout_s`: longest wait for one answer.
+    `timeout_s`: longest wait for one answer. Raises: Misconfigured for something that is no URL.
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
         # The library would repeat failed calls by itself, broadcasts among them.
         self._provider = HTTPProvider(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
         self._url = url
-        self.host = urlsplit(url).netloc.rpartition("@")[2]  # the URL may carry an access key: never shown whole
+        try:
+            self.host = urlsplit(url).netloc.rpartition("@")[2]  # the URL may carry an access key: never shown whole
+        except ValueError:
+            raise Misconfigured("the node's address is not a URL such as http://127.0.0.1:8545") from None
 
     def read(self, method: str, *params: Any) -> Any:
         """The result of an idempotent call. Raises: LedgerUnavailable, RpcRefusal."""
@@ -64,9 +72,9 @@ class JsonRpc:
             raise LedgerUnavailable(f"node {self.host} answered {method} with another call's answer")
         error = response.get("error")
         if isinstance(error, dict):
-            data = error.get("data")
-            refusal = (int(error.get("code", 0)), str(error.get("message", "")), data if isinstance(data, str) else None)
-            raise RpcRefusal(*refusal)
-        if "result" not in response:
+            code, data = error.get("code"), error.get("data")
+            code = code if isinstance(code, int) else 0
+            raise RpcRefusal(code, str(error.get("message", "")), data if isinstance(data, str) else None)
+        if error is not None or "result" not in response:
             raise LedgerUnavailable(f"node {self.host} answered {method} with neither result nor error")
         return response["result"]

@@ -13,6 +13,7 @@ from typing import Any
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+import anchoring.ledger.recursion  # noqa: F401 - for its effect
 from anchoring.errors import Misconfigured
 from anchoring.types import Address, TxHash, as_tx_hash, parse_address
 
@@ -49,6 +50,22 @@ def signer_from_keystore(keystore: Path, password_file: Path) -> LocalSigner:
         return LocalSigner(Account.from_key(Account.decrypt(json.loads(content), password)))
     except (ValueError, TypeError, KeyError, NotImplementedError):
         raise Misconfigured(f"keystore {keystore} does not open with the password in {password_file}") from None
+
+
+def create_keystore(keystore: Path, password_file: Path) -> Address:
+    """Make a new key and write it, encrypted, to a file that must not exist yet. Returns the key's account.
+
+    Raises: Misconfigured naming the file.
+    """
+    password = _read_secret(password_file, "--password-file").rstrip("\r\n")
+    account = Account.create()
+    content = json.dumps(Account.encrypt(account.key, password))
+    try:
+        with open(os.open(keystore, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(content)
+    except OSError as failed:
+        raise Misconfigured(f"keystore {keystore} cannot be written: {failed.strerror}") from None
+    return parse_address(account.address)
 
 
 def _read_secret(path: Path, setting: str) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace
+from anchoring.core.batch import ANCHORED, Anchor, Batch, BatchState, BlockPlace
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
 from anchoring.ports import EntryRange
 from anchoring.store.tables import anchor_history, batch, submission_item, tile
@@ -92,26 +92,28 @@ class SqlBatches:
         self._connection.execute(insert(anchor_history), place | {"batch_id": batch_id, "seen_at": at})
         return True
 
-    def finalize(self, batch_id: int) -> bool:
-        return self._change([batch_id], (BatchState.CONFIRMED,), {"state": BatchState.FINAL})
+    def finalize(self, batch_id: int, block: BlockPlace) -> bool:
+        return self._change([batch_id], (BatchState.CONFIRMED,), {"state": BatchState.FINAL}, block)
 
-    def withdraw(self, batch_id: int, why: str, at: datetime) -> bool:
+    def withdraw(self, batch_id: int, block: BlockPlace, why: str, at: datetime) -> bool:
         live = select(submission_item).where(submission_item.c.batch_id == batch_id, submission_item.c.live == 1)
         carried = self._connection.execute(live).first() is not None
         back_to = BatchState.SUBMITTED if carried else BatchState.SEALED
-        was = {BatchState.SUBMITTED, BatchState.CONFIRMED, BatchState.FINAL} - {back_to}
-        if not self._change([batch_id], was, _NO_ANCHOR | {"state": back_to}):
+        if not self._change([batch_id], ANCHORED, _NO_ANCHOR | {"state": back_to}, block):
             return False
         open_record = (anchor_history.c.batch_id == batch_id) & anchor_history.c.withdrawn_at.is_(None)
         self._connection.execute(update(anchor_history).where(open_record).values(withdrawn_at=at, why=why))
         return True
 
+    def release(self, batch_id: int) -> bool:
+        return self._change([batch_id], (BatchState.SUBMITTED,), {"state": BatchState.SEALED})
+
     def with_id(self, batch_id: int) -> Batch | None:
         return self._first(select(batch).where(batch.c.id == batch_id))
 
     def of_entry(self, entry_id: int) -> Batch | None:
-        found = self._first(select(batch).where(batch.c.first_id <= entry_id).order_by(batch.c.first_id.desc()).limit(1))
-        return found if found and entry_id <= found.last_id else None
+        row = self._connection.execute(_OF_ENTRY, {"entry_id": entry_id}).first()
+        return None if row is None or row.last_id < entry_id else _batch(row)
 
     def of_root(self, root: Root) -> Batch | None:
         return self._first(select(batch).where(batch.c.root == root))
@@ -120,9 +122,12 @@ class SqlBatches:
         statement = select(batch).where(batch.c.state.in_(states)).order_by(batch.c.id).limit(limit)
         return self._all(statement)
 
+    def anchored_in(self, block: BlockPlace) -> Sequence[Batch]:
+        return self._all(select(batch).where(_recorded_in(block)).order_by(batch.c.id))
+
     def newest_final(self) -> Batch | None:
         final = batch.c.state == BatchState.FINAL
-        return self._first(select(batch).where(final).order_by(batch.c.id.desc()).limit(1))
+        return self._first(select(batch).where(final).order_by(batch.c.block_number.desc()).limit(1))
 
     def page(self, before_id: int | None, limit: int) -> Sequence[Batch]:
         statement = select(batch).where(batch.c.state != BatchState.WAITING).order_by(batch.c.id.desc()).limit(limit)
@@ -135,26 +140,24 @@ class SqlBatches:
         return self._all(select(batch).where(anchored).order_by(batch.c.id.desc()).limit(limit))
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None:
-        return self.tiles(batch_id, [at]).get(at)
-
-    def tiles(self, batch_id: int, at: Collection[TileCoordinate]) -> Mapping[TileCoordinate, Tile]:
-        wanted = tuple_(tile.c.level, tile.c.n).in_([(one.level, one.n) for one in at])
-        rows = self._connection.execute(select(tile).where(tile.c.batch_id == batch_id, wanted))
-        return {found.at: found for found in map(_tile, rows)}
-
-    def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
-        statement = (
-            select(tile)
-            .where(tile.c.batch_id == batch_id, tile.c.level == 0, tile.c.first_leaf <= leaf)
-            .order_by(tile.c.first_leaf.desc())
-            .limit(1)
-        )
-        row = self._connection.execute(statement).first()
+        row = self._connection.execute(_TILE_AT, {"batch_id": batch_id, "level": at.level, "n": at.n}).first()
         return None if row is None else _tile(row)
 
-    def _change(self, batch_ids: Collection[int], was: Collection[BatchState], values: Mapping[str, Any]) -> bool:
-        """Compare-and-set: all of them, or nothing is to be committed."""
+    def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
+        row = self._connection.execute(_TILE_OF_LEAF, {"batch_id": batch_id, "leaf": leaf}).first()
+        return None if row is None else _tile(row)
+
+    def _change(
+        self,
+        batch_ids: Collection[int],
+        was: Collection[BatchState],
+        values: Mapping[str, Any],
+        block: BlockPlace | None = None,
+    ) -> bool:
+        """Compare-and-set: all of them, or nothing is to be committed. `block`: where they must be recorded."""
         changed = update(batch).where(batch.c.id.in_(batch_ids), batch.c.state.in_(was)).values(**values)
+        if block is not None:
+            changed = changed.where(_recorded_in(block))
         return self._connection.execute(changed).rowcount == len(batch_ids)
 
     def _first(self, statement: Any) -> Batch | None:
@@ -163,6 +166,23 @@ class SqlBatches:
 
     def _all(self, statement: Any) -> list[Batch]:
         return [_batch(row) for row in self._connection.execute(statement)]
+
+
+# Statements of hot routes are made once: to make one costs more than to run it.
+_OF_ENTRY: Final = select(batch).where(batch.c.first_id <= bindparam("entry_id")).order_by(batch.c.first_id.desc()).limit(1)
+_TILE_AT: Final = select(tile).where(
+    tile.c.batch_id == bindparam("batch_id"), tile.c.level == bindparam("level"), tile.c.n == bindparam("n")
+)
+_TILE_OF_LEAF: Final = (
+    select(tile)
+    .where(tile.c.batch_id == bindparam("batch_id"), tile.c.level == 0, tile.c.first_leaf <= bindparam("leaf"))
+    .order_by(tile.c.first_leaf.desc())
+    .limit(1)
+)
+
+
+def _recorded_in(block: BlockPlace) -> ColumnElement[bool]:
+    return (batch.c.block_number == block.number) & (batch.c.block_hash == block.hash)
 
 
 def _tile(row: Row[Any]) -> Tile:

@@ -24,7 +24,7 @@ def make_engine(url: str, *, pool_size: int, busy_timeout_s: float) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as unreadable:
+    except (ArgumentError, ValueError) as unreadable:
         raise Misconfigured("store.url is not a database URL such as sqlite:///anchors.db") from unreadable
     driver = SUPPORTED.get(parsed.drivername)
     if driver is None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import Issuer
@@ -52,16 +52,13 @@ class SqlEntries:
     def of_issuer(self, issuer: Issuer, digests: Collection[Digest]) -> Mapping[Digest, Entry]:
         found: dict[Digest, Entry] = {}
         for some in _portions(list(digests)):
-            statement = _entries().where(entry.c.issuer_id == issuer.id, entry.c.digest.in_(some))
-            for row in self._connection.execute(statement):
+            for row in self._connection.execute(_OF_ISSUER, {"issuer_id": issuer.id, "digests": some}):
                 found[Digest(row.digest)] = _entry(row)
         return found
 
     def of_digest(self, digest: Digest, did: Did | None = None) -> Sequence[Entry]:
-        statement = _entries().where(entry.c.digest == digest).order_by(entry.c.id)
-        if did is not None:
-            statement = statement.where(issuer.c.did == did)
-        return [_entry(row) for row in self._connection.execute(statement)]
+        rows = self._connection.execute(_OF_DIGEST, {"digest": digest})
+        return [_entry(row) for row in rows if did is None or row.did == did]
 
     def seal_mark(self) -> int:
         if self._is_postgresql:
@@ -80,7 +77,7 @@ class SqlEntries:
         issuer_ids = {row.id: issuer_id_of(Did(row.did)) for row in issuers}
         statement = (
             select(entry.c.issuer_id, entry.c.salt, entry.c.digest)
-            .where(entry.c.id.between(first_id, last_id))
+            .where(entry.c.id.between(first_id, last_id), entry.c.digest.is_not(None))
             .execution_options(yield_per=ROWS_A_STATEMENT)
         )
         for issuer_key, salt, digest in self._connection.execute(statement):
@@ -113,8 +110,12 @@ def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
         yield rows[start : start + ROWS_A_STATEMENT]
 
 
-def _entries() -> Select[Any]:
-    return select(entry, issuer.c.did).join(issuer, issuer.c.id == entry.c.issuer_id)
+# Statements of hot routes are made once: to make one costs more than to run it.
+_ENTRIES: Final = select(entry, issuer.c.did).join(issuer, issuer.c.id == entry.c.issuer_id)
+_OF_DIGEST: Final = _ENTRIES.where(entry.c.digest == bindparam("digest")).order_by(entry.c.id)
+_OF_ISSUER: Final = _ENTRIES.where(
+    entry.c.issuer_id == bindparam("issuer_id"), entry.c.digest.in_(bindparam("digests", expanding=True))
+)
 
 
 def _entry(row: Row[Any]) -> Entry:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import ApiKey, Issuer, StoredKey
@@ -33,6 +33,10 @@ class SqlIssuers:
     def add_key(self, issuer: Issuer, key: ApiKey, at: datetime) -> None:
         values = {"prefix": key.prefix, "issuer_id": issuer.id, "key_hash": key.hash, "created_at": at}
         self._connection.execute(insert(api_key), values)
+
+    def revoke_key(self, prefix: str, at: datetime) -> bool:
+        living = (api_key.c.prefix == prefix) & api_key.c.revoked_at.is_(None)
+        return self._connection.execute(update(api_key).where(living).values(revoked_at=at)).rowcount == 1
 
     def key(self, prefix: str) -> StoredKey | None:
         statement = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -53,16 +53,10 @@ class SqlRounds:
         return [_record(row) for row in self._connection.execute(statement)]
 
     def identity(self) -> LedgerIdentity | None:
-        row = self._connection.execute(select(ledger_identity)).first()
-        if row is None:
-            return None
-        return LedgerIdentity(
-            registry=Registry(chain_id=row.chain_id, contract=Address(row.contract)),
-            genesis_hash=BlockHash(row.genesis_hash),
-            code_hash=CodeHash(row.code_hash),
-        )
+        row = self._connection.execute(_IDENTITY).first()
+        return None if row is None else _identity(row)
 
-    def record_identity(self, identity: LedgerIdentity) -> None:
+    def record_identity(self, identity: LedgerIdentity) -> LedgerIdentity:
         values = {
             "id": 1,
             "chain_id": identity.registry.chain_id,
@@ -71,6 +65,18 @@ class SqlRounds:
             "code_hash": identity.code_hash,
         }
         self._connection.execute(self._dialect.insert(ledger_identity).on_conflict_do_nothing(index_elements=["id"]), values)
+        return _identity(self._connection.execute(select(ledger_identity)).one())
+
+
+_IDENTITY: Final = select(ledger_identity)
+
+
+def _identity(row: Row[Any]) -> LedgerIdentity:
+    return LedgerIdentity(
+        registry=Registry(chain_id=row.chain_id, contract=Address(row.contract)),
+        genesis_hash=BlockHash(row.genesis_hash),
+        code_hash=CodeHash(row.code_hash),
+    )
 
 
 def _record(row: Row[Any]) -> RoundRecord:

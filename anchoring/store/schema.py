@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
@@ -24,7 +25,7 @@ def migrate(engine: Engine, revision: str = "head") -> str:
 
     `revision`: `head`, `base`, an identifier, or relative such as `-1`.
 
-    Raises: StoreUnavailable.
+    Raises: Misconfigured for a revision this program does not know, asked for or found in the database; StoreUnavailable.
     """
     with transaction(engine, writes=True) as connection:
         if connection.dialect.name == "postgresql":
@@ -32,7 +33,10 @@ def migrate(engine: Engine, revision: str = "head") -> str:
         config = _config()
         config.attributes["connection"] = connection
         down = revision == "base" or revision.startswith("-")
-        (command.downgrade if down else command.upgrade)(config, revision)
+        try:
+            (command.downgrade if down else command.upgrade)(config, revision)
+        except CommandError as failed:
+            raise Misconfigured(f"the database cannot be brought to migration {revision}: {failed}") from failed
         reached = _current(connection)
         connection.commit()
     return reached or "base"
@@ -40,15 +44,27 @@ def migrate(engine: Engine, revision: str = "head") -> str:
 
 def require_current_schema(engine: Engine) -> None:
     """Raises: Misconfigured when migrations are missing, or are newer than this program; StoreUnavailable."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    with transaction(engine, writes=False) as connection:
-        try:
-            current = _current(connection)
-        except DBAPIError as failed:
-            raise Misconfigured("the database cannot be read; run: credanchor store migrate") from failed
-    if current != head:
-        found = f"at migration {current}" if current else "empty"
-        raise Misconfigured(f"the database is {found}, this program needs {head}; run: credanchor store migrate")
+    scripts = ScriptDirectory.from_config(_config())
+    head, current = scripts.get_current_head(), _recorded_revision(engine)
+    if current == head:
+        return
+    if current is None:
+        raise Misconfigured(f"the database is empty, this program needs migration {head}; run: credanchor store migrate")
+    if current not in {script.revision for script in scripts.walk_revisions()}:
+        raise Misconfigured(
+            f"the database is at migration {current}, newer than this program, which knows {head}: upgrade the program"
+        )
+    raise Misconfigured(f"the database is at migration {current}, this program needs {head}; run: credanchor store migrate")
+
+
+def _recorded_revision(engine: Engine) -> str | None:
+    if engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
+        return None  # to connect would be to create it
+    try:
+        with transaction(engine, writes=False) as connection:
+            return _current(connection)
+    except DBAPIError as failed:
+        raise Misconfigured(f"the database cannot be read: {failed.orig}") from failed
 
 
 def _current(connection: Connection) -> str | None:

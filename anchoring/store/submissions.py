@@ -24,9 +24,6 @@ class SqlSubmissions:
     def in_state(self, state: SubmissionState) -> Sequence[Submission]:
         return self._all(submission.c.state == state)
 
-    def mined_in(self, block: BlockPlace) -> Sequence[Submission]:
-        return self._all((submission.c.block_number == block.number) & (submission.c.block_hash == block.hash))
-
     def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
         ours = (submission.c.chain_id == chain_id) & (submission.c.signer == signer)
         return self._connection.execute(select(func.max(submission.c.nonce)).where(ours)).scalar()
@@ -72,10 +69,16 @@ class SqlSubmissions:
         values: dict[str, Any] = {"state": becomes}
         if mined is not None:
             values |= {"tx_hash": mined.tx_hash, "block_number": mined.block.number, "block_hash": mined.block.hash}
-        elif becomes is SubmissionState.SUBMITTED:
-            values |= {"tx_hash": None, "block_number": None, "block_hash": None}
         changed = update(submission).where(submission.c.id == submission_id, submission.c.state == was).values(**values)
         return self._connection.execute(changed).rowcount == 1
+
+    def finalize(self, block: BlockPlace) -> None:
+        confirmed = _mined_in(block) & (submission.c.state == SubmissionState.CONFIRMED)
+        self._connection.execute(update(submission).where(confirmed).values(state=SubmissionState.FINAL))
+
+    def reopen(self, block: BlockPlace) -> None:
+        back = {"state": SubmissionState.SUBMITTED, "tx_hash": None, "block_number": None, "block_hash": None}
+        self._connection.execute(update(submission).where(_mined_in(block)).values(**back))
 
     def release_roots(self, submission_id: int) -> Sequence[int]:
         items = submission_item.c.submission_id == submission_id
@@ -122,6 +125,10 @@ class SqlSubmissions:
                 for item in self._connection.execute(roots)
             ),
         )
+
+
+def _mined_in(block: BlockPlace) -> ColumnElement[bool]:
+    return (submission.c.block_number == block.number) & (submission.c.block_hash == block.hash)
 
 
 def _attempt(row: Row[Any]) -> Attempt:

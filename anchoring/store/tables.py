@@ -113,6 +113,7 @@ batch: Final = Table(
     CheckConstraint("(state = 'waiting') = (root IS NULL)", name="sealed_has_root"),
     CheckConstraint("(state IN ('confirmed', 'final')) = (block_hash IS NOT NULL)", name="anchored_has_block"),
     Index("ix_batch_state", "state", "id"),
+    Index("ix_batch_block_number", "block_number"),
     sqlite_autoincrement=True,
 )
 

@@ -7,7 +7,6 @@ status of a receipt. A node that lags says nothing, so absence alone changes not
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby
 
 import structlog
 
@@ -45,13 +44,11 @@ def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rule: FinalityRule
     head = ledger.head()
     final_height = ledger.final_height(head, rule)
     with store.reading() as uow:
-        watched = list(uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND))
-        newest_final = uow.batches.newest_final()
+        confirmed = uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND)
         submitted = uow.submissions.in_state(SubmissionState.SUBMITTED)
-    if newest_final:
-        watched.append(newest_final)  # while its block stands, so do all before it
-    for block, batches in groupby(watched, key=_block_of):
-        _watch_block(store, ledger, clock, block, list(batches), head, final_height)
+    for block in dict.fromkeys(map(_block_of, confirmed)):
+        _watch_block(store, ledger, clock, block, head, final_height)
+    _watch_final_blocks(store, ledger, clock, head, final_height)
     for submission in submitted:
         _watch_submission(store, ledger, clock, submission, final_height)
     with store.reading() as uow:
@@ -68,42 +65,54 @@ def _block_of(batch: Batch) -> BlockPlace:
     return batch.anchor.block
 
 
-def _watch_block(
-    store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, batches: Sequence[Batch], head: Head, final_height: int
-) -> None:
-    hash_there = ledger.block_hash(block.number) if block.number <= head.block.number else None
-    match judge(block, hash_there=hash_there, final_height=final_height):
+def _watch_block(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head, final_height: int) -> None:
+    match _judge(ledger, block, head, final_height):
         case Verdict.FINAL:
-            _finalize(store, ledger, block, batches, head)
+            _finalize(store, ledger, block, head)
         case Verdict.REORGED:
-            _withdraw(store, clock, block, batches)
+            _withdraw(store, clock, block)
         case Verdict.CONFIRMED | Verdict.UNKNOWN:
             pass
 
 
-def _finalize(store: Store, ledger: Ledger, block: BlockPlace, batches: Sequence[Batch], head: Head) -> None:
+def _watch_final_blocks(store: Store, ledger: Ledger, clock: Clock, head: Head, final_height: int) -> None:
+    """While the newest final block stands, so do all before it; where it is gone, the next one is looked at."""
+    while True:
+        with store.reading() as uow:
+            newest = uow.batches.newest_final()
+        if newest is None or _judge(ledger, _block_of(newest), head, final_height) is not Verdict.REORGED:
+            return
+        _withdraw(store, clock, _block_of(newest))
+
+
+def _judge(ledger: Ledger, block: BlockPlace, head: Head, final_height: int) -> Verdict:
+    hash_there = ledger.block_hash(block.number) if block.number <= head.block.number else None
+    return judge(block, hash_there=hash_there, final_height=final_height)
+
+
+def _finalize(store: Store, ledger: Ledger, block: BlockPlace, head: Head) -> None:
+    with store.reading() as uow:
+        batches = uow.batches.anchored_in(block)
     agreed = [
         batch
         for batch in batches
-        if batch.state is BatchState.CONFIRMED
-        and batch.tree
-        and (recorded := ledger.recorded_anchor(batch.tree.root, head))
-        and recorded.block_number == block.number
+        if batch.tree and (recorded := ledger.recorded_anchor(batch.tree.root, head)) and recorded.block_number == block.number
     ]
+    if not agreed:
+        return
     with store.writing() as uow:
-        changed = [batch for batch in agreed if uow.batches.finalize(batch.id)]
-        for submission in uow.submissions.mined_in(block):
-            uow.submissions.change_state(submission.id, SubmissionState.CONFIRMED, SubmissionState.FINAL)
+        changed = [batch for batch in agreed if uow.batches.finalize(batch.id, block)]
+        uow.submissions.finalize(block)
         uow.commit()
     for batch in changed:
         log.info("anchor.final", batch=batch.id, block=block.number)
 
 
-def _withdraw(store: Store, clock: Clock, block: BlockPlace, batches: Sequence[Batch]) -> None:
+def _withdraw(store: Store, clock: Clock, block: BlockPlace) -> None:
+    """The block is gone: everything recorded in it is open again, in one transaction."""
     with store.writing() as uow:
-        for submission in uow.submissions.mined_in(block):
-            uow.submissions.change_state(submission.id, submission.state, SubmissionState.SUBMITTED)
-        changed = [batch for batch in batches if uow.batches.withdraw(batch.id, "reorg", clock.now())]
+        uow.submissions.reopen(block)
+        changed = [one for one in uow.batches.anchored_in(block) if uow.batches.withdraw(one.id, block, "reorg", clock.now())]
         uow.commit()
     for batch in changed:
         log.warning("anchor.reorged", batch=batch.id, block=block.number, was=batch.state)
@@ -117,8 +126,8 @@ def _watch_submission(store: Store, ledger: Ledger, clock: Clock, submission: Su
         if receipt and ledger.block_hash(receipt.block.number) == receipt.block.hash:
             _settle(store, clock, submission, attempt, receipt, final_height)
             return
-    if final_height >= 0 and ledger.transaction_count_at_height(final_height) > submission.nonce:
-        _give_up(store, clock, submission, SubmissionState.DISPLACED, None)
+    if final_height >= 0 and ledger.transactions_of(submission.signer, final_height) > submission.nonce:
+        _give_up(store, submission, SubmissionState.DISPLACED, None)
         return
     _broadcast(store, ledger, clock, attempts[0])
 
@@ -128,7 +137,7 @@ def _settle(store: Store, clock: Clock, submission: Submission, attempt: Attempt
     if receipt.succeeded:
         _confirm(store, clock, submission, mined, receipt.anchors)
     elif receipt.block.number <= final_height:
-        _give_up(store, clock, submission, SubmissionState.REVERTED, mined)
+        _give_up(store, submission, SubmissionState.REVERTED, mined)
 
 
 def _confirm(store: Store, clock: Clock, submission: Submission, mined: Mined, anchors: Sequence[Anchor]) -> None:
@@ -143,18 +152,22 @@ def _confirm(store: Store, clock: Clock, submission: Submission, mined: Mined, a
         if not uow.submissions.change_state(submission.id, SubmissionState.SUBMITTED, SubmissionState.CONFIRMED, mined=mined):
             return
         for item in submission.roots:
-            uow.batches.confirm(item.batch_id, by_root[item.root], clock.now())
+            if uow.batches.confirm(item.batch_id, by_root[item.root], clock.now()):
+                continue
+            batch = uow.batches.with_id(item.batch_id)
+            if batch is None or batch.anchor is None or batch.anchor.block != mined.block:
+                return  # recorded in another block, which can only be gone: the next look takes it back first
         uow.commit()
     log.info("anchor.confirmed", transaction=to_hex(mined.tx_hash), block=mined.block.number, roots=len(submission.roots))
 
 
-def _give_up(store: Store, clock: Clock, submission: Submission, dead_end: SubmissionState, mined: Mined | None) -> None:
+def _give_up(store: Store, submission: Submission, dead_end: SubmissionState, mined: Mined | None) -> None:
     """The nonce is spent for good without anchoring anything: the batches wait for another submission."""
     with store.writing() as uow:
         if not uow.submissions.change_state(submission.id, SubmissionState.SUBMITTED, dead_end, mined=mined):
             return
         for batch_id in uow.submissions.release_roots(submission.id):
-            uow.batches.withdraw(batch_id, dead_end, clock.now())
+            uow.batches.release(batch_id)
         uow.commit()
     event = "submission.reverted" if mined else "submission.displaced"
     log.error(event, nonce=submission.nonce, batches=[item.batch_id for item in submission.roots])

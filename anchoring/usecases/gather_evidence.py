@@ -25,6 +25,7 @@ def evidence_from_node(reader: RegistryReader, root: Root, rule: FinalityRule) -
         finality = failed.message
     return Evidence(
         source=f"the ledger as of block {head.block.number} at {format_time(head.time)}",
+        head_number=head.block.number,
         anchor=anchor,
         block_hash=block_hash,
         final_height=final_height,
@@ -42,6 +43,7 @@ def evidence_from_store(uow: UnitOfWork, root: Root, rule: FinalityRule) -> Evid
     block = batch.anchor.block
     return Evidence(
         source=f"this service as of its round at {format_time(seen)}",
+        head_number=block.number,
         anchor=batch.anchor,
         block_hash=block.hash,
         final_height=block.number if batch.state is BatchState.FINAL else block.number - 1,

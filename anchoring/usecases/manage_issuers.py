@@ -26,6 +26,12 @@ def create_key(uow: UnitOfWork, did: Did, *, now: datetime, random_bytes: Random
     return key
 
 
+def revoke_key(uow: UnitOfWork, prefix: str, *, now: datetime) -> None:
+    """From now on the key opens nothing. The caller commits. Raises: NotFound when no living key has this prefix."""
+    if not uow.issuers.revoke_key(prefix, now):
+        raise NotFound(f"no key with prefix {prefix} is in use")
+
+
 def get_issuer(uow: UnitOfWork, did: Did) -> Issuer:
     """Raises: NotFound."""
     issuer = uow.issuers.with_did(did)

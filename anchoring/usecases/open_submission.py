@@ -47,11 +47,9 @@ def open_submission(store: Store, ledger: Ledger, clock: Clock, rules: Submissio
 
 def _adopt(store: Store, ledger: Ledger, clock: Clock, root: RootToAnchor, head: Head) -> bool:
     """Take over an anchor that no submission of ours made: anchoring its root again would only revert."""
-    if ledger.recorded_anchor(root.root, head) is None:
-        return False
     anchor = ledger.find_anchor(root.root, head)
     if anchor is None:
-        raise LedgerUnavailable(f"the ledger holds root {to_hex(root.root)} and does not show its event")
+        return False
     with store.writing() as uow:
         if uow.batches.confirm(root.batch_id, anchor, clock.now()):
             uow.commit()

@@ -20,8 +20,10 @@ def prove_inclusion(uow: UnitOfWork, entry: Entry, batch: Batch) -> InclusionPro
     leaf_index = own_tile.index_of(leaf) if own_tile else None
     if own_tile is None or leaf_index is None:
         raise StateCorrupt(f"entry {entry.id} has no leaf in batch {batch.id}")
-    upper = [at for at in tiles_of_path(leaf_index, batch.tree.tree_size) if at.level > 0]
-    tiles = {own_tile.at: own_tile} | dict(uow.batches.tiles(batch.id, upper))
+    tiles = {own_tile.at: own_tile}
+    for at in tiles_of_path(leaf_index, batch.tree.tree_size)[1:]:
+        if upper_tile := uow.batches.tile(batch.id, at):
+            tiles[at] = upper_tile
     identity = uow.rounds.identity()
     if identity is None:
         raise StateCorrupt(f"batch {batch.id} is anchored and no ledger is recorded")

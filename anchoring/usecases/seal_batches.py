@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from anchoring.core.batch import Batch
+from anchoring.core.batch import Batch, BatchState
 from anchoring.core.tiles import Tile, build_tree
 from anchoring.errors import StateCorrupt
 from anchoring.ports import Clock, Progress, Store
@@ -59,6 +59,9 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
 def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None:
     with store.reading() as uow:
         leaves = sorted(uow.entries.leaf_hashes(batch.first_id, batch.last_id))
+        present = uow.batches.with_id(batch.id)
+    if present is None or present.state is not BatchState.WAITING:
+        return  # another round sealed it meanwhile, and entries of it may have been erased since
     if len(leaves) != batch.leaf_count:
         raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {len(leaves)}")
     keeper = _TileKeeper(store, batch, progress)

@@ -138,6 +138,7 @@ def _batches() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_batch_state", "batch", ["state", "id"])
+    op.create_index("ix_batch_block_number", "batch", ["block_number"])
     op.create_table(
         "tile",
         sa.Column("batch_id", RowId, nullable=False),

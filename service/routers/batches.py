@@ -51,7 +51,10 @@ def get_batch(request: Request, service: ServiceDep, root: RootDep) -> Response:
 @router.get(
     "/v1/batches/{root}/tiles/{level}/{n}",
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+    responses={
+        200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "Not modified"},
+    },
 )
 def get_tile(
     request: Request,

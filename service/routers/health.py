@@ -46,7 +46,7 @@ def _reasons(service: Service) -> list[str]:
 def _about_round(service: Service, newest: RoundRecord) -> list[str]:
     reasons = []
     if newest.result is RoundResult.FAILED:
-        reasons.append(f"the last round failed: {newest.detail}")
+        reasons.append("the last round failed; its log event round.failed says why")
     age_s = (service.clock.now() - newest.started_at).total_seconds()
     if age_s > LATE_PERIODS * service.round_period_s:
         reasons.append(f"the last round began {age_s:.0f} s ago; one is due every {service.round_period_s:g} s")

@@ -3,7 +3,7 @@
 import pytest
 
 from anchoring.core.fees import Fee, FeePolicy, FeeRules, choose_fee
-from anchoring.errors import LedgerRejected, Misconfigured
+from anchoring.errors import LedgerUnavailable, Misconfigured
 
 
 def rules(policy: FeePolicy, *, tip_wei: int = 3, cap_wei: int = 1_000) -> FeeRules:
@@ -39,7 +39,7 @@ def test_market_policy_offers_twice_the_base_fee_up_to_the_cap(base_fee_wei: int
 
 
 def test_market_policy_waits_when_the_market_is_above_the_cap() -> None:
-    with pytest.raises(LedgerRejected, match="asks 1001 wei per gas, above the cap of 1000"):
+    with pytest.raises(LedgerUnavailable, match="asks 1001 wei per gas, above the cap of 1000"):
         choose_fee(rules(FeePolicy.MARKET), base_fee_wei=998, gas_price_wei=None)
 
 
@@ -56,7 +56,7 @@ def test_legacy_policy_offers_what_the_node_suggests(gas_price_wei: int) -> None
 
 
 def test_legacy_policy_waits_when_the_suggestion_is_above_the_cap() -> None:
-    with pytest.raises(LedgerRejected, match="asks 1001 wei"):
+    with pytest.raises(LedgerUnavailable, match="asks 1001 wei"):
         choose_fee(rules(FeePolicy.LEGACY), base_fee_wei=None, gas_price_wei=1_001)
 
 

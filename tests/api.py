@@ -1,0 +1,254 @@
+"""The HTTP service in a test: the real application over a real store, asked in this process, and every answer held to OpenAPI."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from sqlalchemy import select
+from starlette.testclient import TestClient
+
+from anchoring.core.batch import Anchor, Batch, BlockPlace
+from anchoring.core.issuer import Issuer
+from anchoring.core.proof import Registry
+from anchoring.ports import Entry, LedgerIdentity, RoundRecord, RoundResult, Store
+from anchoring.settings import ApiSettings, RoundSettings, Settings, StoreSettings
+from anchoring.store import tables
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.types import Address, BlockHash, CodeHash, Did, TxHash, to_hex
+from anchoring.usecases.manage_issuers import create_key
+from anchoring.usecases.seal_batches import seal_batches
+from service import problems
+from service.app import create_app
+from service.routers import batches, credentials, digests, health, ledger, proofs, verification
+from service.schemas import Problem
+from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, post
+
+T = TypeVar("T")
+
+PUBLIC_URL = "https://anchors.example"
+JSON, NDJSON, BINARY = "application/json", "application/x-ndjson", "application/octet-stream"
+ROUTES = [
+    route
+    for one in (batches, credentials, digests, health, ledger, proofs, verification)
+    for route in one.router.routes
+    if isinstance(route, APIRoute)
+]
+IDENTITY = LedgerIdentity(
+    registry=Registry(chain_id=31337, contract=Address("0x" + "c3" * 20)),
+    genesis_hash=BlockHash(bytes([1]) * 32),
+    code_hash=CodeHash(bytes([2]) * 32),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where rounds take place."""
+
+    store: SqlStore
+    clock: FrozenClock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api(Place):
+    """The service and the university's key. `other`: the academy's key."""
+
+    app: FastAPI
+    client: TestClient
+    issuer: Issuer
+    key: str
+    other_issuer: Issuer
+    other: str
+
+    def get(self, path: str, **headers: str) -> httpx2.Response:
+        return self.client.get(path, headers=_fields(headers))
+
+    def post(self, path: str, content: Any, media_type: str | None = JSON, *, key: str | None = None, **headers: str) -> Any:
+        """With the university's key unless another is given."""
+        fields = {"Authorization": f"Bearer {key or self.key}"} | ({"Content-Type": media_type} if media_type else {})
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        return self.client.post(path, content=body, headers=fields | _fields(headers))
+
+    def post_numbers(self, *numbers: int, key: str | None = None) -> Any:
+        """Post the digests of these numbers."""
+        return self.post("/v1/digests", {"digests": [hex_digest(i) for i in numbers]}, key=key)
+
+    def delete(self, path: str, *, key: str | None = None) -> httpx2.Response:
+        return self.client.delete(path, headers={"Authorization": f"Bearer {key or self.key}"})
+
+    def follow(self, link: str) -> httpx2.Response:
+        """A link of an answer, which begins with the public address."""
+        assert link.startswith(PUBLIC_URL + "/"), link
+        return self.get(link.removeprefix(PUBLIC_URL))
+
+
+@contextmanager
+def running(store: SqlStore, *, faulty: Store | None = None, **api: Any) -> Iterator[Api]:
+    """The service over a store with two issuers in it. `faulty`: what the service sees in place of the store."""
+    clock = FrozenClock()
+    issuer, other = add_issuer(store), add_issuer(store, ACADEMY, "Academy")
+    keys = [make_key(store, of) for of in (issuer, other)]
+    app = make_app(store, faulty=faulty, clock=clock, **api)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        client.event_hooks["response"].append(lambda response: check_documented(app, response))
+        yield Api(app=app, client=client, store=store, clock=clock, issuer=issuer, key=keys[0], other_issuer=other, other=keys[1])
+
+
+def make_app(store: SqlStore, *, faulty: Store | None = None, clock: FrozenClock | None = None, **api: Any) -> FastAPI:
+    """The application over a store, or over what stands before it."""
+    settings = Settings(
+        store=StoreSettings(url=store._engine.url.render_as_string()),
+        api=ApiSettings(public_url=PUBLIC_URL, **api),
+        rounds=RoundSettings(every_s=60),
+    )
+    return create_app(settings, faulty or store, clock=clock or FrozenClock())
+
+
+def run_async(app: FastAPI, scenario: Callable[[httpx2.AsyncClient], Awaitable[T]]) -> T:
+    """Run `scenario` beside the started application, on one event loop; nothing in it may take half a minute."""
+
+    async def main() -> T:
+        transport = httpx2.ASGITransport(app=app)
+        client = httpx2.AsyncClient(transport=transport, base_url="http://testserver", timeout=None)
+        async with asyncio.timeout(25), app.router.lifespan_context(app), client:
+            return await scenario(client)
+
+    return asyncio.run(main())
+
+
+def make_key(store: SqlStore, issuer: Issuer) -> str:
+    with store.writing() as uow:
+        key = create_key(uow, issuer.did, now=NOON, random_bytes=lambda size: bytes([issuer.id]) * size)
+        uow.commit()
+    return key.text
+
+
+def hex_digest(i: int) -> str:
+    return to_hex(make_digest(i))
+
+
+def stored(store: SqlStore) -> Mapping[str, Sequence[Any]]:
+    """Every row of every table."""
+    with store._engine.connect() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            for table in tables.metadata.sorted_tables
+        }
+
+
+def check_problem(response: httpx2.Response, status: int, slug: str) -> dict[str, Any]:
+    """The problem document of an answer that must be one."""
+    assert response.status_code == status, response.text
+    problem: dict[str, Any] = response.json()
+    assert problem["type"] == f"urn:credanchor:problem:{slug}", response.text
+    return problem
+
+
+def check_documented(app: FastAPI, response: httpx2.Response) -> None:
+    """Hold an answer to what OpenAPI says of its route: status, media type, members."""
+    response.read()
+    if response.request.method == "HEAD":
+        return
+    media_type = response.headers.get("content-type", "").partition(";")[0]
+    assert response.headers["x-request-id"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    route = _route_of(response.request)
+    model = _model_of(route, response.status_code)
+    if response.is_error and model is None:
+        assert media_type == problems.MEDIA_TYPE
+        _check_problem_document(response)
+    elif model is not None and media_type == JSON:
+        model.model_validate_json(response.content)
+        assert "_" not in "".join(response.json()), "members are camelCase"
+    elif route is not None and response.content:
+        documented = app.openapi()["paths"][route.path][response.request.method.lower()]["responses"]
+        assert media_type in documented[str(response.status_code)]["content"]
+
+
+def _check_problem_document(response: httpx2.Response) -> None:
+    problem = Problem.model_validate_json(response.content)
+    assert problem.type.startswith(problems.TYPE_PREFIX)
+    assert problem.status == response.status_code
+    assert problem.title
+    assert problem.detail
+    assert response.headers["cache-control"] == "no-store"
+    if response.status_code == 503:
+        assert int(response.headers["retry-after"]) > 0
+    if response.status_code == 401:
+        assert response.headers["www-authenticate"] == "Bearer"
+
+
+def _route_of(request: httpx2.Request) -> APIRoute | None:
+    path = urlsplit(str(request.url)).path
+    return next((one for one in ROUTES if request.method in (one.methods or ()) and one.path_regex.fullmatch(path)), None)
+
+
+def _model_of(route: APIRoute | None, status: int) -> type[BaseModel] | None:
+    if route is None:
+        return None
+    model = route.responses.get(status, {}).get("model") or (
+        route.response_model if status == (route.status_code or 200) else None
+    )
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+def seal(place: Place) -> Batch:
+    """Seal what waits, into one batch."""
+    [batch_id] = seal_batches(place.store, place.clock, max_leaves=1 << 20, progress=lambda *_: None)
+    with place.store.reading() as uow:
+        batch = uow.batches.with_id(batch_id)
+    assert batch is not None
+    return batch
+
+
+def anchor(place: Place, batch: Batch, *, final: bool = True) -> Anchor:
+    """As though a round had seen the batch anchored, a second after it was sealed."""
+    assert batch.tree is not None
+    block = BlockPlace(number=100 + batch.id, hash=BlockHash(bytes([batch.id]) * 32))
+    made = Anchor(
+        root=batch.tree.root,
+        sequence=batch.id,
+        leaf_count=batch.leaf_count,
+        anchored_by=Address("0x" + "a1" * 20),
+        transaction=TxHash(bytes([100 + batch.id]) * 32),
+        block=block,
+        anchored_at=place.clock.now().replace(microsecond=0),
+    )
+    with place.store.writing() as uow:
+        uow.rounds.record_identity(IDENTITY)
+        assert uow.batches.submit([batch.id])
+        assert uow.batches.confirm(batch.id, made, place.clock.now())
+        assert not final or uow.batches.finalize(batch.id, block)
+        record_round(uow, place.clock)
+        uow.commit()
+    return made
+
+
+def record_round(uow: Any, clock: FrozenClock, result: RoundResult = RoundResult.DONE, detail: str | None = None) -> None:
+    """One round, begun and ended now."""
+    now = clock.now()
+    record = RoundRecord(started_at=now, finished_at=now, holder="a test", result=result, head_number=200, detail=detail)
+    uow.rounds.finish(uow.rounds.begin("a test", now), record)
+
+
+def post_and_anchor(api: Api, *numbers: int, final: bool = True) -> tuple[list[Entry], Batch]:
+    """Entries of the university in one anchored batch."""
+    entries = post(api.store, api.issuer, *numbers, now=api.clock.now())
+    batch = seal(api)
+    anchor(api, batch, final=final)
+    return entries, batch
+
+
+def issuer_query(did: Did = UNIVERSITY) -> str:
+    return f"?issuer={did}"
+
+
+def _fields(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}

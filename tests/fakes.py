@@ -1,0 +1,152 @@
+"""What stands in for a ledger in tests: a client of a chain in memory, and a clock that keeps it going."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from anchoring.core.batch import Anchor, Attempt, RootToAnchor
+from anchoring.core.fees import FeePolicy
+from anchoring.core.finality import FinalityRule
+from anchoring.core.proof import Registry
+from anchoring.errors import LedgerUnavailable, Misconfigured
+from anchoring.ports import Head, LedgerIdentity, Receipt, RecordedAnchor
+from anchoring.types import Address, BlockHash, Root, TxHash
+from tests.factories import FrozenClock
+from tests.fake_chain import OURS, Block, FakeChain, Signed, encode_roots, sign
+from tests.faults import Faults
+
+FINALIZED_BEHIND = 2
+
+
+class FakeLedger:
+    """Implements ports.Ledger on a fake chain.
+
+    `lag`: how many of the newest blocks this client's node has not seen yet.
+    """
+
+    def __init__(self, chain: FakeChain, faults: Faults | None = None, signer: Address = OURS) -> None:
+        self.chain = chain
+        self.faults = faults or Faults()
+        self.lag = 0
+        self._signer = signer
+
+    @property
+    def registry(self) -> Registry:
+        return self.chain.registry
+
+    @property
+    def signer(self) -> Address:
+        return self._signer
+
+    def identity(self) -> LedgerIdentity:
+        with self._asked("identity"):
+            genesis = self.chain.blocks[0].place.hash
+            return LedgerIdentity(registry=self.registry, genesis_hash=genesis, code_hash=self.chain.code_hash)
+
+    def head(self) -> Head:
+        with self._asked("head"):
+            newest = self._seen()[-1]
+            return Head(block=newest.place, time=newest.time, base_fee_wei=self.chain.base_fee_wei)
+
+    def final_height(self, head: Head, rule: FinalityRule) -> int:
+        if isinstance(rule.by, int):
+            return head.block.number - rule.by
+        with self._asked("final_height"):
+            if not self.chain.knows_tags:
+                raise Misconfigured(f"the node does not know the block tag {rule}")
+            return max(0, self._seen()[-1].place.number - FINALIZED_BEHIND)
+
+    def block_hash(self, number: int) -> BlockHash | None:
+        with self._asked("block_hash"):
+            seen = self._seen()
+            return seen[number].place.hash if number < len(seen) else None
+
+    def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None:
+        with self._asked("recorded_anchor"):
+            anchor = self._at(at).anchors.get(root)
+            if anchor is None:
+                return None
+            return RecordedAnchor(
+                sequence=anchor.sequence,
+                anchored_at=anchor.anchored_at,
+                block_number=anchor.block.number,
+                leaf_count=anchor.leaf_count,
+            )
+
+    def find_anchor(self, root: Root, at: Head) -> Anchor | None:
+        with self._asked("find_anchor"):
+            return self._at(at).anchors.get(root)
+
+    def anchor_count(self, at: Head) -> int:
+        with self._asked("anchor_count"):
+            return len(self._at(at).anchors)
+
+    def transaction_count(self, at: Head) -> int:
+        with self._asked("transaction_count"):
+            return self._at(at).counts.get(self.signer, 0)
+
+    def transactions_of(self, signer: Address, number: int) -> int:
+        with self._asked("transactions_of"):
+            return self._seen()[number].counts.get(signer, 0)
+
+    def gas_price(self, policy: FeePolicy) -> int | None:
+        if policy is not FeePolicy.LEGACY:
+            return None
+        with self._asked("gas_price"):
+            return self.chain.gas_price_wei
+
+    def calldata(self, roots: Sequence[RootToAnchor]) -> bytes:
+        return encode_roots([(root.root, root.leaf_count) for root in roots])
+
+    def gas_limit(self, roots: Sequence[RootToAnchor]) -> int:
+        return 80_000 + 45_000 * len(roots)
+
+    def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
+        with self._asked("check_call"):
+            signed = Signed.from_raw(sign(self.signer, 0, calldata, fee=0))
+            self.chain.run(signed, at.block, at.time, self._at(at).anchors)
+
+    def sign(
+        self, calldata: bytes, *, nonce: int, gas_limit: int, max_fee_wei: int, tip_wei: int | None, now: datetime
+    ) -> Attempt:
+        with self._asked("sign"):
+            raw = sign(self.signer, nonce, calldata, fee=max_fee_wei)
+            return Attempt(tx_hash=Signed.from_raw(raw).tx_hash, raw=raw, max_fee_wei=max_fee_wei, tip_wei=tip_wei, signed_at=now)
+
+    def broadcast(self, attempt: Attempt) -> str:
+        try:
+            with self._asked("broadcast"):
+                return self.chain.accept(attempt.raw)
+        except LedgerUnavailable as silent:
+            return silent.message
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None:
+        with self._asked("receipt"):
+            return next((block.receipts[tx_hash] for block in self._seen() if tx_hash in block.receipts), None)
+
+    @contextmanager
+    def _asked(self, name: str) -> Iterator[None]:
+        assert self.faults.open_units == 0, f"a unit of work is open during {name}"
+        with self.faults.effect(name, LedgerUnavailable):
+            yield
+
+    def _seen(self) -> list[Block]:
+        return self.chain.blocks[: len(self.chain.blocks) - self.lag]
+
+    def _at(self, head: Head) -> Block:
+        seen = self._seen()
+        if head.block.number >= len(seen) or seen[head.block.number].place != head.block:
+            raise LedgerUnavailable(f"the node no longer has block {head.block.number}")
+        return seen[head.block.number]
+
+
+class MiningClock(FrozenClock):
+    """While somebody sleeps, the ledger mines a block."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        super().__init__()
+        self._chain = chain
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self._chain.mine()

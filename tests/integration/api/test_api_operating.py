@@ -1,0 +1,193 @@
+"""What operators and tools ask: ledger, health, readiness, the description of the API."""
+
+import json
+import re
+from enum import StrEnum
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from anchoring.core.batch import BatchState
+from anchoring.core.canonical import Canonicalization
+from anchoring.core.verification import CheckName, Outcome
+from anchoring.ports import RoundResult
+from scripts import export_openapi
+from service import schemas
+from tests.api import ROUTES, Api, check_problem, hex_digest, post_and_anchor, record_round, running, seal
+from tests.faults import Fault, Faults, FaultyStore
+
+
+def test_ledger_before_the_first_round_names_none(api: Api) -> None:
+    response = api.get("/v1/ledger")
+
+    assert response.headers["cache-control"] == "no-cache"
+    assert response.json() == {
+        "ledger": None,
+        "chainId": None,
+        "contract": None,
+        "genesisHash": None,
+        "codeHash": None,
+        "finality": "finalized",
+        "waiting": 0,
+        "oldestWaiting": None,
+        "sealedBatches": 0,
+        "transactionsInFlight": 0,
+        "lastAnchored": None,
+        "lastRound": None,
+        "expectedWaitS": 60,
+    }
+
+
+def test_ledger_says_how_things_stand(api: Api) -> None:
+    post_and_anchor(api, 1)
+    api.clock.advance(30)
+    api.post_numbers(2)
+    seal(api)
+    api.clock.advance(5)
+    api.post_numbers(3, 4)
+
+    answer = api.get("/v1/ledger").json()
+
+    assert answer == {
+        "ledger": "eip155:31337",
+        "chainId": 31337,
+        "contract": "0x" + "c3" * 20,
+        "genesisHash": "0x" + "01" * 32,
+        "codeHash": "0x" + "02" * 32,
+        "finality": "finalized",
+        "waiting": 2,
+        "oldestWaiting": "2026-11-23T12:00:35Z",
+        "sealedBatches": 1,
+        "transactionsInFlight": 0,
+        "lastAnchored": api.get(f"/v1/proofs/{hex_digest(1)}").json()["anchor"],
+        "lastRound": {
+            "startedAt": "2026-11-23T12:00:00Z",
+            "finishedAt": "2026-11-23T12:00:00Z",
+            "result": "done",
+            "headNumber": 200,
+        },
+        "expectedWaitS": 25,
+    }
+
+
+def test_health_is_the_process_alone(api: Api) -> None:
+    response = api.get("/healthz")
+
+    assert (response.status_code, response.text) == (200, "ok\n")
+
+
+def test_readiness_follows_the_rounds(api: Api) -> None:
+    ready = api.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "reasons": []})
+    with api.store.writing() as uow:
+        record_round(uow, api.clock)
+        uow.commit()
+    api.clock.advance(300)
+    assert api.get("/readyz").status_code == 200
+
+    api.clock.advance(1)
+    late = api.get("/readyz")
+    with api.store.writing() as uow:
+        record_round(uow, api.clock, RoundResult.FAILED, "no gas")
+        uow.commit()
+    failed = api.get("/readyz")
+
+    assert (late.status_code, failed.status_code) == (503, 503)
+    assert late.json()["reasons"] == ["the last round began 301 s ago; one is due every 60 s"]
+    assert failed.json()["reasons"] == ["the last round failed; its log event round.failed says why"]
+    assert late.headers["cache-control"] == "no-store"
+
+
+def test_readiness_tells_that_the_database_is_gone_and_not_where_it_was(store) -> None:
+    faults = Faults()
+    with running(store, faulty=FaultyStore(store, faults)) as api:
+        faults.arm(0, Fault.FAILS_BEFORE)
+
+        response = api.get("/readyz")
+
+    assert (response.status_code, response.json()["reasons"]) == (503, ["the database does not answer"])
+
+
+def test_head_is_get_without_the_body(shared_api: Api) -> None:
+    get = shared_api.get("/v1/ledger")
+
+    head = shared_api.client.head("/v1/ledger")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
+    assert shared_api.client.head("/v1/nothing").status_code == 404
+
+
+class Sources(HTMLParser):
+    """Whatever a page loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if name in {"src", "href"} and value]
+
+
+def test_docs_load_nothing_from_third_parties(shared_api: Api) -> None:
+    page = shared_api.get("/docs")
+
+    assert page.status_code == 200
+    sources = Sources()
+    sources.feed(page.text)
+    assert len(sources.found) == 3
+    for source in sources.found:
+        assert re.match("/[^/]", source), source
+        assert shared_api.client.get(source).status_code == 200
+    assert "//" not in re.sub("`.*`|//-?.*$", "", page.text, flags=re.MULTILINE)
+    assert '"validatorUrl": null' in page.text  # else the page would hand the document to a validator on the web
+
+
+def test_openapi_is_what_is_checked_in(shared_api: Api) -> None:
+    assert shared_api.get("/openapi.json").json() == json.loads(Path("docs/openapi.json").read_text(encoding="utf-8"))
+    assert export_openapi.render() == export_openapi.DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_openapi_describes_every_route(shared_api: Api) -> None:
+    document = shared_api.get("/openapi.json").json()
+
+    assert document["openapi"].startswith("3.1")
+    assert {route.path for route in ROUTES} == set(document["paths"])
+    identifiers = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(identifiers) == len(set(identifiers)) == 12
+
+
+def test_openapi_errors_are_problem_documents(shared_api: Api) -> None:
+    for path in shared_api.get("/openapi.json").json()["paths"].values():
+        for operation in path.values():
+            for status in ("4XX", "5XX"):
+                assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
+
+
+def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> None:
+    locked = [
+        (method, path)
+        for path, operations in shared_api.get("/openapi.json").json()["paths"].items()
+        for method, operation in operations.items()
+        if "security" in operation
+    ]
+
+    assert sorted(locked) == [("delete", "/v1/digests/{digest}"), ("post", "/v1/credentials"), ("post", "/v1/digests")]
+    for method, path in locked:
+        response = shared_api.client.request(method.upper(), path.format(digest=hex_digest(1)))
+        check_problem(response, 401, "not-allowed")
+
+
+@pytest.mark.parametrize(
+    ("described", "meant"),
+    [
+        (schemas.State, BatchState),
+        (schemas.Rule, Canonicalization),
+        (schemas.Outcome, Outcome),
+        (schemas.CheckName, CheckName),
+    ],
+)
+def test_schemas_name_the_values_of_the_core(described: object, meant: type[StrEnum]) -> None:
+    assert set(get_args(described)) == set(meant)

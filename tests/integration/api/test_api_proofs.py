@@ -1,0 +1,269 @@
+"""Proofs, batches and tiles as readers get them: by value, with links that work and caching that can be taken back."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from anchoring.core.proof_json import proof_from_json
+from anchoring.types import to_hex
+from tests.api import (
+    BINARY,
+    IDENTITY,
+    PUBLIC_URL,
+    Api,
+    anchor,
+    check_problem,
+    hex_digest,
+    issuer_query,
+    post_and_anchor,
+    record_round,
+    seal,
+)
+from tests.factories import ACADEMY, UNIVERSITY, post
+
+
+def test_get_proof_gives_a_proof_that_leads_to_its_root(api: Api) -> None:
+    [first, *_], batch = post_and_anchor(api, *range(5))
+    made = batch.tree
+
+    response = api.get(f"/v1/proofs/{hex_digest(0)}")
+
+    assert response.status_code == 200
+    assert made is not None
+    proof = proof_from_json(response.json())
+    proof.verify_path()
+    path, leaf_index = response.json()["path"], response.json()["leafIndex"]
+    assert response.json() == {
+        "type": "CredentialAnchorProof",
+        "version": 1,
+        "issuer": UNIVERSITY,
+        "digest": hex_digest(0),
+        "salt": to_hex(first.salt),
+        "canonicalization": None,
+        "leafIndex": leaf_index,
+        "treeSize": 5,
+        "path": path,
+        "root": to_hex(made.root),
+        "anchor": {
+            "type": "AnchorRegistry",
+            "ledger": "eip155:31337",
+            "contract": "0x" + "c3" * 20,
+            "sequence": 1,
+            "transaction": "0x" + "65" * 32,
+            "blockNumber": 101,
+            "blockHash": "0x" + "01" * 32,
+            "anchoredAt": "2026-11-23T12:00:00Z",
+            "state": "final",
+        },
+    }
+
+
+@pytest.mark.parametrize("size", [1, 2, 257])
+def test_get_proof_of_every_entry_verifies(api: Api, size: int) -> None:
+    _, batch = post_and_anchor(api, *range(size))
+
+    proofs = [proof_from_json(api.get(f"/v1/proofs/{hex_digest(i)}").json()) for i in range(0, size, 16)]
+
+    for proof in proofs:
+        proof.verify_path()
+    assert {proof.root for proof in proofs} == {batch.tree.root if batch.tree else None}
+    assert len({proof.leaf_index for proof in proofs}) == len(proofs)
+
+
+@pytest.mark.parametrize("state", ["waiting", "sealed", "submitted"])
+def test_get_proof_that_still_waits_says_how_long(api: Api, state: str) -> None:
+    api.post_numbers(1)
+    if state != "waiting":
+        batch = seal(api)
+        if state == "submitted":
+            with api.store.writing() as uow:
+                uow.batches.submit([batch.id])
+                uow.commit()
+    with api.store.writing() as uow:
+        record_round(uow, api.clock)
+        uow.commit()
+    api.clock.advance(20)
+
+    response = api.get(f"/v1/proofs/{hex_digest(1)}")
+
+    assert response.status_code == 202
+    wait_s = 1 if state == "submitted" else 40
+    assert response.headers["retry-after"] == str(wait_s)
+    assert response.headers["cache-control"] == "no-store"
+    assert (response.json()["state"], response.json()["retryAfterS"]) == (state, wait_s)
+    assert "path" not in response.json()
+    assert api.follow(response.json()["links"]["proof"]).status_code == 202
+
+
+def test_get_proof_of_a_final_anchor_may_be_kept_five_minutes(api: Api) -> None:
+    post_and_anchor(api, 1)
+
+    response = api.get(f"/v1/proofs/{hex_digest(1)}")
+
+    assert response.headers["cache-control"] == "public, max-age=300"
+    etag = response.headers["etag"]
+    assert etag == f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
+    for held in (etag, f'W/"other", {etag}', f"W/{etag}", "*"):
+        again = api.get(f"/v1/proofs/{hex_digest(1)}", If_None_Match=held)
+        assert (again.status_code, again.content) == (304, b"")
+        assert (again.headers["etag"], again.headers["cache-control"]) == (etag, "public, max-age=300")
+    assert api.get(f"/v1/proofs/{hex_digest(1)}", If_None_Match='"other"').status_code == 200
+
+
+def test_get_proof_of_a_confirmed_anchor_must_be_asked_for_again(api: Api) -> None:
+    _, batch = post_and_anchor(api, 1, final=False)
+
+    confirmed = api.get(f"/v1/proofs/{hex_digest(1)}")
+    with api.store.writing() as uow:
+        found = uow.batches.with_id(batch.id)
+        assert found
+        assert found.anchor
+        uow.batches.finalize(batch.id, found.anchor.block)
+        uow.commit()
+    final = api.get(f"/v1/proofs/{hex_digest(1)}", If_None_Match=confirmed.headers["etag"])
+
+    assert confirmed.headers["cache-control"] == "no-cache"
+    assert confirmed.json()["anchor"]["state"] == "confirmed"
+    assert (final.status_code, final.json()["anchor"]["state"]) == (200, "final")
+
+
+def test_get_proof_is_taken_back_with_its_block(api: Api) -> None:
+    _, batch = post_and_anchor(api, 1)
+    etag = api.get(f"/v1/proofs/{hex_digest(1)}").headers["etag"]
+
+    with api.store.writing() as uow:
+        found = uow.batches.with_id(batch.id)
+        assert found
+        assert found.anchor
+        uow.batches.withdraw(batch.id, found.anchor.block, "reorg", api.clock.now())
+        uow.commit()
+
+    response = api.get(f"/v1/proofs/{hex_digest(1)}", If_None_Match=etag)
+    assert (response.status_code, response.json()["state"]) == (202, "sealed")
+
+
+def test_get_proof_of_several_issuers_offers_links_that_work(api: Api) -> None:
+    post(api.store, api.issuer, 1)
+    post(api.store, api.other_issuer, 1)
+    anchor(api, seal(api))
+
+    response = api.get(f"/v1/proofs/{hex_digest(1)}")
+
+    assert (response.status_code, response.json()["issuers"]) == (300, [UNIVERSITY, ACADEMY])
+    proofs = [proof_from_json(api.follow(link).json()) for link in response.json()["links"]]
+    assert [proof.issuer for proof in proofs] == [UNIVERSITY, ACADEMY]
+    for proof in proofs:
+        proof.verify_path()
+
+
+def test_get_proof_under_an_issuer_who_did_not_post_is_not_found(api: Api) -> None:
+    post_and_anchor(api, 1)
+
+    check_problem(api.get(f"/v1/proofs/{hex_digest(1)}{issuer_query(ACADEMY)}"), 404, "not-found")
+    check_problem(api.get(f"/v1/proofs/{hex_digest(2)}"), 404, "not-found")
+
+
+def test_link_of_a_did_with_an_escape_leads_back_to_it(api: Api) -> None:
+    post_and_anchor(api, 1)
+    did = "did:web:localhost%3A8443:a-b_c"
+
+    check_problem(api.get(f"/v1/proofs/{hex_digest(1)}?issuer=did%3Aweb%3Alocalhost%253A8443%3Aa-b_c"), 404, "not-found")
+
+    problem = api.get(f"/v1/proofs/{hex_digest(1)}?issuer=did%3Aweb%3Alocalhost%253A8443%3Aa-b_c").json()
+    assert did in problem["detail"]
+
+
+def batches_of(api: Api, path: str) -> Any:
+    return api.get(path).json()
+
+
+def test_list_batches_pages_through_all_of_them(api: Api) -> None:
+    roots = []
+    for i in range(5):
+        _, batch = post_and_anchor(api, i)
+        roots.append(to_hex(batch.tree.root) if batch.tree else "")
+    api.post_numbers(99)
+
+    pages = [batches_of(api, "/v1/batches?limit=2")]
+    while pages[-1]["next"]:
+        pages.append(api.follow(pages[-1]["next"]).json())
+
+    assert [[batch["root"] for batch in page["batches"]] for page in pages] == [roots[4:2:-1], roots[2:0:-1], roots[:1]]
+    whole = api.get("/v1/batches")
+    assert [batch["root"] for batch in whole.json()["batches"]] == roots[::-1]
+    assert whole.json()["next"] is None
+    assert whole.headers["cache-control"] == "no-cache"
+
+
+def test_list_batches_ends_on_a_full_page(api: Api) -> None:
+    post_and_anchor(api, 1)
+    post_and_anchor(api, 2)
+
+    assert batches_of(api, "/v1/batches?limit=2")["next"] is None
+
+
+def test_get_batch_says_what_it_is(api: Api) -> None:
+    _, batch = post_and_anchor(api, *range(300))
+    assert batch.tree
+    root = to_hex(batch.tree.root)
+
+    response = api.get(f"/v1/batches/{root[2:].upper()}")
+
+    url = f"{PUBLIC_URL}/v1/batches/{root}"
+    assert response.headers["cache-control"] == "no-cache"
+    assert response.json() == {
+        "root": root,
+        "treeSize": 300,
+        "state": "final",
+        "sealedAt": "2026-11-23T12:00:00Z",
+        "anchor": api.get(f"/v1/proofs/{hex_digest(0)}").json()["anchor"],
+        "tileLevels": [2, 1],
+        "links": {"self": url, "tiles": url + "/tiles/{level}/{n}"},
+    }
+    assert api.follow(response.json()["links"]["self"]).json() == response.json()
+
+
+def test_get_batch_that_is_not_anchored_names_no_anchor(api: Api) -> None:
+    api.post_numbers(1)
+    batch = seal(api)
+    assert batch.tree
+
+    response = api.get(f"/v1/batches/{to_hex(batch.tree.root)}")
+
+    assert (response.json()["state"], response.json()["anchor"]) == ("sealed", None)
+    check_problem(api.get(f"/v1/batches/{hex_digest(1)}"), 404, "not-found")
+
+
+def test_get_tile_gives_what_rebuilds_the_tree(api: Api) -> None:
+    entries, batch = post_and_anchor(api, *range(300))
+    assert batch.tree
+    tiles = f"/v1/batches/{to_hex(batch.tree.root)}/tiles"
+
+    first, second, upper = (api.get(f"{tiles}/{place}") for place in ("0/0", "0/1", "1/0"))
+
+    assert [len(tile.content) for tile in (first, second, upper)] == [8192, 44 * 32, 32]
+    assert first.headers["content-type"] == BINARY
+    assert first.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert api.get(f"{tiles}/0/0", If_None_Match=first.headers["etag"]).status_code == 304
+    leaves = first.content + second.content
+    for entry in entries[::30]:
+        proof = proof_from_json(api.get(f"/v1/proofs/{to_hex(entry.digest)}").json())
+        assert leaves[32 * proof.leaf_index :][:32] == proof.leaf_hash
+
+
+@pytest.mark.parametrize("place", ["0/1", "1/0", "2/0", "0/1048575"])
+def test_get_tile_that_the_tree_does_not_have_is_not_found(api: Api, place: str) -> None:
+    _, batch = post_and_anchor(api, 1, 2)
+    assert batch.tree
+
+    check_problem(api.get(f"/v1/batches/{to_hex(batch.tree.root)}/tiles/{place}"), 404, "not-found")
+    check_problem(api.get(f"/v1/batches/{hex_digest(1)}/tiles/{place}"), 404, "not-found")
+
+
+def test_anchors_name_the_contract_that_the_rounds_belong_to(api: Api) -> None:
+    post_and_anchor(api, 1)
+
+    proof = proof_from_json(api.get(f"/v1/proofs/{hex_digest(1)}").json())
+
+    assert proof.anchor.registry == IDENTITY.registry

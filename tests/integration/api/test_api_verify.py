@@ -1,0 +1,182 @@
+"""POST /v1/verify: the report of checks, made of what the rounds saw."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.api import Api, anchor, check_problem, seal
+from tests.factories import ACADEMY, UNIVERSITY
+
+CREDENTIAL = {"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "name": "é", "grade": 1.5}
+HOLDS = ("digest", "path", "registry", "root", "finality", "issuer-match")
+
+
+@pytest.fixture
+def proof(api: Api) -> dict[str, Any]:
+    """The proof of CREDENTIAL, final, with others in its batch."""
+    digest = api.post("/v1/credentials", CREDENTIAL, "application/vc").json()["digest"]
+    api.post_numbers(*range(5))
+    anchor(api, seal(api))
+    found: dict[str, Any] = api.get(f"/v1/proofs/{digest}").json()
+    return found
+
+
+def report(api: Api, **question: Any) -> dict[str, Any]:
+    response = api.client.post("/v1/verify", json=question)
+    assert response.status_code == 200, response.text
+    assert response.headers["cache-control"] == "no-store"
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def outcomes(answer: dict[str, Any]) -> dict[str, str]:
+    return {check["check"]: check["outcome"] for check in answer["checks"]}
+
+
+def test_verify_reports_every_check(api: Api, proof: dict[str, Any]) -> None:
+    answer = report(api, credential=CREDENTIAL, proof=proof)
+
+    assert answer["outcome"] == "passed"
+    assert answer["statement"] == f"anchored by {UNIVERSITY}, existed not later than 2026-11-23T12:00:00Z"
+    assert answer["required"] == list(HOLDS)
+    untold = dict.fromkeys(("credential-signature", "accreditation", "status"), "cannot tell")
+    assert outcomes(answer) == dict.fromkeys(HOLDS, "passed") | untold
+    assert {check["checkedAt"] for check in answer["checks"]} == {"2026-11-23T12:00:00Z"}
+
+
+@pytest.mark.parametrize("form", ["object", "text", "base64"])
+def test_verify_finds_its_own_proof(api: Api, proof: dict[str, Any], form: str) -> None:
+    text = json.dumps(CREDENTIAL, indent=2)
+    questions: dict[str, dict[str, Any]] = {
+        "object": {"credential": CREDENTIAL},
+        "text": {"credential": text},
+        "base64": {"credentialBase64": base64.b64encode(text.encode()).decode()},
+    }
+
+    assert report(api, **questions[form])["outcome"] == "passed"
+
+
+def test_verify_of_a_proof_alone_cannot_tell_of_what(api: Api, proof: dict[str, Any]) -> None:
+    answer = report(api, proof=proof)
+
+    assert answer["outcome"] == "cannot tell"
+    assert answer["statement"].endswith("authorship not shown")
+    untold = ("digest", "issuer-match", "credential-signature", "accreditation", "status")
+    assert {name for name, outcome in outcomes(answer).items() if outcome == "cannot tell"} == set(untold)
+
+
+def test_verify_requires_what_it_is_told_to(api: Api, proof: dict[str, Any]) -> None:
+    answer = report(api, proof=proof, require=["root", "path"])
+
+    assert (answer["outcome"], answer["required"]) == ("passed", ["path", "root"])
+    assert report(api, proof=proof, require=["status"])["outcome"] == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("change", "failed"),
+    [
+        ({"salt": "0x" + "00" * 16}, {"path"}),
+        ({"leafIndex": 5, "treeSize": 6}, {"path"}),
+        ({"treeSize": 64}, {"path", "root"}),
+        ({"issuer": ACADEMY}, {"path", "issuer-match"}),
+        ({"digest": "0x" + "00" * 32}, {"digest", "path"}),
+        ({"path": []}, {"path"}),
+    ],
+)
+def test_verify_fails_a_proof_that_was_changed(api: Api, proof: dict[str, Any], change: dict[str, Any], failed: set[str]) -> None:
+    if proof["leafIndex"] == change.get("leafIndex"):
+        change = change | {"leafIndex": 4}
+
+    answer = report(api, credential=CREDENTIAL, proof=proof | change)
+
+    assert answer["outcome"] == "failed"
+    assert {name for name, outcome in outcomes(answer).items() if outcome == "failed"} == failed
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "outcome"),
+    [
+        ({"contract": "0x" + "d4" * 20}, "registry", "failed"),
+        ({"ledger": "eip155:1"}, "registry", "failed"),
+        ({"sequence": 2}, "root", "failed"),
+        ({"transaction": "0x" + "00" * 32}, "root", "failed"),
+        ({"blockNumber": 5}, "root", "failed"),
+        ({"blockHash": "0x" + "00" * 32}, "root", "failed"),
+        ({"anchoredAt": "2020-01-01T00:00:00Z"}, "root", "failed"),
+        ({"state": "confirmed"}, "finality", "passed"),
+    ],
+)
+def test_verify_believes_nothing_the_proof_says_of_its_anchor(
+    api: Api, proof: dict[str, Any], change: dict[str, Any], check: str, outcome: str
+) -> None:
+    answer = report(api, credential=CREDENTIAL, proof=proof | {"anchor": proof["anchor"] | change})
+
+    assert outcomes(answer)[check] == outcome
+    assert answer["outcome"] == outcome
+
+
+def test_verify_cannot_tell_of_a_root_it_has_not_seen(api: Api, proof: dict[str, Any]) -> None:
+    answer = report(api, credential=CREDENTIAL, proof=proof | {"root": "0x" + "00" * 32})
+
+    assert outcomes(answer)["root"] == "cannot tell"
+    assert answer["outcome"] == "failed"  # the path does not lead there
+
+
+def test_verify_of_a_changed_credential_fails(api: Api, proof: dict[str, Any]) -> None:
+    answer = report(api, credential=CREDENTIAL | {"grade": 1.0}, proof=proof)
+
+    assert (answer["outcome"], outcomes(answer)["digest"]) == ("failed", "failed")
+
+
+def test_verify_of_a_confirmed_anchor_cannot_tell_of_finality(api: Api) -> None:
+    api.post("/v1/credentials", CREDENTIAL, "application/vc")
+    anchor(api, seal(api), final=False)
+
+    answer = report(api, credential=CREDENTIAL)
+
+    assert (answer["outcome"], outcomes(answer)["finality"]) == ("cannot tell", "cannot tell")
+
+
+def test_verify_of_a_credential_without_a_proof_yet_is_not_found(api: Api) -> None:
+    question = {"credential": CREDENTIAL}
+    problem = check_problem(api.client.post("/v1/verify", json=question), 404, "not-found")
+    assert problem["detail"] == "this credential was not posted here"
+    api.post("/v1/credentials", CREDENTIAL, "application/vc")
+
+    problem = check_problem(api.client.post("/v1/verify", json=question), 404, "not-found")
+
+    assert problem["detail"] == "the credential was posted and is waiting: it has no proof yet"
+
+
+def test_verify_asks_whose_proof_is_meant(api: Api) -> None:
+    api.post("/v1/credentials", CREDENTIAL, "application/vc")
+    api.post("/v1/credentials", CREDENTIAL, "application/vc", key=api.other)
+    anchor(api, seal(api))
+
+    problem = check_problem(api.client.post("/v1/verify", json={"credential": CREDENTIAL}), 422, "invalid-input")
+
+    assert UNIVERSITY in problem["detail"]
+    assert ACADEMY in problem["detail"]
+    assert problem["at"] == "$.issuer"
+    assert report(api, credential=CREDENTIAL, issuer=UNIVERSITY)["outcome"] == "passed"
+    assert outcomes(report(api, credential=CREDENTIAL, issuer=ACADEMY))["issuer-match"] == "failed"
+
+
+def test_verify_of_a_deep_credential_reaches_as_deep_as_posting(api: Api) -> None:
+    deep: Any = {}
+    for _ in range(63):
+        deep = {"a": deep}
+    assert api.post("/v1/credentials", deep, "application/vc").status_code == 202
+    anchor(api, seal(api))
+
+    assert outcomes(report(api, credential=deep))["digest"] == "passed"
+
+
+def test_verify_needs_no_key_and_stores_nothing(api: Api, proof: dict[str, Any]) -> None:
+    before = api.get("/v1/ledger").json()
+
+    report(api, credential={"never": "posted"}, proof=proof)
+
+    assert api.get("/v1/ledger").json() == before

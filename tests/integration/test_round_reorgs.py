@@ -1,0 +1,203 @@
+"""What rounds do when the ledger takes blocks back: confirmed ones, final ones, and those of strangers."""
+
+from dataclasses import replace
+
+import pytest
+
+from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.finality import FinalityRule
+from anchoring.errors import LedgerUnavailable
+from anchoring.store import tables
+from anchoring.store.unit_of_work import SqlStore
+from tests.fake_chain import ANOTHER
+from tests.faults import Fault
+from tests.installation import RULES, Installation
+from tests.world import rows
+
+FINAL, CONFIRMED, SUBMITTED, SEALED = BatchState.FINAL, BatchState.CONFIRMED, BatchState.SUBMITTED, BatchState.SEALED
+ONE_LOOK = replace(RULES, follow_s=0)
+
+
+@pytest.fixture
+def here(store: SqlStore) -> Installation:
+    return Installation(store)
+
+
+def look(here: Installation) -> None:
+    """One round that does not wait."""
+    here.rules = ONE_LOOK
+    here.round()
+    here.rules = RULES
+
+
+def confirm(here: Installation, digests: int = 2) -> None:
+    """A transaction in the newest block, seen there."""
+    here.post(digests)
+    look(here)
+    here.chain.mine()
+    look(here)
+    assert set(here.states()) == {CONFIRMED}
+
+
+def depth_of(here: Installation, batch_id: int) -> int:
+    """How many blocks a reorg takes back to reach the block of this batch."""
+    with here.store.reading() as uow:
+        batch = uow.batches.with_id(batch_id)
+    assert batch is not None
+    assert batch.anchor is not None
+    return here.chain.blocks[-1].place.number - batch.anchor.block.number + 1
+
+
+def history(here: Installation, batch_id: int = 1) -> list[str | None]:
+    """Why each recorded place of the batch was given up; None for the one that holds."""
+    return [row.why for row in rows(here.store, tables.anchor_history) if row.batch_id == batch_id]
+
+
+def test_confirmed_batch_goes_back_to_submitted_and_comes_again_with_the_same_bytes(here):
+    confirm(here)
+    here.chain.reorg(1, to_pool=True)
+    look(here)
+    assert here.states() == [SUBMITTED]
+    assert here.submissions(SubmissionState.SUBMITTED) == [0]
+    here.rest()
+    assert history(here) == ["reorg", None]
+    assert len(rows(here.store, tables.attempt)) == 1
+    here.check()
+
+
+def test_transaction_that_vanished_is_sent_again(here):
+    confirm(here)
+    here.chain.reorg(1)
+    here.rest()
+    assert here.chain.broadcasts == 2
+    assert len(here.chain.events()) == 1
+    here.check()
+
+
+def test_same_bytes_in_another_block_give_another_place(here):
+    confirm(here)
+    before = here.chain.events()[0].block
+    here.chain.reorg(1, to_pool=True)
+    here.chain.mine()
+    here.rest()
+    assert here.chain.events()[0].block != before
+    here.check()
+
+
+def test_block_of_the_same_height_and_another_hash_is_a_reorg(here):
+    confirm(here)
+    here.chain.blocks.pop()  # the same transaction, mined beside another one: same height, other block
+    here.chain._branch += 1
+    with here.store.reading() as uow:
+        (submission,) = uow.submissions.in_state(SubmissionState.CONFIRMED)
+        (attempt,) = uow.submissions.attempts(submission.id)
+    here.chain.accept(attempt.raw)
+    here.chain.mine()
+    here.rest()
+    assert history(here) == ["reorg", None]
+    here.check()
+
+
+def test_final_batch_is_withdrawn_at_once(here):
+    here.post(2)
+    here.round()
+    here.chain.reorg(depth_of(here, 1))
+    look(here)
+    assert here.states() == [SUBMITTED]
+    with here.store.reading() as uow:
+        (batch,) = uow.batches.in_state(SUBMITTED, limit=2)
+    assert batch.anchor is None
+    here.rest()
+    assert history(here) == ["reorg", None]
+    here.check()
+
+
+def test_all_final_batches_of_the_lost_transaction_are_withdrawn(here):
+    here.post(8)
+    here.round()
+    assert here.states() == [FINAL] * 3
+    here.chain.reorg(depth_of(here, 1))
+    look(here)
+    assert here.states() == [SUBMITTED] * 3
+    here.rest()
+    here.check()
+
+
+def test_all_final_blocks_that_are_gone_are_withdrawn_in_one_look(here):
+    for _ in range(3):
+        here.post(2)
+        here.round()
+    here.chain.reorg(depth_of(here, 2))
+    look(here)
+    assert here.states() == [FINAL, SUBMITTED, SUBMITTED]
+    assert here.submissions(SubmissionState.SUBMITTED) == [1, 2]
+    here.rest()
+    assert here.states() == [FINAL] * 3
+    assert history(here, 1) == [None]
+    here.check()
+
+
+def test_final_block_is_watched_though_a_newer_batch_has_an_older_one(here):
+    """An adopted root stands where somebody put it, which may be far below."""
+    here.post(4)
+    here.faults.arm("identity", Fault.FAILS_BEFORE)
+    with pytest.raises(LedgerUnavailable):
+        here.round()
+    with here.store.reading() as uow:
+        (newer,) = uow.batches.in_state(SEALED, limit=9)[1:]
+    assert newer.tree is not None
+    here.chain.send_as(ANOTHER, [(newer.tree.root, newer.leaf_count)])
+    here.chain.mine(3)
+    here.rest()
+    assert here.states() == [FINAL, FINAL]
+    here.chain.reorg(depth_of(here, 1))
+    look(here)
+    assert here.states() == [SUBMITTED, FINAL]
+    here.rest()
+    here.check()
+
+
+def test_adopted_anchor_that_is_taken_back_is_replaced_by_our_own(here):
+    here.post(2)
+    here.faults.arm("identity", Fault.FAILS_BEFORE)
+    with pytest.raises(LedgerUnavailable):
+        here.round()
+    with here.store.reading() as uow:
+        (batch,) = uow.batches.in_state(SEALED, limit=9)
+    assert batch.tree is not None
+    here.chain.send_as(ANOTHER, [(batch.tree.root, batch.leaf_count)])
+    here.chain.mine()
+    look(here)
+    assert here.states() == [CONFIRMED]
+    here.chain.reorg(1)
+    here.rest()
+    assert here.submissions(SubmissionState.FINAL) == [0]
+    assert history(here) == ["reorg", None]
+    here.check()
+
+
+def test_lower_head_takes_nothing_back(here):
+    here.rules = replace(RULES, finality=FinalityRule(0))
+    here.post(2)
+    here.round()
+    lost, here.chain.blocks = here.chain.blocks[-2:], here.chain.blocks[:-2]  # the node lost its newest blocks
+    here.round()
+    assert here.states() == [FINAL]
+    here.chain.blocks += lost
+    here.round()
+    assert here.states() == [FINAL]
+    here.check()
+
+
+def test_reorg_while_one_submission_is_confirmed_and_the_next_submitted(here):
+    confirm(here)
+    here.post(2)
+    look(here)
+    assert here.states() == [CONFIRMED, SUBMITTED]
+    here.chain.forget_pool()
+    here.chain.reorg(1)
+    look(here)
+    assert here.states() == [SUBMITTED, SUBMITTED]
+    here.rest()
+    assert here.submissions(SubmissionState.FINAL) == [0, 1]
+    here.check()

@@ -1,0 +1,175 @@
+"""The two ledgers that one suite runs on, each with somebody who makes things happen to it."""
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from eth_account import Account
+from eth_utils.crypto import keccak
+
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
+from anchoring.core.fees import FeePolicy, FeeRules
+from anchoring.ledger.deployment import RegistryAdmin
+from anchoring.ledger.evm import EvmLedger, GasRules
+from anchoring.ledger.signer import LocalSigner, signer_from_key
+from anchoring.ports import Ledger
+from anchoring.types import Address, BlockHash, Root, TxHash, as_block_hash, as_root, as_tx_hash, parse_address, to_hex
+from tests.conftest import Anvil, run_anvil
+from tests.factories import NOON, FrozenClock
+from tests.fake_chain import ANOTHER, FakeChain
+from tests.fakes import FakeLedger
+
+FREE = ("--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee", "--balance", "0")
+GAS = GasRules(base=80_000, per_root=45_000)
+FREE_OF_FEES = FeeRules(policy=FeePolicy.ZERO, tip_wei=0, cap_wei=0)
+
+
+class Network(Protocol):
+    """A ledger under test and what can be done to it. Nothing is mined but by `mine`."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def other(self) -> Address:
+        """Another key that may anchor."""
+
+    def mine(self, blocks: int = 1) -> None: ...
+
+    def reorg(self, depth: int) -> None:
+        """Other blocks in the place of the newest; their transactions vanish."""
+
+    def other_anchors(self, root: Root, leaf_count: int) -> None:
+        """The other key anchors, in a block of its own."""
+
+    def take_nonce(self, nonce: int) -> None:
+        """Another program uses our key."""
+
+
+class FakeNetwork:
+    """The ledger in memory."""
+
+    def __init__(self) -> None:
+        self.chain = FakeChain()
+        self.ledger: Ledger = FakeLedger(self.chain)
+        self.other = ANOTHER
+
+    def mine(self, blocks: int = 1) -> None:
+        self.chain.mine(blocks)
+
+    def reorg(self, depth: int) -> None:
+        self.chain.reorg(depth)
+
+    def other_anchors(self, root: Root, leaf_count: int) -> None:
+        self.chain.send_as(ANOTHER, [(root, leaf_count)])
+        self.chain.mine()
+
+    def take_nonce(self, nonce: int) -> None:
+        self.chain.send_as(self.ledger.signer, nonce=nonce)
+
+
+class AnvilNetwork:
+    """A registry of its own on Anvil, anchored to by two keys; also an honest witness for `check_world`.
+
+    `admin`: the registry's administrator. Deploying needs blocks by themselves; afterwards they come by `mine` alone.
+    """
+
+    def __init__(self, anvil: Anvil, *, fees: FeeRules = FREE_OF_FEES, funds_wei: int = 0) -> None:
+        self.anvil = anvil
+        self.signer, self._other, admin = fresh_key(), fresh_key(), fresh_key()
+        for key in (self.signer, self._other, admin):
+            anvil.rpc.send("anvil_setBalance", key.address, hex(funds_wei))
+        self.admin = RegistryAdmin(anvil.rpc, admin, fees, PollingClock(), confirm_s=60)
+        deployed = self.admin.deploy(admin=admin.address, anchorer=self.signer.address, admin_delay_s=0, predecessor=None)
+        self.registry = deployed.registry
+        self.admin.grant_anchorer(self.registry, self._other.address)
+        self.ledger = EvmLedger(anvil.rpc, self.registry, self.signer, GAS)
+        self._fees = fees
+        anvil.rpc.send("evm_setAutomine", False)
+        self.mine(10)  # no test forks the deployment away
+
+    @property
+    def other(self) -> Address:
+        return self._other.address
+
+    def mine(self, blocks: int = 1) -> None:
+        self.anvil.rpc.send("anvil_mine", hex(blocks))
+
+    def reorg(self, depth: int) -> None:
+        self.anvil.rpc.send("anvil_reorg", depth, [])
+
+    def other_anchors(self, root: Root, leaf_count: int) -> None:
+        ledger = EvmLedger(self.anvil.rpc, self.registry, self._other, GAS)
+        attempt = sign_anchors(ledger, [(root, leaf_count)], ledger.transaction_count(ledger.head()))
+        assert ledger.broadcast(attempt) == "accepted"
+        self.mine()
+
+    def take_nonce(self, nonce: int) -> None:
+        payment = {"to": "0x" + "99" * 20, "value": 0, "nonce": nonce, "gas": 21_000, "gasPrice": 0}
+        raw, _ = self.signer.sign(payment | {"chainId": self.registry.chain_id})
+        self.anvil.rpc.send("eth_sendRawTransaction", to_hex(raw))
+
+    @contextmanager
+    def rewound(self) -> Iterator["AnvilNetwork"]:
+        """What happens here is undone afterwards."""
+        snapshot = self.anvil.rpc.send("evm_snapshot")
+        yield self
+        self.anvil.rpc.send("anvil_dropAllTransactions")
+        assert self.anvil.rpc.send("evm_revert", snapshot) is True
+
+    def events(self) -> Sequence[Anchor]:
+        topic = to_hex(keccak(text="RootAnchored(bytes32,uint64,uint64,address)"))
+        query = {"address": self.registry.contract, "topics": [topic], "fromBlock": "0x0", "toBlock": "latest"}
+        return [self._event(log) for log in self.anvil.rpc.send("eth_getLogs", query)]
+
+    def _event(self, log: dict[str, Any]) -> Anchor:
+        block = self.anvil.rpc.send("eth_getBlockByHash", log["blockHash"], False)
+        _, root, sequence, anchored_by = log["topics"]
+        return Anchor(
+            root=as_root(bytes.fromhex(root[2:])),
+            sequence=int(sequence, 16),
+            leaf_count=int(log["data"], 16),
+            anchored_by=Address("0x" + anchored_by[-40:]),
+            transaction=as_tx_hash(bytes.fromhex(log["transactionHash"][2:])),
+            block=BlockPlace(number=int(log["blockNumber"], 16), hash=as_block_hash(bytes.fromhex(log["blockHash"][2:]))),
+            anchored_at=datetime.fromtimestamp(int(block["timestamp"], 16), UTC),
+        )
+
+    def block_hash(self, number: int) -> BlockHash | None:
+        block = self.anvil.rpc.send("eth_getBlockByNumber", hex(number), False)
+        return as_block_hash(bytes.fromhex(block["hash"][2:])) if block else None
+
+    def transaction_count(self, account: Address) -> int:
+        return int(self.anvil.rpc.send("eth_getTransactionCount", account, "latest"), 16)
+
+    def read_raw(self, raw: bytes) -> tuple[TxHash, Address]:
+        return as_tx_hash(keccak(raw)), parse_address(Account.recover_transaction(raw))
+
+
+class PollingClock(FrozenClock):
+    """Anvil answers before its block exists: a moment of real time passes."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        time.sleep(0.01)
+
+
+def fresh_key() -> LocalSigner:
+    return signer_from_key("0x" + secrets.token_hex(32))
+
+
+def sign_anchors(ledger: Ledger, roots: Sequence[tuple[Root, int]], nonce: int, **fee: Any) -> Attempt:
+    """A signed transaction for these roots, free of charge unless told otherwise."""
+    items = [RootToAnchor(batch_id=i, root=root, leaf_count=leaf_count) for i, (root, leaf_count) in enumerate(roots)]
+    price = {"max_fee_wei": 0, "tip_wei": None} | fee
+    return ledger.sign(ledger.calldata(items), nonce=nonce, gas_limit=ledger.gas_limit(items), now=NOON, **price)
+
+
+@contextmanager
+def anvil_network(*flags: str) -> Iterator[AnvilNetwork]:
+    """A registry on an Anvil with these flags, or on one without fees."""
+    with run_anvil(*flags or FREE) as anvil:
+        yield AnvilNetwork(anvil)

@@ -1,0 +1,168 @@
+"""What must hold after anything whatsoever: nothing lost, nothing twice, no lie. Letters as in the fault catalogue (W1 to W10)."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Row, Table, select, text
+
+from anchoring.core.batch import ANCHORED, Anchor, Batch, SubmissionState
+from anchoring.core.leaf import issuer_id_of, leaf_hash
+from anchoring.core.tiles import Tile, TileCoordinate
+from anchoring.ports import Entry
+from anchoring.store import tables
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.types import Address, BlockHash, Did, TxHash
+from anchoring.usecases.prove_inclusion import prove_inclusion
+
+MINED = {SubmissionState.CONFIRMED, SubmissionState.FINAL, SubmissionState.REVERTED}
+ALL = 1_000_000
+
+
+class Witness(Protocol):
+    """An honest connection to the ledger, which the code under test does not use."""
+
+    def events(self) -> Sequence[Anchor]:
+        """Every `RootAnchored` of our contract on the canonical chain."""
+
+    def block_hash(self, number: int) -> BlockHash | None: ...
+
+    def transaction_count(self, account: Address) -> int: ...
+
+    def read_raw(self, raw: bytes) -> tuple[TxHash, Address]:
+        """Hash and sender of a signed transaction."""
+
+
+def check_store(store: SqlStore, acknowledged: Iterable[Entry]) -> None:
+    """What the ledger is not needed for: W1 to W3, W10."""
+    _check_acknowledged(store, acknowledged)
+    _check_ranges(store)
+    for batch in _batches(store):
+        if batch.tree is not None:
+            _check_tree(store, batch)
+    _check_sessions(store)
+
+
+def check_world(store: SqlStore, witness: Witness, acknowledged: Iterable[Entry]) -> None:
+    """Everything, on a store whose rounds have come to rest."""
+    acknowledged = list(acknowledged)
+    check_store(store, acknowledged)
+    _check_anchors(store, witness)
+    _check_nonces(store, witness)
+    _check_proofs(store, acknowledged)
+
+
+def rows(store: SqlStore, table: Table) -> Sequence[Row[Any]]:
+    """Every row of a table, past every abstraction."""
+    with store._engine.connect() as connection:
+        return connection.execute(select(table).order_by(*table.primary_key)).all()
+
+
+def _batches(store: SqlStore) -> Sequence[Batch]:
+    with store.reading() as uow:
+        return uow.batches.in_state("waiting", "sealed", "submitted", "confirmed", "final", limit=ALL)
+
+
+def _check_acknowledged(store: SqlStore, acknowledged: Iterable[Entry]) -> None:
+    stored = {row.id: row for row in rows(store, tables.entry)}
+    dids = {row.id: row.did for row in rows(store, tables.issuer)}
+    for entry in acknowledged:
+        row = stored.get(entry.id)
+        assert row is not None, f"W1: entry {entry.id} is lost"
+        assert (dids[row.issuer_id], row.digest, row.salt) == (entry.issuer, entry.digest, entry.salt), f"W1: entry {entry.id}"
+
+
+def _check_ranges(store: SqlStore) -> None:
+    ids = [row.id for row in rows(store, tables.entry)]
+    batches = _batches(store)
+    sealed_up_to = 0
+    for batch in batches:
+        assert sealed_up_to < batch.first_id <= batch.last_id, f"W2: the range of batch {batch.id} overlaps"
+        assert not [i for i in ids if sealed_up_to < i < batch.first_id], f"W2: entries before batch {batch.id} are in none"
+        covered = [i for i in ids if batch.first_id <= i <= batch.last_id]
+        assert (len(covered), covered[0], covered[-1]) == (batch.leaf_count, batch.first_id, batch.last_id), f"W2: {batch.id}"
+        sealed_up_to = batch.last_id
+
+
+def _check_tree(store: SqlStore, batch: Batch) -> None:
+    dids = {row.id: Did(row.did) for row in rows(store, tables.issuer)}
+    in_range = tables.entry.c.id.between(batch.first_id, batch.last_id)
+    with store._engine.connect() as connection:
+        entries = connection.execute(select(tables.entry).where(in_range)).all()
+        tile_rows = connection.execute(select(tables.tile).where(tables.tile.c.batch_id == batch.id)).all()
+    tiles = [Tile(at=TileCoordinate(row.level, row.n), width=row.width, subtree=row.subtree) for row in tile_rows]
+    served = b"".join(tile.served for tile in sorted(tiles, key=lambda tile: tile.at) if tile.at.level == 0)
+    leaves = [served[start : start + 32] for start in range(0, len(served), 32)]
+    known = {leaf_hash(issuer_id_of(dids[row.issuer_id]), row.salt, row.digest) for row in entries if row.digest}
+    erased = sum(row.digest is None for row in entries)
+    assert leaves == sorted(leaves), f"W3: the leaves of batch {batch.id} are out of order"
+    assert known <= set(leaves), f"W3: batch {batch.id} lacks a leaf"
+    assert len(leaves) == len(known) + erased == batch.leaf_count, f"W3: the leaf count of batch {batch.id}"
+    assert batch.tree is not None
+    assert merkle_root(leaves) == batch.tree.root, f"W3: the root of batch {batch.id}"
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """RFC 9162 section 2.1.1 over hashed leaves, nodes without prefix: written once more, from the definition."""
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1 << ((len(leaves) - 1).bit_length() - 1)
+    return hashlib.sha256(merkle_root(leaves[:split]) + merkle_root(leaves[split:])).digest()
+
+
+def _check_anchors(store: SqlStore, witness: Witness) -> None:
+    events, batches = witness.events(), {batch.tree.root: batch for batch in _batches(store) if batch.tree}
+    assert max(Counter(event.root for event in events).values(), default=1) == 1, "W4: a root is anchored twice"
+    by_root = {event.root: event for event in events}
+    for root, batch in batches.items():
+        if batch.state not in ANCHORED:
+            assert batch.anchor is None, f"W4: batch {batch.id} is {batch.state} and names an anchor"
+            continue
+        event, anchor = by_root.get(root), batch.anchor
+        assert event is not None, f"W4: batch {batch.id} is {batch.state} and not on the ledger"
+        assert anchor == event, f"W4: batch {batch.id} names another anchor than the ledger"
+        assert event.leaf_count == batch.leaf_count, f"W4: leaf count of batch {batch.id}"
+        assert witness.block_hash(event.block.number) == event.block.hash, f"W4: the block of batch {batch.id} is not canonical"
+    signers = {row.signer for row in rows(store, tables.submission)}
+    strays = [event for event in events if event.anchored_by in signers and event.root not in batches]
+    assert not strays, "W5: our key anchored a root of no batch"
+
+
+def _check_nonces(store: SqlStore, witness: Witness) -> None:
+    submissions = rows(store, tables.submission)
+    for signer in {row.signer for row in submissions}:
+        spent = [row.nonce for row in submissions if row.signer == signer and row.state != SubmissionState.SUBMITTED]
+        assert witness.transaction_count(signer) == len(spent), f"W6: {signer} has made other transactions"
+        assert sorted(spent) == list(range(len(spent))), f"W6: nonces of {signer}"
+    for row in submissions:
+        assert (row.block_hash is not None) == (row.state in MINED), f"submission {row.id} is {row.state}"
+    for row in rows(store, tables.attempt):
+        of = next(submission for submission in submissions if submission.id == row.submission_id)
+        assert witness.read_raw(row.raw) == (row.tx_hash, of.signer), "W8: an attempt is not the hash of its bytes, or not ours"
+
+
+def _check_proofs(store: SqlStore, acknowledged: Iterable[Entry]) -> None:
+    with store.reading() as uow:
+        for entry in acknowledged:
+            batch = uow.batches.of_entry(entry.id)
+            proof = prove_inclusion(uow, entry, batch) if batch else None
+            if proof is None:
+                continue
+            assert batch is not None
+            proof.verify_path()
+            assert batch.tree is not None
+            assert (proof.root, proof.anchor.state) == (batch.tree.root, batch.state), f"W7: the proof of entry {entry.id}"
+
+
+def _check_sessions(store: SqlStore) -> None:
+    if store._engine.dialect.name != "postgresql":
+        return
+    with store._engine.connect() as connection:
+        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'")
+        locks = text(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        assert connection.execute(waiting).scalar() == 0, "W10: a session is idle in a transaction"
+        assert connection.execute(locks).scalar() == 0, "W10: an advisory lock is left"
