@@ -85,6 +85,6 @@ clean: ## Remove what was installed and built, but no data
 	@touch $@
 
 contracts/node_modules/.set-up: contracts/package-lock.json contracts/.npmrc
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo 'Node 20 or newer is needed'; exit 1; }
+	@node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' || { echo 'Node 20 or newer is needed'; exit 1; }
 	cd contracts && npm ci --silent
 	@touch $@

@@ -16,7 +16,7 @@ from anchoring.core.proof import Registry
 from anchoring.errors import InvalidInput, LedgerRejected, LedgerUnavailable, Misconfigured
 from anchoring.ledger.answers import excerpt, read_block, read_number, unhex
 from anchoring.ledger.artifact import anchor_registry
-from anchoring.ledger.registry_reader import ANCHORER_ROLE
+from anchoring.ledger.registry_reader import ANCHORER_ROLE, EvmRegistryReader
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ledger.signer import LocalSigner
 from anchoring.ports import Clock
@@ -96,14 +96,15 @@ class RegistryAdmin:
         )
 
     def grant_anchorer(self, registry: Registry, account: Address) -> None:
-        """Raises: LedgerRejected, LedgerUnavailable."""
+        """Raises: LedgerRejected, LedgerUnavailable; Misconfigured when the registry is not there."""
         self._change_role("grantRole", registry, account)
 
     def revoke_anchorer(self, registry: Registry, account: Address) -> None:
-        """Raises: LedgerRejected, LedgerUnavailable."""
+        """Raises: LedgerRejected, LedgerUnavailable; Misconfigured when the registry is not there."""
         self._change_role("revokeRole", registry, account)
 
     def _change_role(self, function: str, registry: Registry, account: Address) -> None:
+        EvmRegistryReader(self._rpc, registry).identity()  # a call to an address without code succeeds and does nothing
         contract = Web3().eth.contract(abi=anchor_registry().abi)
         calldata = unhex(contract.encode_abi(function, [ANCHORER_ROLE, Web3.to_checksum_address(account)]))
         self._send(registry.contract, calldata, ROLE_GAS)

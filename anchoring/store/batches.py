@@ -42,14 +42,14 @@ class SqlBatches:
         return self._connection.execute(statement).scalar() or 0
 
     def fix_range(self, entries: EntryRange) -> bool:
-        statement = self._dialect.insert(batch).on_conflict_do_nothing(index_elements=["first_id"])
+        statement = self._dialect.insert(batch).on_conflict_do_nothing(index_elements=["first_id"]).returning(batch.c.id)
         values = {
             "first_id": entries.first_id,
             "last_id": entries.last_id,
             "leaf_count": entries.count,
             "state": BatchState.WAITING,
         }
-        return self._connection.execute(statement, values).rowcount == 1
+        return self._connection.execute(statement, values).first() is not None
 
     def keep_tiles(self, batch_id: int, tiles: Iterable[Tile]) -> None:
         rows = [

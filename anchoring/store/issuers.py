@@ -20,8 +20,9 @@ class SqlIssuers:
         self._dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
 
     def add(self, did: Did, name: str, at: datetime) -> bool:
-        statement = self._dialect.insert(issuer).on_conflict_do_nothing(index_elements=["did"])
-        return self._connection.execute(statement, {"did": did, "name": name, "added_at": at}).rowcount == 1
+        # Asked for the id, because with it the row count of an insert is not told on PostgreSQL.
+        statement = self._dialect.insert(issuer).on_conflict_do_nothing(index_elements=["did"]).returning(issuer.c.id)
+        return self._connection.execute(statement, {"did": did, "name": name, "added_at": at}).first() is not None
 
     def with_did(self, did: Did) -> Issuer | None:
         row = self._connection.execute(select(issuer).where(issuer.c.did == did)).first()

@@ -25,8 +25,10 @@ def migrate(engine: Engine, revision: str = "head") -> str:
 
     `revision`: `head`, `base`, an identifier, or relative such as `-1`.
 
-    Raises: Misconfigured for a revision this program does not know, asked for or found in the database; StoreUnavailable.
+    Raises: Misconfigured for a revision this program does not know, asked for or found in the database, and for a file that is no
+    database; StoreUnavailable.
     """
+    _recorded_revision(engine)  # refuses, in words, what cannot be read
     with transaction(engine, writes=True) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))

@@ -20,8 +20,9 @@ ANOTHER = Address("0x" + "d4" * 20)
 
 
 def open_one(store: SqlStore, nonce: int = 0, *roots: RootToAnchor) -> bool:
+    some = roots or [root_of(store, batch_in(store, BatchState.SEALED, entries=range(100 * nonce + 1, 100 * nonce + 6)))]
     with store.writing() as uow:
-        opened = uow.submissions.open(make_submission(nonce, *roots), make_attempt(nonce))
+        opened = uow.submissions.open(make_submission(nonce, *some), make_attempt(nonce))
         uow.commit()
     return opened
 
@@ -67,9 +68,10 @@ def test_second_submission_waits_for_the_first(store):
 
 
 def test_nonce_is_used_once(store):
-    open_one(store, 0)
+    root = root_of(store, batch_in(store, BatchState.SEALED))
+    open_one(store, 0, root)
     settle(store, DISPLACED)
-    assert open_one(store, 0) is False
+    assert open_one(store, 0, root) is False
     assert len(rows(store, tables.submission)) == len(rows(store, tables.attempt)) == 1
 
 
