@@ -10,7 +10,8 @@ DATA ?= .credanchor
 BIN := .venv/bin
 SET_UP := .venv/.set-up contracts/node_modules/.set-up
 CODE := anchoring service scripts tests migrations
-FORGE = $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge)))
+# npm brings forge for Linux on x86-64; elsewhere it is looked for on the path.
+FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge))),forge)
 
 .DEFAULT_GOAL := help
 .PHONY: help dev run demo test test-contracts check contracts contracts-check vectors vectors-check openapi openapi-check \

@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,11 +37,12 @@ class DevnetError(Exception):
 
 
 def anvil_binary() -> Path:
-    """The native binary that npm installed: its wrapper script leaves Anvil running when killed. Raises: DevnetError."""
-    found = sorted((ROOT / "contracts/node_modules/@foundry-rs").glob("anvil-*/bin/anvil*"))
-    if not found:
-        raise DevnetError("Anvil is not installed; run: make dev")
-    return found[0]
+    """The native binary that npm installed, else the one on the path: npm brings it for Linux on x86-64. Raises: DevnetError."""
+    installed = sorted((ROOT / "contracts/node_modules/@foundry-rs").glob("anvil-*/bin/anvil"))
+    on_path = shutil.which("anvil")
+    if not installed and on_path is None:
+        raise DevnetError("Anvil is not installed; run: make dev (on other systems than Linux on x86-64, install Foundry first)")
+    return installed[0] if installed else Path(str(on_path))
 
 
 def free_port() -> int:
