@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def run_async(app: FastAPI, scenario: Callable[[httpx2.AsyncClient], Awaitable[T
 
 def make_key(store: SqlStore, issuer: Issuer) -> str:
     with store.writing() as uow:
-        key = create_key(uow, issuer.did, now=NOON, random_bytes=lambda size: bytes([issuer.id]) * size)
+        key = create_key(uow, issuer.did, now=NOON, random_bytes=os.urandom)
         uow.commit()
     return key.text
 

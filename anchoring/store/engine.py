@@ -1,5 +1,7 @@
 """Connections that behave alike: transactions that begin when we say, and durability that is what we promise."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -13,6 +15,8 @@ SUPPORTED: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "pos
 
 # One name for "posts under way" on PostgreSQL: writers share it, the seal mark takes it alone.
 SEAL_LOCK: Final = 0x43524544
+
+WAL_PAUSE_S: Final = 0.01
 
 _WRITES: Final = "credanchor_writes"
 
@@ -35,7 +39,7 @@ def make_engine(url: str, *, pool_size: int, busy_timeout_s: float) -> Engine:
             if not parsed.database or parsed.database == ":memory:":
                 raise Misconfigured("store.url must name a file: an SQLite database in memory is lost with its process")
             engine = create_engine(parsed.set(drivername=driver), connect_args={"timeout": busy_timeout_s}, **options)
-            _prepare_sqlite(engine)
+            _prepare_sqlite(engine, busy_timeout_s)
         else:
             engine = create_engine(parsed.set(drivername=driver), pool_pre_ping=True, **options)
             _prepare_postgresql(engine, busy_timeout_s)
@@ -44,11 +48,12 @@ def make_engine(url: str, *, pool_size: int, busy_timeout_s: float) -> Engine:
     return engine
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; `begin` below does
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
+        _switch_to_wal(connection, busy_timeout_s)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -56,6 +61,19 @@ def _prepare_sqlite(engine: Engine) -> None:
         # A transaction that reads first and writes later fails at once when another wrote in between: take the lock first.
         writes = connection.get_execution_options().get(_WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+    """The first connection to a new file does so for good; SQLite does not wait by itself for another that is at it."""
+    deadline = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as failed:
+            if failed.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_PAUSE_S)
 
 
 def _prepare_postgresql(engine: Engine, busy_timeout_s: float) -> None:

@@ -24,7 +24,7 @@ from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.seal_batches import seal_batches
 from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from scripts.devnet import COMMAND, free_port
-from tests.api import Api, Place, anchor, post_and_anchor, running, seal
+from tests.api import Api, Place, anchor, check_problem, post_and_anchor, running, seal
 from tests.commands import COMMANDS
 from tests.credanchor import Credanchor, run_process
 from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, make_digest, make_salts, post
@@ -33,23 +33,6 @@ DIGEST = to_hex(make_digest(1))
 REGISTRY = "eip155:31337:0x" + "c3" * 20
 SECRET = "c0ffee-secret"
 CREDENTIAL = {"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "name": "one"}
-
-
-@pytest.fixture
-def credanchor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Credanchor:
-    """The command line in an empty folder, with a database that is not there yet."""
-    monkeypatch.chdir(tmp_path)
-    command = Credanchor(monkeypatch, capsys)
-    command.set(STORE__URL=f"sqlite:///{tmp_path / 'store.db'}")
-    return command
-
-
-@pytest.fixture
-def migrated(credanchor: Credanchor) -> Credanchor:
-    """… and with one that is, and an issuer in it."""
-    assert credanchor("store", "migrate").code == 0
-    assert credanchor("issuer", "add", UNIVERSITY, "--name", "University").code == 0
-    return credanchor
 
 
 @pytest.fixture
@@ -248,6 +231,16 @@ def test_key_is_printed_once_and_opens_the_service(migrated: Credanchor, store: 
     unknown = migrated("issuer", "key", "create", ACADEMY)
     assert (unknown.code, unknown.out) == (1, "")
     assert unknown.error.startswith(f"issuer {ACADEMY} is not known here")
+
+
+def test_key_that_is_revoked_opens_nothing(credanchor: Credanchor, service: Api) -> None:
+    revoked = credanchor("issuer", "key", "revoke", service.key[3:11])
+    again = credanchor("issuer", "key", "revoke", service.key[3:11])
+
+    assert (revoked.code, revoked.err) == (0, f"revoked {service.key[3:11]}\n")
+    assert (again.code, again.error) == (1, f"no key with prefix {service.key[3:11]} is in use")
+    check_problem(service.post_numbers(1), 401, "not-allowed")
+    assert service.post_numbers(1, key=service.other).status_code == 202
 
 
 def test_entry_is_erased_when_its_batch_is_sealed(migrated: Credanchor, store: SqlStore) -> None:

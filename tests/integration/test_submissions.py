@@ -20,7 +20,7 @@ ANOTHER = Address("0x" + "d4" * 20)
 
 
 def open_one(store: SqlStore, nonce: int = 0, *roots: RootToAnchor) -> bool:
-    some = roots or [root_of(store, batch_in(store, BatchState.SEALED, entries=range(100 * nonce + 1, 100 * nonce + 6)))]
+    some = roots or [root_of(store, batch_in(store, BatchState.SEALED, entries=range(100 * nonce + 50, 100 * nonce + 55)))]
     with store.writing() as uow:
         opened = uow.submissions.open(make_submission(nonce, *some), make_attempt(nonce))
         uow.commit()
@@ -61,10 +61,11 @@ def test_submission_comes_back_with_its_roots_and_attempt(store):
 
 
 def test_second_submission_waits_for_the_first(store):
+    root = root_of(store, batch_in(store, BatchState.SEALED))
     assert open_one(store, 0) is True
-    assert open_one(store, 1) is False
+    assert open_one(store, 1, root) is False
     settle(store, CONFIRMED, mined())
-    assert open_one(store, 1) is True
+    assert open_one(store, 1, root) is True
 
 
 def test_nonce_is_used_once(store):

@@ -1,0 +1,25 @@
+"""The command line, with a database of its own."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.credanchor import Credanchor
+from tests.factories import UNIVERSITY
+
+
+@pytest.fixture
+def credanchor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Credanchor:
+    """The command line in an empty folder, with a database that is not there yet."""
+    monkeypatch.chdir(tmp_path)
+    command = Credanchor(monkeypatch, capsys)
+    command.set(STORE__URL=f"sqlite:///{tmp_path / 'store.db'}")
+    return command
+
+
+@pytest.fixture
+def migrated(credanchor: Credanchor) -> Credanchor:
+    """… and with one that is, and an issuer in it."""
+    assert credanchor("store", "migrate").code == 0
+    assert credanchor("issuer", "add", UNIVERSITY, "--name", "University").code == 0
+    return credanchor

@@ -1,0 +1,447 @@
+"""The commands that talk to a node, against a real one: deployment, roles, rounds, proofs compared with the ledger."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+
+from anchoring.bootstrap import SystemClock
+from anchoring.store.engine import make_engine
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.types import to_hex
+from scripts.devnet import COMMAND
+from tests.api import running
+from tests.conftest import Anvil, run_anvil
+from tests.credanchor import Credanchor
+from tests.factories import UNIVERSITY, make_digest
+
+ADMIN_KEY, ANCHOR_KEY, OTHER_KEY = ("0x" + f"{number:02x}" * 32 for number in (0x11, 0x22, 0x33))
+ADMIN, ANCHORER, OTHER = (Account.from_key(key).address.lower() for key in (ADMIN_KEY, ANCHOR_KEY, OTHER_KEY))
+NOBODY = "0x" + "de" * 20
+SECRET = "c0ffee-secret"
+CREDENTIAL = {"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "name": "one"}
+DEAD_NODE = f"http://127.0.0.1:1/{SECRET}"
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Anvil]:
+    """One ledger without fees for all tests here; each deploys a contract of its own."""
+    with run_anvil("--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee", "--balance", "0") as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def deployed(credanchor: Credanchor, node: Anvil) -> str:
+    """A contract with ANCHORER, as `eip155:…`; the anchoring key is the configured one."""
+    credanchor.set(LEDGER__RPC_URL=node.url, LEDGER__PRIVATE_KEY=ADMIN_KEY, LEDGER__CONFIRM_S="10")
+    done = credanchor("ledger", "deploy", "--anchorer", ANCHORER, "--output", "deployment.json")
+    assert done.code == 0, done.err
+    settle(node)
+    credanchor.set(LEDGER__DEPLOYMENT="deployment.json", LEDGER__PRIVATE_KEY=ANCHOR_KEY)
+    credanchor.set(ROUNDS__FOLLOW_S="0", ROUNDS__POLL_S="0.05")
+    return done.out.strip()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    """The commands' database."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'store.db'}", pool_size=5, busy_timeout_s=5)
+    yield SqlStore(engine)
+    engine.dispose()
+
+
+def settle(node: Anvil) -> None:
+    """Blocks on top, so that what is mined is final."""
+    node.rpc.send("anvil_mine", "0x3")
+
+
+def post_credential(store: SqlStore) -> str:
+    """Post CREDENTIAL over HTTP; returns its digest."""
+    with running(store) as api:
+        digest: str = api.post("/v1/credentials", CREDENTIAL, "application/vc").json()["digest"]
+        return digest
+
+
+# --- deployment and roles
+
+
+def test_deploy_writes_the_file_that_settings_and_verifiers_read(
+    credanchor: Credanchor, deployed: str, node: Anvil, tmp_path: Path
+) -> None:
+    content = json.loads((tmp_path / "deployment.json").read_text())
+
+    assert deployed == f"eip155:31337:{content['contract']}"
+    assert (content["chainId"], content["admin"], content["anchorer"]) == (31337, ADMIN, ANCHORER)
+    status = json.loads(credanchor("ledger", "status", "--json").out)
+    assert (status["registry"], status["anchors"]) == (deployed, 0)
+    assert (status["signer"], status["signerMayAnchor"]) == (ANCHORER, True)
+    shown = credanchor("ledger", "status")
+    assert (shown.code, shown.err) == (0, "")
+    assert f"registry         {deployed}" in shown.out.splitlines()
+
+
+def test_deploy_never_writes_over_a_file(credanchor: Credanchor, deployed: str, tmp_path: Path) -> None:
+    before = (tmp_path / "deployment.json").read_bytes()
+
+    again = credanchor("ledger", "deploy", "--output", "deployment.json")
+
+    assert (again.code, again.out) == (1, "")
+    assert again.error == "deployment.json names a deployment already; move it away to deploy another"
+    assert (tmp_path / "deployment.json").read_bytes() == before
+
+
+def test_anchorer_is_granted_and_revoked_by_the_administrator_alone(credanchor: Credanchor, deployed: str, node: Anvil) -> None:
+    refused = credanchor("ledger", "grant-anchorer", OTHER)
+    credanchor.set(LEDGER__PRIVATE_KEY=ADMIN_KEY)
+    granted = credanchor("ledger", "grant-anchorer", OTHER)
+    revoked = credanchor("ledger", "revoke-anchorer", ANCHORER)
+
+    assert refused.code == 1
+    assert "reverted: does the key have the role it needs?" in refused.error
+    assert (granted.code, granted.err) == (0, f"{OTHER} may anchor\n")
+    assert (revoked.code, revoked.err) == (0, f"{ANCHORER} may no longer anchor\n")
+    for key, may in ((OTHER_KEY, True), (ANCHOR_KEY, False)):
+        credanchor.set(LEDGER__PRIVATE_KEY=key)
+        assert json.loads(credanchor("ledger", "status", "--json").out)["signerMayAnchor"] is may
+
+
+COMMANDS_OF_A_CONTRACT = [
+    ("ledger", "status"),
+    ("ledger", "grant-anchorer", OTHER),
+    ("anchor", "run"),
+    ("service", "run", "--port", "0"),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS_OF_A_CONTRACT, ids=" ".join)
+def test_contract_that_is_not_there_is_refused(migrated: Credanchor, deployed: str, words: tuple[str, ...]) -> None:
+    migrated.set(LEDGER__REGISTRY=f"eip155:31337:{NOBODY}", LEDGER__PRIVATE_KEY=ADMIN_KEY)
+
+    done = migrated(*words)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.error == f"there is no contract at eip155:31337:{NOBODY}; deploy one with: credanchor ledger deploy"
+
+
+@pytest.mark.parametrize("words", COMMANDS_OF_A_CONTRACT, ids=" ".join)
+def test_contract_that_is_another_is_refused(migrated: Credanchor, node: Anvil, deployed: str, words: tuple[str, ...]) -> None:
+    foreign = "0x" + "f0" * 20
+    node.rpc.send("anvil_setCode", foreign, "0x600160005260206000f3")
+    migrated.set(LEDGER__REGISTRY=f"eip155:31337:{foreign}", LEDGER__PRIVATE_KEY=ADMIN_KEY)
+
+    done = migrated(*words)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.error.startswith(f"the code at eip155:31337:{foreign} is not the anchor registry of this version")
+
+
+@pytest.mark.parametrize("words", COMMANDS_OF_A_CONTRACT, ids=" ".join)
+def test_chain_that_is_another_is_refused(migrated: Credanchor, deployed: str, words: tuple[str, ...]) -> None:
+    migrated.set(LEDGER__REGISTRY=deployed.replace("31337", "6789"), LEDGER__PRIVATE_KEY=ADMIN_KEY)
+
+    done = migrated(*words)
+
+    assert (done.code, done.out) == (1, "")
+    assert "is on chain 31337, the registry is set to be on 6789" in done.error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("ledger", "status"), ("ledger", "deploy"), ("ledger", "grant-anchorer", OTHER), ("anchor", "run"), ("anchor", "watch")],
+    ids=" ".join,
+)
+def test_node_that_does_not_answer_is_exit_code_4(migrated: Credanchor, deployed: str, words: tuple[str, ...]) -> None:
+    migrated.set(LEDGER__RPC_URL=DEAD_NODE)
+
+    done = migrated(*words)
+
+    assert (done.code, done.out) == (4, "")
+    assert done.error.startswith("node 127.0.0.1:1 did not answer eth_chainId")
+    assert SECRET not in done.err
+
+
+# --- keys
+
+
+def test_key_is_needed_to_write(migrated: Credanchor, deployed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDANCHOR_LEDGER__PRIVATE_KEY")
+
+    assert json.loads(migrated("ledger", "status", "--json").out)["signer"] is None
+    for words in (("anchor", "run"), ("ledger", "deploy", "--output", "x"), ("ledger", "grant-anchorer", OTHER)):
+        done = migrated(*words)
+        assert done.code == 1
+        assert done.error.startswith("no key is named: set CREDANCHOR_LEDGER__KEYSTORE")
+
+
+def test_contract_must_be_named(migrated: Credanchor, deployed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDANCHOR_LEDGER__DEPLOYMENT")
+
+    for words in (("anchor", "run"), ("ledger", "status"), ("ledger", "revoke-anchorer", OTHER)):
+        done = migrated(*words)
+        assert (done.code, done.error) == (
+            1,
+            "no contract is named: set CREDANCHOR_LEDGER__REGISTRY or CREDANCHOR_LEDGER__DEPLOYMENT",
+        )
+
+
+def test_keystore_is_made_and_used(
+    credanchor: Credanchor, deployed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = tmp_path / "password"
+    password.write_text(SECRET + "\n")
+    password.chmod(0o644)
+    open_to_all = credanchor("ledger", "create-key", "key.json", "--password-file", password)
+    password.chmod(0o600)
+    made = credanchor("ledger", "create-key", "key.json", "--password-file", password)
+    again = credanchor("ledger", "create-key", "key.json", "--password-file", password)
+    monkeypatch.delenv("CREDANCHOR_LEDGER__PRIVATE_KEY")
+    credanchor.set(LEDGER__KEYSTORE="key.json", LEDGER__KEYSTORE_PASSWORD_FILE=password)
+    status = credanchor("ledger", "status", "--json")
+
+    assert open_to_all.code == 1
+    assert "readable by no other: chmod 600" in open_to_all.error
+    assert made.code == 0
+    assert (again.code, again.error) == (1, "keystore key.json cannot be written: File exists")
+    assert json.loads(status.out)["signer"] == made.out.strip()
+    assert SECRET not in made.out + made.err + again.err + status.out
+
+
+@pytest.mark.parametrize(
+    ("keystore", "password", "mode", "error"),
+    [
+        (None, SECRET, 0o600, "key.json cannot be read: FileNotFoundError"),
+        ("{}", None, 0o600, "password cannot be read: FileNotFoundError"),
+        ("{}", SECRET, 0o640, "key.json must belong to this user and be readable by no other"),
+        ("{}", SECRET, 0o600, "key.json does not open with the password"),
+        ("nonsense " + SECRET, SECRET, 0o600, "key.json does not open with the password"),
+        ("[]", SECRET, 0o600, "key.json does not open with the password"),
+        ('{"version": 3, "crypto": {"kdf": "x"}}', SECRET, 0o600, "key.json does not open with the password"),
+        ("\udcff", SECRET, 0o600, "key.json cannot be read: UnicodeDecodeError"),
+    ],
+)
+def test_keystore_that_cannot_be_used_is_named_and_not_shown(
+    credanchor: Credanchor, tmp_path: Path, keystore: str | None, password: str | None, mode: int, error: str
+) -> None:
+    for name, content in (("key.json", keystore), ("password", password)):
+        if content is not None:
+            (tmp_path / name).write_bytes(content.encode(errors="surrogateescape"))
+            (tmp_path / name).chmod(mode)
+    credanchor.set(LEDGER__KEYSTORE=tmp_path / "key.json", LEDGER__KEYSTORE_PASSWORD_FILE=tmp_path / "password")
+
+    done = credanchor("ledger", "deploy")
+
+    assert done.code == 1
+    assert error in done.error
+    assert SECRET not in done.err
+
+
+@pytest.mark.parametrize("key", ["nonsense" + SECRET, "0x" + "00" * 32, "0x11"])
+def test_private_key_that_is_none_is_not_shown(credanchor: Credanchor, key: str) -> None:
+    credanchor.set(LEDGER__PRIVATE_KEY=key)
+
+    done = credanchor("ledger", "deploy")
+
+    assert (done.code, done.error) == (1, "ledger.private_key is not a private key of 32 bytes in hexadecimal")
+
+
+def test_keystore_needs_a_password_file(credanchor: Credanchor) -> None:
+    credanchor.set(LEDGER__KEYSTORE="key.json")
+
+    done = credanchor("ledger", "deploy")
+
+    assert (done.code, done.error) == (1, "ledger.keystore needs ledger.keystore_password_file")
+
+
+# --- rounds
+
+
+def test_round_anchors_what_waits_and_a_later_one_makes_it_final(
+    migrated: Credanchor, deployed: str, node: Anvil, store: SqlStore
+) -> None:
+    nothing = migrated("anchor", "run")
+    post_credential(store)
+    first = migrated("anchor", "run")
+    settle(node)
+    second = migrated("anchor", "run")
+
+    assert [done.code for done in (nothing, first, second)] == [0, 0, 0]
+    assert nothing.err.splitlines()[-1].startswith("sealed 0 batches, no transaction needed; 0 transactions")
+    assert first.err.splitlines()[-1].startswith("sealed 1 batches, one transaction sent; ")
+    assert second.err.splitlines()[-1].endswith("0 transactions on their way, 0 batches wait for finality")
+    assert json.loads(migrated("ledger", "status", "--json").out)["anchors"] == 1
+    assert ANCHOR_KEY not in first.err
+
+
+def test_round_without_the_role_fails_and_says_so(migrated: Credanchor, deployed: str, store: SqlStore) -> None:
+    post_credential(store)
+    migrated.set(LEDGER__PRIVATE_KEY=OTHER_KEY)
+
+    done = migrated("anchor", "run")
+
+    assert done.code == 1
+    assert done.error.startswith(f"the registry would refuse the transaction of {OTHER}: AccessControlUnauthorizedAccount")
+
+
+def test_round_seals_although_the_node_is_down(migrated: Credanchor, deployed: str, store: SqlStore) -> None:
+    digest = post_credential(store)
+    migrated.set(LEDGER__RPC_URL=DEAD_NODE)
+
+    done = migrated("anchor", "run")
+
+    assert done.code == 4
+    assert SECRET not in done.err
+    with running(store) as api:
+        assert api.get(f"/v1/digests/{digest}").json()["state"] == "sealed"
+
+
+def test_round_gives_way_to_another(migrated: Credanchor, deployed: str, store: SqlStore) -> None:
+    now = SystemClock().now()
+    with store.writing() as uow:
+        uow.rounds.take_lease("another machine", now, now + timedelta(minutes=5))
+        uow.commit()
+
+    done = migrated("anchor", "run")
+
+    assert (done.code, done.error) == (4, "another round is at work: another machine")
+
+
+def test_round_refuses_a_database_of_another_contract(migrated: Credanchor, deployed: str, node: Anvil) -> None:
+    migrated("anchor", "run")
+    migrated.set(LEDGER__PRIVATE_KEY=ADMIN_KEY)
+    migrated("ledger", "deploy", "--anchorer", ANCHORER, "--output", "second.json")
+    migrated.set(LEDGER__DEPLOYMENT="second.json", LEDGER__PRIVATE_KEY=ANCHOR_KEY)
+
+    done = migrated("anchor", "run")
+
+    assert done.code == 1
+    assert done.error.startswith(f"this database belongs to {deployed}")
+
+
+def test_watch_runs_rounds_until_it_is_told_to_end(migrated: Credanchor, deployed: str, node: Anvil, store: SqlStore) -> None:
+    post_credential(store)
+    environment = {name: value for name, value in os.environ.items() if name.startswith("CREDANCHOR_") or name == "PATH"}
+    command = [str(COMMAND), "anchor", "watch", "--every", "0.2s"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            lines = [json.loads(process.stderr.readline())]
+            while sum(line["event"] == "round.finished" for line in lines) < 2:
+                lines.append(json.loads(process.stderr.readline()))
+            process.send_signal(signal.SIGTERM)
+            _, rest = process.communicate(timeout=20)
+        finally:
+            process.kill()
+
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+    assert [line["event"] for line in lines if line["event"].startswith(("batch.", "anchor."))][:1] == ["batch.sealed"]
+
+
+# --- proofs compared with the ledger
+
+
+@pytest.fixture
+def holder(
+    migrated: Credanchor,
+    deployed: str,
+    node: Anvil,
+    store: SqlStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> tuple[Path, Path]:
+    """A credential and its final proof, as files; the service is gone and so are its settings."""
+    digest = post_credential(store)
+    with store.writing() as uow:
+        issuer = uow.issuers.with_did(UNIVERSITY)
+        uow.commit()
+    assert issuer
+    assert migrated("anchor", "run").code == 0
+    settle(node)
+    assert migrated("anchor", "run").code == 0
+    credential, proof = tmp_path / "credential.json", tmp_path / "proof.json"
+    credential.write_text(json.dumps(CREDENTIAL))
+    with running(store) as api:
+        proof.write_bytes(api.get(f"/v1/proofs/{digest}").content)
+    for name in [name for name in os.environ if name.startswith("CREDANCHOR_")]:
+        monkeypatch.delenv(name)
+    return credential, proof
+
+
+def verify(credanchor: Credanchor, holder: tuple[Path, Path], *options: str | Path) -> tuple[int, dict[str, str], str]:
+    done = credanchor("proof", "verify", holder[0], "--proof", holder[1], "--json", *options)
+    report = json.loads(done.out)
+    return done.code, {check["check"]: check["outcome"] for check in report["checks"]}, report["statement"]
+
+
+def test_proof_verifies_against_the_contract_itself(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil
+) -> None:
+    code, outcomes, statement = verify(credanchor, holder, "--registry", deployed, "--rpc-url", node.url)
+    by_file = verify(credanchor, holder, "--deployment", "deployment.json", "--rpc-url", node.url, "--finality", "depth:1")
+
+    assert code == 0
+    assert {name for name, outcome in outcomes.items() if outcome == "passed"} == {
+        "digest",
+        "path",
+        "registry",
+        "root",
+        "finality",
+        "issuer-match",
+    }
+    assert statement.startswith(f"anchored by {UNIVERSITY}, existed not later than ")
+    assert by_file[0] == 0
+
+
+def test_proof_of_a_tampered_credential_fails(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil
+) -> None:
+    holder[0].write_text(json.dumps(CREDENTIAL | {"name": "two"}))
+
+    code, outcomes, _ = verify(credanchor, holder, "--registry", deployed, "--rpc-url", node.url)
+
+    assert (code, outcomes["digest"], outcomes["root"]) == (3, "failed", "passed")
+
+
+def test_proof_whose_root_is_not_anchored_fails(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil
+) -> None:
+    proof = json.loads(holder[1].read_text())
+    holder[1].write_text(json.dumps(proof | {"root": to_hex(make_digest(7))}))
+
+    code, outcomes, _ = verify(credanchor, holder, "--registry", deployed, "--rpc-url", node.url)
+
+    assert (code, outcomes["path"], outcomes["root"]) == (3, "failed", "failed")
+
+
+def test_proof_is_not_final_by_a_stricter_rule(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil
+) -> None:
+    code, outcomes, _ = verify(credanchor, holder, "--registry", deployed, "--rpc-url", node.url, "--finality", "depth:500")
+
+    assert (code, outcomes["root"], outcomes["finality"]) == (4, "passed", "cannot tell")
+
+
+@pytest.mark.parametrize("case", ["dead node", "another chain", "no code"])
+def test_node_that_cannot_be_asked_leaves_it_open(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil, case: str
+) -> None:
+    proof = json.loads(holder[1].read_text())
+    url = DEAD_NODE if case == "dead node" else node.url
+    if case == "another chain":
+        deployed = deployed.replace("31337", "1")
+        proof["anchor"]["ledger"] = "eip155:1"
+    if case == "no code":
+        deployed = f"eip155:31337:{NOBODY}"
+        proof["anchor"]["contract"] = NOBODY
+    holder[1].write_text(json.dumps(proof))
+
+    code, outcomes, _ = verify(credanchor, holder, "--registry", deployed, "--rpc-url", url)
+
+    assert (code, outcomes["registry"], outcomes["root"]) == (4, "passed", "cannot tell")
+    assert "failed" not in outcomes.values()

@@ -1,0 +1,250 @@
+"""Several sessions at once: no entry is lost behind a seal, nobody is answered twice, nothing deadlocks."""
+
+import random
+import time
+
+import pytest
+from sqlalchemy import text
+
+from anchoring.core.issuer import Issuer
+from anchoring.errors import StoreUnavailable
+from anchoring.ports import Entry
+from anchoring.store import tables
+from anchoring.store.engine import make_engine
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.seal_batches import seal_batches
+from anchoring.usecases.submit_digests import PostedDigest, submit_digests
+from tests.factories import NOON, FrozenClock, add_issuer, make_digest, make_salts, post
+from tests.sessions import Session
+from tests.world import check_store, rows
+
+postgresql_only = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+sqlite_only = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def university(store: SqlStore) -> Issuer:
+    return add_issuer(store)
+
+
+def submit(store: SqlStore, issuer: Issuer, *numbers: int, salt: int = 0) -> list[Entry]:
+    """Post digests with salts of our own."""
+    with store.writing() as uow:
+        posted = [PostedDigest(digest=make_digest(i)) for i in numbers]
+        entries = submit_digests(uow, issuer, posted, now=NOON, random_bytes=lambda size: bytes([salt]) * size)
+        uow.commit()
+    return entries
+
+
+def seal(store: SqlStore, max_leaves: int = 1000) -> list[int]:
+    return seal_batches(store, FrozenClock(), max_leaves=max_leaves, progress=lambda *_: None)
+
+
+# An id is drawn before its row commits.
+
+
+def test_entry_that_commits_late_is_not_left_behind_the_seal(store, university):
+    with store.writing() as uow:
+        (early,) = submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+        others = Session(submit, store, university, 2)
+        if store._engine.dialect.name == "postgresql":
+            others.result()  # a higher id is committed before the lower one
+        sealer = Session(seal, store)
+        assert sealer.is_held_up()
+        uow.commit()
+    others.result()
+    sealer.result()
+    seal(store)
+    check_store(store, [early, *submit(store, university, 2)])
+    assert sum(row.leaf_count for row in rows(store, tables.batch)) == 2
+
+
+def test_entry_that_is_rolled_back_holds_up_nobody_for_long(store, university):
+    with store.writing() as uow:
+        submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+    entries = submit(store, university, 2)
+    seal(store)
+    check_store(store, entries)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_writers_with_slow_commits_lose_nothing_to_a_busy_sealer(store, university, seed):
+    """Six writers that dawdle before they commit, and a sealer every few milliseconds."""
+    acknowledged: list[Entry] = []
+    end = time.monotonic() + 1.5
+    dawdle_s = 0.02 if store._engine.dialect.name == "postgresql" else 0.002  # on SQLite writers wait for each other
+
+    def writer(number: int) -> None:
+        chance = random.Random(seed * 100 + number)
+        digest = number * 1_000_000
+        while time.monotonic() < end:
+            some = range(digest, digest + chance.randint(1, 4))
+            digest = some.stop
+            with store.writing() as uow:
+                posted = [PostedDigest(digest=make_digest(i)) for i in some]
+                entries = submit_digests(uow, university, posted, now=NOON, random_bytes=chance.randbytes)
+                time.sleep(chance.random() * dawdle_s)
+                uow.commit()
+            acknowledged.extend(entries)
+
+    def sealer() -> None:
+        while time.monotonic() < end:
+            seal(store, max_leaves=50)
+            time.sleep(0.003)
+
+    for session in [Session(writer, i) for i in range(6)] + [Session(sealer)]:
+        session.result()
+    seal(store, max_leaves=50)
+    check_store(store, acknowledged)
+    assert sum(row.leaf_count for row in rows(store, tables.batch)) == len(acknowledged) > 50
+
+
+# The same digest at the same time.
+
+
+@pytest.mark.parametrize("first_commits", [True, False], ids=["commits", "rolls-back"])
+def test_same_digest_from_two_sessions_is_one_entry(store, university, first_commits):
+    with store.writing() as uow:
+        posted = [PostedDigest(digest=make_digest(1))]
+        (first,) = submit_digests(uow, university, posted, now=NOON, random_bytes=make_salts)
+        second = Session(submit, store, university, 1, salt=7)
+        assert second.is_held_up()
+        if first_commits:
+            uow.commit()
+    (answer,) = second.result()
+    (row,) = rows(store, tables.entry)
+    assert (answer.id, answer.salt) == (row.id, row.salt)
+    assert (answer == first) is first_commits
+    assert (row.salt == bytes([7]) * 16) is not first_commits
+
+
+def test_same_digests_in_opposite_order_do_not_deadlock(store, university):
+    numbers = range(300)
+
+    def some(round_number: int, step: int) -> list[Entry]:
+        return submit(store, university, *[1000 * round_number + i for i in numbers][::step], salt=step % 256)
+
+    for round_number in range(5):
+        forth, back = (Session(some, round_number, step) for step in (1, -1))
+        one, other = forth.result(), back.result()
+        assert one == other[::-1]
+    assert len(rows(store, tables.entry)) == 5 * len(numbers)
+
+
+# Transactions.
+
+
+@sqlite_only
+def test_writer_on_sqlite_reads_nothing_that_another_changes_before_it_writes(store, university):
+    """Two that count and then write: without the lock at the beginning, both would count the same."""
+
+    def count_and_post() -> int:
+        with store.writing() as uow:
+            counted: int = uow.entries.count_after(0)
+            time.sleep(0.02)
+            posted = [PostedDigest(digest=make_digest(counted))]
+            submit_digests(uow, university, posted, now=NOON, random_bytes=make_salts)
+            uow.commit()
+        return counted
+
+    sessions = [Session(count_and_post) for _ in range(4)]
+    assert sorted(session.result() for session in sessions) == [0, 1, 2, 3]
+
+
+@sqlite_only
+def test_writer_on_sqlite_waits_for_another(store, university):
+    with store.writing() as uow:
+        other = Session(submit, store, university, 1)
+        assert other.is_held_up()
+        uow.commit()
+    assert len(other.result()) == 1
+
+
+@sqlite_only
+def test_writer_that_waits_too_long_says_that_the_store_is_unavailable(store, university):
+    impatient = make_engine(str(store._engine.url), pool_size=1, busy_timeout_s=0.05)
+    with store.writing(), pytest.raises(StoreUnavailable, match="database is locked"):
+        submit(SqlStore(impatient), university, 1)
+    impatient.dispose()
+
+
+def test_reader_is_held_up_by_nobody_and_sees_what_is_committed(store, university):
+    post(store, university, 1)
+    with store.writing() as writer:
+        submit_digests(writer, university, [PostedDigest(digest=make_digest(2))], now=NOON, random_bytes=make_salts)
+        with store.reading() as reader:
+            assert reader.entries.count_after(0) == 1
+        writer.commit()
+    with store.reading() as reader:
+        assert reader.entries.count_after(0) == 2
+
+
+@sqlite_only
+def test_reading_unit_of_work_on_sqlite_sees_one_state(store, university):
+    with store.reading() as uow:
+        assert uow.entries.count_after(0) == 0
+        post(store, university, 1)
+        assert uow.entries.count_after(0) == 0
+
+
+# A server that goes away.
+
+
+def _end_other_sessions(store: SqlStore) -> None:
+    outside = make_engine(str(store._engine.url.render_as_string(hide_password=False)), pool_size=1, busy_timeout_s=5)
+    with outside.connect() as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(text(others))
+    outside.dispose()
+
+
+@postgresql_only
+def test_pooled_session_that_the_server_ended_is_replaced(store, university):
+    _end_other_sessions(store)
+    assert len(post(store, university, 1)) == 1
+
+
+@postgresql_only
+def test_session_that_ends_in_mid_transaction_is_said_so(store, university):
+    def broken_off() -> None:
+        with store.writing() as uow:
+            _end_other_sessions(store)
+            uow.entries.count_after(0)
+
+    with pytest.raises(StoreUnavailable):
+        broken_off()
+    assert len(post(store, university, 1)) == 1
+
+
+@postgresql_only
+def test_commit_that_is_not_acknowledged_is_said_so(store, university):
+    def broken_off() -> None:
+        with store.writing() as uow:
+            submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+            _end_other_sessions(store)
+            uow.commit()
+
+    with pytest.raises(StoreUnavailable, match="repeating is safe"):
+        broken_off()
+    assert len(post(store, university, 1)) == 1
+
+
+@postgresql_only
+def test_writer_that_hangs_is_broken_off_and_sealing_goes_on(store, university):
+    hasty = make_engine(store._engine.url.render_as_string(hide_password=False), pool_size=2, busy_timeout_s=0.2)
+    hung = SqlStore(hasty)
+
+    def hangs() -> None:
+        with hung.writing() as uow:
+            submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+            time.sleep(0.5)
+            uow.commit()
+
+    writer = Session(hangs)
+    time.sleep(0.1)
+    entries = post(store, university, 2)
+    assert len(seal(store)) == 1
+    with pytest.raises(StoreUnavailable):
+        writer.result()
+    check_store(store, entries)
+    hasty.dispose()
