@@ -19,7 +19,7 @@ from anchoring.core.finality import parse_finality
 from anchoring.core.proof import Registry, parse_registry
 from anchoring.errors import LedgerUnavailable, Misconfigured
 from anchoring.jobs import Round, RoundRules
-from anchoring.ports import Progress
+from anchoring.ports.runtime import Progress
 from anchoring.settings import GWEI, LedgerSettings, Settings, StoreSettings, read_settings
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate, require_current_schema

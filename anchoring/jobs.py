@@ -13,7 +13,9 @@ import structlog
 
 from anchoring.core.finality import FinalityRule
 from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, Misconfigured, StoreUnavailable
-from anchoring.ports import Clock, Ledger, Progress, RoundRecord, RoundResult, Store
+from anchoring.ports.ledger import Ledger
+from anchoring.ports.runtime import Clock, Progress
+from anchoring.ports.store import RoundRecord, RoundResult, Store
 from anchoring.usecases.follow_ledger import Followed, follow_ledger
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
 from anchoring.usecases.seal_batches import seal_batches

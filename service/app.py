@@ -10,7 +10,8 @@ from fastapi_offline import FastAPIOffline
 from anchoring.bootstrap import SystemClock, check_ledger, open_store
 from anchoring.core.finality import parse_finality
 from anchoring.logs import configure_logs
-from anchoring.ports import Clock, Store
+from anchoring.ports.runtime import Clock
+from anchoring.ports.store import Store
 from anchoring.settings import Settings, read_settings
 from service import openapi, problems
 from service.group_commit import GroupCommit

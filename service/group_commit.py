@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from anchoring.errors import ServiceUnavailable, StoreUnavailable
-from anchoring.ports import Store, UnitOfWork
+from anchoring.ports.store import Store, UnitOfWork
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from anchoring.core.finality import FinalityRule
-from anchoring.ports import Clock, RandomBytes, Store, UnitOfWork
+from anchoring.ports.runtime import Clock, RandomBytes
+from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings
 from service.group_commit import GroupCommit
 

@@ -19,7 +19,8 @@ from starlette.testclient import TestClient
 from anchoring.core.batch import Anchor, Batch, BlockPlace
 from anchoring.core.issuer import Issuer
 from anchoring.core.proof import Registry
-from anchoring.ports import Entry, LedgerIdentity, RoundRecord, RoundResult, Store
+from anchoring.ports.ledger import LedgerIdentity
+from anchoring.ports.store import Entry, RoundRecord, RoundResult, Store
 from anchoring.settings import ApiSettings, RoundSettings, Settings, StoreSettings
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from anchoring.core.batch import Anchor, BlockPlace
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerRejected
-from anchoring.ports import Receipt
+from anchoring.ports.ledger import Receipt
 from anchoring.types import Address, BlockHash, CodeHash, Root, TxHash, as_root, to_hex
 from tests.factories import NOON
 

@@ -9,7 +9,7 @@ from anchoring.core.fees import FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerUnavailable, Misconfigured
-from anchoring.ports import Head, LedgerIdentity, Receipt, RecordedAnchor
+from anchoring.ports.ledger import Head, LedgerIdentity, Receipt, RecordedAnchor
 from anchoring.types import Address, BlockHash, Root, TxHash
 from tests.factories import FrozenClock
 from tests.fake_chain import OURS, Block, FakeChain, Signed, encode_roots, sign

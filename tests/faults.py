@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from anchoring.errors import AnchoringError, StoreUnavailable
-from anchoring.ports import Batches, Entries, Issuers, Rounds, Store, Submissions, UnitOfWork
+from anchoring.ports.store import Batches, Entries, Issuers, Rounds, Store, Submissions, UnitOfWork
 
 
 class Killed(BaseException):

@@ -7,15 +7,16 @@ from itertools import count
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.core.finality import BlockTag, FinalityRule
-from anchoring.errors import AnchoringError
+from anchoring.errors import AnchoringError, LedgerUnavailable
 from anchoring.jobs import Round, RoundReport, RoundRules
-from anchoring.ports import Entry
+from anchoring.ports.store import Entry
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.types import Root
 from anchoring.usecases.open_submission import SubmissionRules
 from tests.factories import add_issuer, post
 from tests.fake_chain import FakeChain
 from tests.fakes import FakeLedger, MiningClock
-from tests.faults import Faults, FaultyStore, Killed
+from tests.faults import Fault, Faults, FaultyStore, Killed
 from tests.world import check_world
 
 LEASE_S = 60.0
@@ -67,6 +68,17 @@ class Installation:
 
     def round(self) -> RoundReport:
         return self.make_round().run()
+
+    def seal_only(self) -> list[tuple[Root, int]]:
+        """A round while no node answers: it seals, and no more. Returns roots and leaf counts of what is sealed."""
+        self.faults.arm("identity", Fault.FAILS_BEFORE)
+        with suppress(LedgerUnavailable):
+            self.round()
+        assert self.has_failed
+        self.faults.restart()
+        with self.store.reading() as uow:
+            sealed = uow.batches.in_state(BatchState.SEALED, limit=100)
+        return [(batch.tree.root, batch.leaf_count) for batch in sealed if batch.tree]
 
     def fails(self) -> None:
         """A round that ends with an error or is killed; its lease may stay behind."""

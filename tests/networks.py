@@ -15,7 +15,7 @@ from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.ledger.deployment import RegistryAdmin
 from anchoring.ledger.evm import EvmLedger, GasRules
 from anchoring.ledger.signer import LocalSigner, signer_from_key
-from anchoring.ports import Ledger
+from anchoring.ports.ledger import Ledger
 from anchoring.types import Address, BlockHash, Root, TxHash, as_block_hash, as_root, as_tx_hash, parse_address, to_hex
 from tests.conftest import Anvil, run_anvil
 from tests.factories import NOON, FrozenClock

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Table, select, text
 from anchoring.core.batch import ANCHORED, Anchor, Batch, SubmissionState
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.tiles import Tile, TileCoordinate
-from anchoring.ports import Entry
+from anchoring.ports.store import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, Did, TxHash

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from anchoring.errors import InvalidInput
-from anchoring.ports import Progress
+from anchoring.ports.runtime import Progress
 
 
 def print_json(content: Any) -> None:

@@ -11,7 +11,7 @@ from eth_abi.abi import decode
 
 from anchoring.core.batch import Anchor, BlockPlace
 from anchoring.errors import InvalidInput, LedgerUnavailable
-from anchoring.ports import Head
+from anchoring.ports.ledger import Head
 from anchoring.types import as_block_hash, as_root, as_tx_hash, parse_address, parse_hash, to_hex
 
 ANSWER_CHARACTERS: Final = 200

@@ -19,7 +19,7 @@ from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.registry_reader import ANCHORER_ROLE, EvmRegistryReader
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ledger.signer import LocalSigner
-from anchoring.ports import Clock
+from anchoring.ports.runtime import Clock
 from anchoring.types import Address, parse_address, to_hex
 
 DEPLOY_GAS: Final = 4_000_000

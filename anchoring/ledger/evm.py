@@ -23,7 +23,7 @@ from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.registry_reader import EvmRegistryReader
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ledger.signer import LocalSigner
-from anchoring.ports import Head, Receipt
+from anchoring.ports.ledger import Head, Receipt
 from anchoring.types import Address, TxHash, to_hex
 
 _NOT_RUN_CODES: Final = {-32001, -32005}

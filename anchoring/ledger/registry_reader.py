@@ -20,7 +20,7 @@ from anchoring.errors import InvalidInput, LedgerUnavailable, Misconfigured
 from anchoring.ledger.answers import Block, excerpt, pinned, read_anchor, read_block, read_number, read_time, unhex
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
-from anchoring.ports import Head, LedgerIdentity, RecordedAnchor
+from anchoring.ports.ledger import Head, LedgerIdentity, RecordedAnchor
 from anchoring.types import Address, BlockHash, Root, as_code_hash, parse_address, to_hex
 
 ANCHORER_ROLE = keccak(text="ANCHORER_ROLE")

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import ANCHORED, Anchor, Batch, BatchState, BlockPlace
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
-from anchoring.ports import EntryRange
+from anchoring.ports.store import EntryRange
 from anchoring.store.tables import anchor_history, batch, submission_item, tile
 from anchoring.types import Address, BlockHash, LeafHash, Root, TxHash
 

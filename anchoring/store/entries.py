@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
-from anchoring.ports import Entry, EntryRange, NewEntry
+from anchoring.ports.store import Entry, EntryRange, NewEntry
 from anchoring.store.engine import SEAL_LOCK
 from anchoring.store.tables import entry, erasure, issuer
 from anchoring.types import Did, Digest, LeafHash, Salt

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.proof import Registry
-from anchoring.ports import LedgerIdentity, RoundRecord, RoundResult
+from anchoring.ports.ledger import LedgerIdentity
+from anchoring.ports.store import RoundRecord, RoundResult
 from anchoring.store.tables import ledger_identity, round_lease, round_record
 from anchoring.types import Address, BlockHash, CodeHash
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, se
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import Attempt, BlockPlace, RootToAnchor, Submission, SubmissionState
-from anchoring.ports import Mined, NewSubmission
+from anchoring.ports.store import Mined, NewSubmission
 from anchoring.store.columns import UtcDateTime
 from anchoring.store.tables import attempt, batch, submission, submission_item
 from anchoring.types import Address, BlockHash, Root, TxHash

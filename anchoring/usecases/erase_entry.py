@@ -4,7 +4,7 @@ from datetime import datetime
 
 from anchoring.core.issuer import Issuer
 from anchoring.errors import NotFound
-from anchoring.ports import UnitOfWork
+from anchoring.ports.store import UnitOfWork
 from anchoring.types import Digest, to_hex
 
 

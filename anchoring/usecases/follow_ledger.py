@@ -13,7 +13,9 @@ import structlog
 from anchoring.core.batch import Anchor, Attempt, Batch, BatchState, BlockPlace, Submission, SubmissionState
 from anchoring.core.finality import FinalityRule, Verdict, judge
 from anchoring.errors import LedgerRejected
-from anchoring.ports import Clock, Head, Ledger, Mined, Receipt, Store
+from anchoring.ports.ledger import Head, Ledger, Receipt
+from anchoring.ports.runtime import Clock
+from anchoring.ports.store import Mined, Store
 from anchoring.types import to_hex
 
 BATCHES_A_ROUND = 1_000

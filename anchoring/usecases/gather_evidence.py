@@ -5,7 +5,8 @@ from anchoring.core.finality import FinalityRule
 from anchoring.core.proof_json import format_time
 from anchoring.core.verification import Evidence, NoEvidence
 from anchoring.errors import LedgerUnavailable, Misconfigured
-from anchoring.ports import RegistryReader, UnitOfWork
+from anchoring.ports.ledger import RegistryReader
+from anchoring.ports.store import UnitOfWork
 from anchoring.types import Root
 
 

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from anchoring.core.issuer import PREFIX_BYTES, SECRET_BYTES, ApiKey, Issuer, make_api_key, parse_api_key
 from anchoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from anchoring.ports import RandomBytes, UnitOfWork
+from anchoring.ports.runtime import RandomBytes
+from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did
 
 NAME_MAX_CHARACTERS = 200

@@ -7,7 +7,9 @@ import structlog
 from anchoring.core.batch import Attempt, BatchState, RootToAnchor, SubmissionState
 from anchoring.core.fees import FeeRules, choose_fee
 from anchoring.errors import LedgerUnavailable, StateCorrupt
-from anchoring.ports import Clock, Head, Ledger, NewSubmission, Store
+from anchoring.ports.ledger import Head, Ledger
+from anchoring.ports.runtime import Clock
+from anchoring.ports.store import NewSubmission, Store
 from anchoring.types import to_hex
 
 log = structlog.get_logger()

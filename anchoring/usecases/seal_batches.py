@@ -11,7 +11,8 @@ import structlog
 from anchoring.core.batch import Batch, BatchState
 from anchoring.core.tiles import Tile, build_tree
 from anchoring.errors import StateCorrupt
-from anchoring.ports import Clock, Progress, Store
+from anchoring.ports.runtime import Clock, Progress
+from anchoring.ports.store import Store
 from anchoring.types import to_hex
 
 TILES_A_TRANSACTION = 256

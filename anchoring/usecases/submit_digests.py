@@ -7,7 +7,8 @@ from datetime import datetime
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.errors import StateCorrupt
-from anchoring.ports import Entry, NewEntry, RandomBytes, UnitOfWork
+from anchoring.ports.runtime import RandomBytes
+from anchoring.ports.store import Entry, NewEntry, UnitOfWork
 from anchoring.types import SALT_BYTES, Digest, Salt
 
 

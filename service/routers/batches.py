@@ -7,7 +7,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from anchoring.core.batch import Batch
 from anchoring.core.tiles import TILE_WIDTH, TileCoordinate, served_width
 from anchoring.errors import NotFound, StateCorrupt
-from anchoring.ports import LedgerIdentity, UnitOfWork
+from anchoring.ports.ledger import LedgerIdentity
+from anchoring.ports.store import UnitOfWork
 from anchoring.types import Root, parse_root, to_hex
 from service.answers import IMMUTABLE, REVALIDATE, anchor_json, cached_answer, exact_time, json_answer
 from service.bodies import refuse_unknown_query

@@ -4,7 +4,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from anchoring.errors import StoreUnavailable
-from anchoring.ports import RoundRecord, RoundResult
+from anchoring.ports.store import RoundRecord, RoundResult
 from anchoring.usecases.report_progress import report_progress
 from service.answers import json_answer
 from service.dependencies import ServiceDep

@@ -9,7 +9,7 @@ from anchoring.core.batch import BatchState
 from anchoring.core.pace import Pace
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_to_json
-from anchoring.ports import UnitOfWork
+from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.report_progress import report_pace

@@ -14,7 +14,7 @@ from anchoring.core.proof_json import proof_from_json
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
 from anchoring.errors import InvalidInput, MalformedProof, NotFound, UnsupportedMediaType
-from anchoring.ports import UnitOfWork
+from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, parse_did
 from anchoring.usecases.gather_evidence import evidence_from_store
 from anchoring.usecases.prove_inclusion import prove_inclusion

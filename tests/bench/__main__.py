@@ -27,7 +27,7 @@ from anchoring.core.issuer import ApiKey, Issuer, make_api_key
 from anchoring.core.leaf import issuer_id_of
 from anchoring.core.proof import Registry
 from anchoring.core.tiles import SealedTree, build_tree
-from anchoring.ports import LedgerIdentity
+from anchoring.ports.ledger import LedgerIdentity
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore

@@ -14,7 +14,7 @@ from anchoring.core.proof import Registry
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
 from anchoring.ledger.evm import EvmLedger
 from anchoring.ledger.rpc import READ_ATTEMPTS, JsonRpc, RpcRefusal
-from anchoring.ports import Head
+from anchoring.ports.ledger import Head
 from anchoring.types import Address, BlockHash, Root, TxHash
 from tests.factories import NOON, make_digest
 from tests.networks import GAS, fresh_key

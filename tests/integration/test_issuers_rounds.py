@@ -7,7 +7,8 @@ import pytest
 
 from anchoring.core.issuer import ApiKey, make_api_key
 from anchoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from anchoring.ports import LedgerIdentity, RoundRecord, RoundResult
+from anchoring.ports.ledger import LedgerIdentity
+from anchoring.ports.store import RoundRecord, RoundResult
 from anchoring.store import tables
 from anchoring.types import BlockHash, CodeHash, Did
 from anchoring.usecases.manage_issuers import add_issuer, authenticate, create_key, get_issuer

@@ -30,6 +30,7 @@ EFFECTS = LOCAL | {
     "identity",
     "head",
     "block_hash",
+    "find_anchor",
     "recorded_anchor",
     "transaction_count",
     "check_call",

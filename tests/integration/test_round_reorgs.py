@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.batch import BatchState, BlockPlace, SubmissionState
 from anchoring.core.finality import FinalityRule
-from anchoring.errors import LedgerUnavailable
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.types import BlockHash
 from tests.fake_chain import ANOTHER
-from tests.faults import Fault
 from tests.installation import RULES, Installation
 from tests.world import rows
 
@@ -140,13 +139,7 @@ def test_all_final_blocks_that_are_gone_are_withdrawn_in_one_look(here):
 def test_final_block_is_watched_though_a_newer_batch_has_an_older_one(here):
     """An adopted root stands where somebody put it, which may be far below."""
     here.post(4)
-    here.faults.arm("identity", Fault.FAILS_BEFORE)
-    with pytest.raises(LedgerUnavailable):
-        here.round()
-    with here.store.reading() as uow:
-        (newer,) = uow.batches.in_state(SEALED, limit=9)[1:]
-    assert newer.tree is not None
-    here.chain.send_as(ANOTHER, [(newer.tree.root, newer.leaf_count)])
+    here.chain.send_as(ANOTHER, here.seal_only()[1:])
     here.chain.mine(3)
     here.rest()
     assert here.states() == [FINAL, FINAL]
@@ -159,13 +152,7 @@ def test_final_block_is_watched_though_a_newer_batch_has_an_older_one(here):
 
 def test_adopted_anchor_that_is_taken_back_is_replaced_by_our_own(here):
     here.post(2)
-    here.faults.arm("identity", Fault.FAILS_BEFORE)
-    with pytest.raises(LedgerUnavailable):
-        here.round()
-    with here.store.reading() as uow:
-        (batch,) = uow.batches.in_state(SEALED, limit=9)
-    assert batch.tree is not None
-    here.chain.send_as(ANOTHER, [(batch.tree.root, batch.leaf_count)])
+    here.chain.send_as(ANOTHER, here.seal_only())
     here.chain.mine()
     look(here)
     assert here.states() == [CONFIRMED]
@@ -200,4 +187,28 @@ def test_reorg_while_one_submission_is_confirmed_and_the_next_submitted(here):
     assert here.states() == [SUBMITTED, SUBMITTED]
     here.rest()
     assert here.submissions(SubmissionState.FINAL) == [0, 1]
+    here.check()
+
+
+def test_batch_that_a_frozen_round_adopts_in_a_lost_block_is_confirmed_where_it_stands(here):
+    """What that round saw is gone; had the confirmation gone on without the batch, nobody would look at it again."""
+    here.post(2)
+    lost = BlockPlace(number=1, hash=BlockHash(bytes(32)))
+    ((root, leaf_count),) = here.seal_only()
+    look(here)
+    here.chain.mine()
+
+    def the_frozen_round_adopts() -> None:
+        anchor = replace(here.chain.events()[0], block=lost)
+        assert (anchor.root, anchor.leaf_count) == (root, leaf_count)
+        with here.store.writing() as uow:
+            assert uow.batches.confirm(1, anchor, here.clock.now())
+            uow.commit()
+
+    here.faults.freeze("receipt", the_frozen_round_adopts)
+    here.rules = ONE_LOOK
+    here.round()
+    here.rules = RULES
+    here.rest()
+    assert history(here) == ["reorg", None]
     here.check()

@@ -1,6 +1,7 @@
 """A round on both databases, against a ledger in memory: what it does, what it refuses, and what strangers cannot spoil."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -8,10 +9,11 @@ from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.core.finality import FinalityRule
 from anchoring.errors import Busy, LedgerRejected, LedgerUnavailable, Misconfigured, StateCorrupt, StoreUnavailable
-from anchoring.ports import LedgerIdentity, RoundResult
+from anchoring.ports.ledger import LedgerIdentity
+from anchoring.ports.store import RoundResult
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import CodeHash, Root
+from anchoring.types import CodeHash
 from tests.fake_chain import ANOTHER, OURS
 from tests.fakes import FakeLedger
 from tests.faults import Fault
@@ -26,17 +28,6 @@ GWEI = 10**9
 @pytest.fixture
 def here(store: SqlStore) -> Installation:
     return Installation(store)
-
-
-def seal_only(here: Installation) -> list[tuple[Root, int]]:
-    """A round while no node answers: it seals, and no more. Returns roots and leaf counts of what is sealed."""
-    here.faults.arm("identity", Fault.FAILS_BEFORE)
-    with pytest.raises(LedgerUnavailable):
-        here.round()
-    here.faults.restart()
-    with here.store.reading() as uow:
-        batches = uow.batches.in_state(SEALED, limit=100)
-    return [(batch.tree.root, batch.leaf_count) for batch in batches if batch.tree]
 
 
 # What it does.
@@ -124,6 +115,26 @@ def test_round_sends_the_same_bytes_again_when_the_pool_forgot_them(here):
     here.check()
 
 
+def test_older_attempt_that_is_mined_confirms_the_submission(here):
+    """Somebody raised the fee, and the first transaction was mined all the same."""
+    here.rules = IMPATIENT
+    here.post()
+    here.round()
+    with here.store.writing() as uow:
+        (submission,) = uow.submissions.in_state(SubmissionState.SUBMITTED)
+        now = here.clock.now() + timedelta(seconds=1)
+        dearer = here.ledger.sign(submission.calldata, nonce=0, gas_limit=1, max_fee_wei=9, tip_wei=None, now=now)
+        uow.submissions._add_attempt(submission.id, dearer)
+        uow.commit()
+    here.chain.mine()
+    here.rules = RULES
+    here.rest()
+    assert here.submissions(SubmissionState.FINAL) == [0]
+    (first, _) = sorted(rows(here.store, tables.attempt), key=lambda row: row.signed_at)
+    assert here.chain.events()[0].transaction == first.tx_hash
+    here.check()
+
+
 def test_round_records_how_it_ended(here):
     here.post()
     here.round()
@@ -144,7 +155,7 @@ def test_round_records_how_it_ended(here):
 
 def test_round_seals_while_the_node_is_down(here):
     here.post(2)
-    assert len(seal_only(here)) == 1
+    assert len(here.seal_only()) == 1
     assert here.states() == [SEALED]
     here.rest()
     here.check()
@@ -295,7 +306,7 @@ def test_stranger_on_our_nonce_displaces_the_submission_and_the_batch_goes_again
 
 def test_root_that_is_anchored_already_is_adopted(here):
     here.post(4)
-    (first, _) = seal_only(here)
+    (first, _) = here.seal_only()
     here.chain.send_as(ANOTHER, [first])
     here.chain.mine()
     here.rest()
@@ -310,7 +321,7 @@ def test_root_that_is_anchored_already_is_adopted(here):
 
 def test_root_adopted_by_a_round_alone_makes_no_transaction(here):
     here.post(2)
-    here.chain.send_as(ANOTHER, seal_only(here))
+    here.chain.send_as(ANOTHER, here.seal_only())
     here.chain.mine()
     report = here.round()
     assert (report.submitted, here.states()) == (False, [FINAL])
@@ -321,7 +332,7 @@ def test_root_adopted_by_a_round_alone_makes_no_transaction(here):
 def test_root_anchored_by_another_in_the_meantime_reverts_ours_and_the_rest_goes_again(here):
     here.rules = IMPATIENT
     here.post(4)
-    (first, _) = seal_only(here)
+    (first, _) = here.seal_only()
     here.faults.freeze("broadcast", lambda: (here.chain.send_as(ANOTHER, [first]), here.chain.mine()))
     here.round()
     here.chain.mine()

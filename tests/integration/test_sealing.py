@@ -11,7 +11,7 @@ import anchoring.usecases.seal_batches
 from anchoring.core.batch import BatchState
 from anchoring.core.issuer import Issuer
 from anchoring.errors import StateCorrupt
-from anchoring.ports import Entry, EntryRange, Store
+from anchoring.ports.store import Entry, EntryRange, Store
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Digest

@@ -210,4 +210,6 @@ def test_erase_says_whether_it_is_done(answer: httpx2.Response, *, erased: bool)
     service = Service(answer)
 
     assert service.client().erase(DIGEST) is erased
+    with pytest.raises(ServiceUnavailable):
+        Service(httpx2.Response(301)).client().erase(DIGEST)
     assert (service.asked[0].method, service.asked[0].url.path) == ("DELETE", f"/v1/digests/{HEX}")

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
-from anchoring.ports import UnitOfWork
+from anchoring.ports.store import UnitOfWork
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
@@ -61,6 +61,22 @@ class GatedStore:
         self.commits += 1
 
 
+async def ask(app: Any, method: str, path: str, fields: dict[str, str], messages: list[Any]) -> list[Any]:
+    """What the application sends, message by message, when it receives these."""
+    received, sent = iter(messages), []
+
+    async def receive() -> Any:
+        return next(received)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
+    await app(scope, receive, send)
+    return sent
+
+
 async def begin_all(gated: GatedStore, writes: GroupCommit, begun: Iterable[Coroutine[Any, Any, T]]) -> list[asyncio.Task[T]]:
     """Begin the first, which waits at the gate by itself, and then the others, which wait behind it."""
     tasks = []
@@ -68,9 +84,14 @@ async def begin_all(gated: GatedStore, writes: GroupCommit, begun: Iterable[Coro
         tasks.append(asyncio.create_task(begin))
         if len(tasks) == 1:
             await asyncio.to_thread(gated.is_waiting.wait, 20)
-    while writes._queue.qsize() < len(tasks) - 1:  # noqa: ASYNC110 - a queue of threads tells nobody
-        await asyncio.sleep(0.001)
+    await until_queued(writes, len(tasks) - 1)
     return tasks
+
+
+async def until_queued(writes: GroupCommit, count: int) -> None:
+    """Until so many writes wait behind the one under way."""
+    while writes._queue.qsize() < count:  # noqa: ASYNC110 - a queue of threads tells nobody
+        await asyncio.sleep(0.001)
 
 
 def one(i: int) -> dict[str, Any]:
@@ -150,8 +171,9 @@ def test_slow_body_is_given_up(store: SqlStore, path: str) -> None:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         return await client.post(path, content=half(), headers=headers)
 
-    before = stored(store)
+    before, started = stored(store), time.monotonic()
     problem = check_problem(run_async(make_app(store, body_timeout_s=0.05), scenario), 400, "malformed-body")
+    assert time.monotonic() - started < 2
     assert problem["detail"] == "the body did not arrive within 0.05 seconds"
     assert stored(store) == before
 
@@ -161,29 +183,10 @@ def test_client_that_leaves_in_mid_body_leaves_nothing(store: SqlStore, media_ty
     key = make_key(store, add_issuer(store))
     app = make_app(store)
     whole = make_digest(1) if media_type == BINARY else f'"{hex_digest(1)}"\n'.encode()
-    messages = iter([{"type": "http.request", "body": whole, "more_body": True}, {"type": "http.disconnect"}])
-    answered: list[Any] = []
+    fields = {"authorization": f"Bearer {key}", "content-type": media_type}
+    cut = [{"type": "http.request", "body": whole, "more_body": True}, {"type": "http.disconnect"}]
 
-    async def receive() -> Any:
-        return next(messages)
-
-    async def send(message: Any) -> None:
-        answered.append(message)
-
-    async def scenario(_client: httpx2.AsyncClient) -> None:
-        fields = {"authorization": f"Bearer {key}", "content-type": media_type}
-        headers = [(name.encode(), value.encode()) for name, value in fields.items()]
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/v1/digests",
-            "raw_path": b"/v1/digests",
-            "query_string": b"",
-            "headers": headers,
-        }
-        await app(scope, receive, send)
-
-    run_async(app, scenario)
+    answered = run_async(app, lambda _client: ask(app, "POST", "/v1/digests", fields, cut))
 
     assert answered[0]["status"] == 400
     assert stored(store)["entry"] == []
@@ -196,6 +199,14 @@ def test_much_work_is_done_beside_the_event_loop() -> None:
     beside, on_loop = asyncio.run(scenario())
 
     assert beside != on_loop == threading.get_ident()
+
+
+@pytest.mark.parametrize("path", ["/v1/ledger", "/v1/nothing"])
+def test_head_sends_no_body(shared_api: Api, path: str) -> None:
+    start, *rest = asyncio.run(ask(shared_api.app, "HEAD", path, {}, [{"type": "http.request"}] * 9))
+
+    assert int(dict(start["headers"])[b"content-length"]) > 0
+    assert [message["body"] for message in rest] == [b""]
 
 
 # --- many at once
@@ -236,6 +247,26 @@ def test_many_rows_do_not_share_a_commit_with_yet_more(store: SqlStore) -> None:
     asyncio.run(scenario())
     writes.stop()
     assert gated.commits == 3  # the first, the large one, and the rest
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_bulk_post_counts_as_many_rows(store: SqlStore) -> None:
+    key = make_key(store, add_issuer(store))
+    gated = GatedStore(store)
+    app = make_app(store, faulty=gated)
+
+    async def scenario(client: httpx2.AsyncClient) -> None:
+        bulk = one(0) | {"content": b"".join(make_digest(i) for i in range(MOST_ROWS))}
+        first, last = posts(client, key, [1, 2])
+        waiting = await begin_all(gated, app.state.service.writes, [first, client.post("/v1/digests", **bulk)])
+        waiting.append(asyncio.create_task(last))
+        await until_queued(app.state.service.writes, 2)
+        gated.gate.set()
+        await asyncio.gather(*waiting)
+
+    run_async(app, scenario)
+
+    assert gated.commits == 3  # the last did not join the bulk
 
 
 def test_write_that_fails_does_not_spoil_those_beside_it(store: SqlStore) -> None:
@@ -411,7 +442,10 @@ def test_client_that_left_does_not_end_the_writer(store: SqlStore) -> None:
     gated = GatedStore(store)
     writes = GroupCommit(gated)
 
+    unforeseen: list[Any] = []
+
     async def scenario() -> int:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unforeseen.append(context))
         writes.start()
         gone = asyncio.create_task(writes.write(lambda _uow: 1))
         await asyncio.to_thread(gated.is_waiting.wait, 20)
@@ -421,6 +455,7 @@ def test_client_that_left_does_not_end_the_writer(store: SqlStore) -> None:
 
     assert asyncio.run(scenario()) == 2
     writes.stop()
+    assert unforeseen == []
 
 
 @pytest.mark.parametrize(

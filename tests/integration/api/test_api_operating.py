@@ -12,7 +12,7 @@ import pytest
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.verification import CheckName, Outcome
-from anchoring.ports import RoundResult
+from anchoring.ports.store import RoundResult
 from scripts import export_openapi
 from service import schemas
 from tests.api import ROUTES, Api, check_problem, hex_digest, post_and_anchor, record_round, running, seal

@@ -1,10 +1,6 @@
-"""What the use cases need from outside: a store, a ledger, a clock.
+"""What the use cases need of a store. Each docstring is a contract; one suite tests it on every database."""
 
-Implementations live in `store/` and `ledger/` and are joined in `bootstrap.py`. Each docstring is a contract that every
-implementation keeps and that one suite tests on all of them.
-"""
-
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,31 +9,11 @@ from typing import Protocol
 
 from anchoring.core.batch import Anchor, Attempt, Batch, BlockPlace, RootToAnchor, Submission, SubmissionState
 from anchoring.core.canonical import Canonicalization
-from anchoring.core.fees import FeePolicy
-from anchoring.core.finality import FinalityRule
 from anchoring.core.issuer import ApiKey, Issuer, StoredKey
 from anchoring.core.proof import Registry
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
-from anchoring.types import Address, BlockHash, CodeHash, Did, Digest, LeafHash, Root, Salt, TxHash
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done and how much there is."""
-
-RandomBytes = Callable[[int], bytes]
-"""Random bytes of the operating system, as many as asked for."""
-
-
-class Clock(Protocol):
-    """The only source of time."""
-
-    def now(self) -> datetime:
-        """Aware, UTC."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-
-
-# --- store ------------------------------------------------------------------------------------------------------------
+from anchoring.ports.ledger import LedgerIdentity
+from anchoring.types import Address, Did, Digest, LeafHash, Root, Salt, TxHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +153,27 @@ class Batches(Protocol):
         """The tile of level 0 with the greatest first leaf not above this one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mined:
+    """Which attempt was mined, and where."""
+
+    tx_hash: TxHash
+    block: BlockPlace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSubmission:
+    """A submission about to be recorded."""
+
+    registry: Registry
+    signer: Address
+    nonce: int
+    calldata: bytes
+    gas_limit: int
+    roots: tuple[RootToAnchor, ...]
+    opened_at: datetime
+
+
 class Submissions(Protocol):
     """Nonces and the signed transactions made for them."""
 
@@ -186,7 +183,7 @@ class Submissions(Protocol):
     def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
         """None when the signer has made no submission here."""
 
-    def open(self, submission: "NewSubmission", attempt: Attempt) -> bool:
+    def open(self, submission: NewSubmission, attempt: Attempt) -> bool:
         """Record a submission with its first attempt; False when another is submitted or the nonce is taken."""
 
     def attempts(self, submission_id: int) -> Sequence[Attempt]:
@@ -195,7 +192,7 @@ class Submissions(Protocol):
     def record_broadcast(self, tx_hash: TxHash, answer: str, at: datetime) -> None: ...
 
     def change_state(
-        self, submission_id: int, was: SubmissionState, becomes: SubmissionState, *, mined: "Mined | None" = None
+        self, submission_id: int, was: SubmissionState, becomes: SubmissionState, *, mined: Mined | None = None
     ) -> bool:
         """Compare-and-set. `mined` is recorded with confirmed and reverted."""
 
@@ -225,15 +222,6 @@ class Issuers(Protocol):
         """False when there is no such key, or it is revoked already."""
 
     def key(self, prefix: str) -> StoredKey | None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerIdentity:
-    """Which ledger and contract this store belongs to; recorded by the first round, compared by every other."""
-
-    registry: Registry
-    genesis_hash: BlockHash
-    code_hash: CodeHash
 
 
 class RoundResult(StrEnum):
@@ -307,128 +295,3 @@ class Store(Protocol):
 
     def writing(self) -> AbstractContextManager[UnitOfWork]:
         """On SQLite it waits for the write lock at once, so that nothing read in it can change before it ends."""
-
-
-# --- ledger -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The newest block, read once a round; everything else is asked as of this block. `time`: UTC."""
-
-    block: BlockPlace
-    time: datetime
-    base_fee_wei: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What became of a transaction. `anchors`: the anchors that *our* contract recorded in it; nothing else is success."""
-
-    succeeded: bool
-    block: BlockPlace
-    anchors: tuple[Anchor, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mined:
-    """Which attempt was mined, and where."""
-
-    tx_hash: TxHash
-    block: BlockPlace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSubmission:
-    """A submission about to be recorded."""
-
-    registry: Registry
-    signer: Address
-    nonce: int
-    calldata: bytes
-    gas_limit: int
-    roots: tuple[RootToAnchor, ...]
-    opened_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedAnchor:
-    """What `anchorOf` answers. `leaf_count`: 0 means not stated. `anchored_at`: block time, UTC."""
-
-    sequence: int
-    anchored_at: datetime
-    block_number: int
-    leaf_count: int
-
-
-class RegistryReader(Protocol):
-    """Reads an anchor registry; needs no key.
-
-    Raises, everywhere: LedgerUnavailable when the node does not answer, answers rubbish, or no longer has the block asked for.
-    """
-
-    @property
-    def registry(self) -> Registry:
-        """The contract this reader was pinned to."""
-
-    def identity(self) -> LedgerIdentity:
-        """Asks chain id, genesis block and contract code.
-
-        Raises: Misconfigured when the chain id is another, or there is no code or foreign code at the address.
-        """
-
-    def head(self) -> Head: ...
-
-    def final_height(self, head: Head, rule: FinalityRule) -> int:
-        """Highest final block number; below 0 when none is. Raises: Misconfigured when the node does not know the tag."""
-
-    def block_hash(self, number: int) -> BlockHash | None:
-        """Hash of the canonical block at this height; None above the node's head."""
-
-    def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None:
-        """`anchorOf(root)` as of this head; None when the root is not anchored."""
-
-    def find_anchor(self, root: Root, at: Head) -> Anchor | None:
-        """The event behind `recorded_anchor`, with transaction and anchorer; None when the root is not anchored.
-
-        Raises: LedgerUnavailable when it is anchored and the node does not show the event.
-        """
-
-    def anchor_count(self, at: Head) -> int: ...
-
-
-class Ledger(RegistryReader, Protocol):
-    """Anchors roots with one key."""
-
-    @property
-    def signer(self) -> Address: ...
-
-    def transaction_count(self, at: Head) -> int:
-        """Transactions of our key mined up to this head; never the pending ones."""
-
-    def transactions_of(self, signer: Address, number: int) -> int:
-        """Transactions of any key, such as one used before, mined up to a canonical block number."""
-
-    def gas_price(self, policy: FeePolicy) -> int | None:
-        """The node's suggestion in wei; None without a question to the node unless the policy is legacy."""
-
-    def calldata(self, roots: Sequence[RootToAnchor]) -> bytes:
-        """One call for all: `anchor`, or `multicall` of several."""
-
-    def gas_limit(self, roots: Sequence[RootToAnchor]) -> int: ...
-
-    def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
-        """Run the call without sending it. Raises: LedgerRejected with the contract's reason."""
-
-    def sign(
-        self, calldata: bytes, *, nonce: int, gas_limit: int, max_fee_wei: int, tip_wei: int | None, now: datetime
-    ) -> Attempt: ...
-
-    def broadcast(self, attempt: Attempt) -> str:
-        """Send the signed bytes, once. Returns the node's answer in words; silence and refusals are answers too.
-
-        Whatever it says, the transaction may have been sent: only receipts decide.
-        """
-
-    def receipt(self, tx_hash: TxHash) -> Receipt | None:
-        """None while the transaction is in no block the node knows."""

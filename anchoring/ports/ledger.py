@@ -1,0 +1,125 @@
+"""What the use cases need of a ledger. It speaks of roots, so that another than an EVM contract can stand behind it.
+
+Each docstring is a contract; one suite tests it on every implementation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
+from anchoring.core.fees import FeePolicy
+from anchoring.core.finality import FinalityRule
+from anchoring.core.proof import Registry
+from anchoring.types import Address, BlockHash, CodeHash, Root, TxHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerIdentity:
+    """Which ledger and contract this store belongs to; recorded by the first round, compared by every other."""
+
+    registry: Registry
+    genesis_hash: BlockHash
+    code_hash: CodeHash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The newest block, read once a round; everything else is asked as of this block. `time`: UTC."""
+
+    block: BlockPlace
+    time: datetime
+    base_fee_wei: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of a transaction. `anchors`: the anchors that *our* contract recorded in it; nothing else is success."""
+
+    succeeded: bool
+    block: BlockPlace
+    anchors: tuple[Anchor, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedAnchor:
+    """What `anchorOf` answers. `leaf_count`: 0 means not stated. `anchored_at`: block time, UTC."""
+
+    sequence: int
+    anchored_at: datetime
+    block_number: int
+    leaf_count: int
+
+
+class RegistryReader(Protocol):
+    """Reads an anchor registry; needs no key.
+
+    Raises, everywhere: LedgerUnavailable when the node does not answer, answers rubbish, or no longer has the block asked for.
+    """
+
+    @property
+    def registry(self) -> Registry:
+        """The contract this reader was pinned to."""
+
+    def identity(self) -> LedgerIdentity:
+        """Asks chain id, genesis block and contract code.
+
+        Raises: Misconfigured when the chain id is another, or there is no code or foreign code at the address.
+        """
+
+    def head(self) -> Head: ...
+
+    def final_height(self, head: Head, rule: FinalityRule) -> int:
+        """Highest final block number; below 0 when none is. Raises: Misconfigured when the node does not know the tag."""
+
+    def block_hash(self, number: int) -> BlockHash | None:
+        """Hash of the canonical block at this height; None above the node's head."""
+
+    def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None:
+        """`anchorOf(root)` as of this head; None when the root is not anchored."""
+
+    def find_anchor(self, root: Root, at: Head) -> Anchor | None:
+        """The event behind `recorded_anchor`, with transaction and anchorer; None when the root is not anchored.
+
+        Raises: LedgerUnavailable when it is anchored and the node does not show the event.
+        """
+
+    def anchor_count(self, at: Head) -> int: ...
+
+
+class Ledger(RegistryReader, Protocol):
+    """Anchors roots with one key."""
+
+    @property
+    def signer(self) -> Address: ...
+
+    def transaction_count(self, at: Head) -> int:
+        """Transactions of our key mined up to this head; never the pending ones."""
+
+    def transactions_of(self, signer: Address, number: int) -> int:
+        """Transactions of any key, such as one used before, mined up to a canonical block number."""
+
+    def gas_price(self, policy: FeePolicy) -> int | None:
+        """The node's suggestion in wei; None without a question to the node unless the policy is legacy."""
+
+    def calldata(self, roots: Sequence[RootToAnchor]) -> bytes:
+        """One call for all: `anchor`, or `multicall` of several."""
+
+    def gas_limit(self, roots: Sequence[RootToAnchor]) -> int: ...
+
+    def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
+        """Run the call without sending it. Raises: LedgerRejected with the contract's reason."""
+
+    def sign(
+        self, calldata: bytes, *, nonce: int, gas_limit: int, max_fee_wei: int, tip_wei: int | None, now: datetime
+    ) -> Attempt: ...
+
+    def broadcast(self, attempt: Attempt) -> str:
+        """Send the signed bytes, once. Returns the node's answer in words; silence and refusals are answers too.
+
+        Whatever it says, the transaction may have been sent: only receipts decide.
+        """
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None:
+        """None while the transaction is in no block the node knows."""
