@@ -43,10 +43,11 @@ def main() -> int:
         say=say,
     )
     descriptions = sorted({data / "dev.json", ROOT / ".credanchor" / "dev.json"})
-    _remove(descriptions)
+    written = ""
     try:
         devnet.start()
-        _write(descriptions, json.dumps(devnet.description(), indent=2) + "\n")
+        written = json.dumps(devnet.description(), indent=2) + "\n"
+        _write(descriptions, written)
         say(f"ready; {data / 'dev.json'} says where everything is, logs are beside it; Ctrl-C stops")
         while not stopped.wait(0.5):
             if dead := devnet.dead():
@@ -56,7 +57,7 @@ def main() -> int:
         say(f"error: {failed}")
         return 1
     finally:
-        _remove(descriptions)
+        _remove(descriptions, written)
         devnet.stop()
     say("stopped")
     return 0
@@ -71,9 +72,11 @@ def _write(paths: list[Path], content: str) -> None:
         partial.replace(path)
 
 
-def _remove(paths: list[Path]) -> None:
+def _remove(paths: list[Path], content: str) -> None:
+    """Only what this process wrote: another installation may have written its own meanwhile."""
     for path in paths:
-        path.unlink(missing_ok=True)
+        if path.exists() and path.read_text(encoding="utf-8") == content:
+            path.unlink()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ blocks behind the head.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import secrets
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -70,6 +71,7 @@ class Devnet:
     database_url: str | None = None
     say: Callable[[str], None] = lambda _words: None
     _processes: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+    _lock: TextIO | None = None
 
     @property
     def url(self) -> str:
@@ -110,8 +112,10 @@ class Devnet:
             raise
 
     def _start(self) -> None:
-        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.port, self.rpc_port = self.port or free_port(), self.rpc_port or free_port()
+        for port in (self.port, self.rpc_port):
+            self._require_free(port)
+        self._take_folder()
         self.start_anvil()
         if not self.deployment.exists():
             self.say("deploying the contract")
@@ -129,7 +133,6 @@ class Devnet:
         flags = ["--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee", "--balance", "0"]
         timing = ["--block-time", f"{self.block_s:g}", "--slots-in-an-epoch", "1", "--chain-id", str(CHAIN_ID)]
         state = ["--state", str(self.data / "anvil-state.json"), "--host", "127.0.0.1", "--port", str(self.rpc_port)]
-        self._require_free(self.rpc_port)
         self._spawn("anvil", [anvil_binary(), *flags, *timing, *state])
         self._wait_for("anvil", lambda: self._rpc("eth_chainId") == hex(CHAIN_ID))
 
@@ -143,7 +146,6 @@ class Devnet:
     def start_api(self) -> None:
         """The HTTP service."""
         self.say(f"API at {self.url}")
-        self._require_free(self.port)
         self._spawn("api", [COMMAND, "service", "run", "--port", str(self.port)])
         self._wait_for("api", lambda: urlopen(f"{self.url}/healthz", timeout=2).status == HTTPStatus.OK)  # noqa: S310
 
@@ -185,6 +187,8 @@ class Devnet:
                 process.kill()
                 process.wait()
         self._processes.clear()
+        if self._lock:
+            self._lock.close()
 
     def stop_one(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
         """End one process by its name, such as `rounds`."""
@@ -219,6 +223,16 @@ class Devnet:
                 pass  # not up yet
             time.sleep(0.05)
         raise DevnetError(f"{name} did not start; its log is {self.data / f'{name}.log'}")
+
+    def _take_folder(self) -> None:
+        """One installation a folder; the lock goes with the process. What a killed one left behind is cleared."""
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = (self.data / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as taken:
+            raise DevnetError(f"{self.data} is in use by another installation; choose another with DATA=") from taken
+        (self.data / "dev.json").unlink(missing_ok=True)
 
     def _require_free(self, port: int) -> None:
         with socket.socket() as probe:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from anchoring.errors import InvalidInput, MalformedBody, TooLarge, UnsupportedMediaType
+from anchoring.errors import InvalidInput, MalformedBody, ServiceUnavailable, TooLarge, UnsupportedMediaType
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
     """The whole body.
 
     Raises: TooLarge as soon as it is; MalformedBody when it is cut short or does not come; UnsupportedMediaType when it is
-    compressed, because the digest is that of the bytes that arrive.
+    compressed, because the digest is that of the bytes that arrive; ServiceUnavailable when the service stops meanwhile.
     """
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("send the body as it is, not compressed", at="Content-Encoding")
@@ -35,6 +35,8 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
         raise MalformedBody(f"the body did not arrive within {timeout_s:g} seconds") from slow
     except ClientDisconnect as gone:
         raise MalformedBody("the body was cut short") from gone
+    except asyncio.CancelledError as stopping:
+        raise ServiceUnavailable("the service is stopping") from stopping
 
 
 async def compute(work: Callable[[], T], *, is_large: bool) -> T:

@@ -18,7 +18,7 @@ from typing import Final
 
 from scripts.devnet import ROOT
 
-LANGUAGES: Final = frozenset({"console", "make", "crontab", "sh", "text", "json", "python", "yaml", "nginx", "http"})
+LANGUAGES: Final = frozenset({"console", "make", "crontab", "sh", "text", "json", "python", "yaml", "nginx", "http", "solidity"})
 
 _FENCE = re.compile(r"^(?P<fence>```+|~~~+)(?P<language>[^\n`]*)\n(?P<content>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:(?:^|(?<=\n\n))(?: {4}[^\n]*\n)+)", re.MULTILINE)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from anchoring.cli.output import print_json, progress_bar, read_file
+from anchoring.cli.output import about, print_json, progress_bar, read_file
 from anchoring.core.canonical import CanonicalForm, Canonicalization, canonicalize, media_type_of
 from anchoring.types import to_hex
 
@@ -25,7 +25,8 @@ def hash_file(
 ) -> None:
     """Print the digest of a credential and the rule it was hashed by. Nothing is sent anywhere."""
     body = read_file(file)
-    form = canonicalize(body, media_type or media_type_of(file.name, body), requested=canonicalization)
+    with about(file):
+        form = canonicalize(body, media_type or media_type_of(file.name, body), requested=canonicalization)
     if as_json:
         print_json(_form_json(form))
     else:
@@ -42,14 +43,19 @@ def submit(
     as_json: AsJson = False,
     url: Annotated[str | None, typer.Option(help="The service; CREDANCHOR_CLIENT__URL by default.")] = None,
 ) -> None:
-    """Post credentials to a service, with the key in CREDANCHOR_CLIENT__API_KEY. Posting one again changes nothing."""
+    """Post credentials to a service, with the key in CREDANCHOR_CLIENT__API_KEY, up to the first that is refused.
+
+    Posting one again changes nothing.
+    """
     from anchoring.bootstrap import open_client
 
     answers = []
     with open_client(url) as client, progress_bar() as progress:
         for done, file in enumerate(files, start=1):
             body = read_file(file)
-            answer = client.post_credential(body, media_type or media_type_of(file.name, body), canonicalization=canonicalization)
+            sent_as = media_type or media_type_of(file.name, body)
+            with about(file):
+                answer = client.post_credential(body, sent_as, canonicalization=canonicalization)
             answers.append(answer | {"file": str(file)})
             progress("posting", done, len(files))
             if not as_json:

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from anchoring.errors import InvalidInput
+from anchoring.errors import AnchoringError, InvalidInput
 from anchoring.ports.runtime import Progress
 
 
@@ -34,6 +34,16 @@ def read_file(path: Path) -> bytes:
         return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as failed:
         raise InvalidInput(f"cannot be read: {failed.strerror}", at=str(path)) from failed
+
+
+@contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Whatever is wrong in here is wrong with this file, and its message says so."""
+    try:
+        yield
+    except AnchoringError as error:
+        error.message = f"{path}: {error.message}"
+        raise
 
 
 def write_json(path: Path, content: Any) -> None:

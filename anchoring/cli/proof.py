@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from anchoring.cli.output import plain, print_json, read_file, say, write_json
+from anchoring.cli.output import about, plain, print_json, read_file, say, write_json
 from anchoring.core.finality import parse_finality
 from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import proof_from_json
@@ -76,12 +76,11 @@ def verify_file(
 
 def _read_proof(path: Path) -> InclusionProof:
     content = read_file(path)
-    try:
-        return proof_from_json(parse(content))
-    except MalformedProof:
-        raise
-    except InvalidInput as malformed:
-        raise MalformedProof(malformed.message) from malformed
+    with about(path):
+        try:
+            return proof_from_json(parse(content))
+        except InvalidInput as malformed:
+            raise MalformedProof(malformed.message) from malformed
 
 
 def _pinned(registry: str | None, deployment: Path | None) -> Registry | None:

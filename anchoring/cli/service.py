@@ -1,6 +1,8 @@
 """`credanchor service`: the HTTP service."""
 
+import signal
 import socket
+import sys
 from typing import Annotated
 
 import typer
@@ -28,6 +30,8 @@ def run(
     check_ledger(settings.ledger)
     open_store(settings.store).close()  # every fault of the set-up is one sentence here, not a traceback of a worker
     _require_free(host, port)
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn stops in order and then raises the signal again, for these
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         uvicorn.run(
             "service.app:from_environment",

@@ -155,5 +155,7 @@ def read_deployment(path: Path) -> Registry:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Registry(chain_id=int(content["chainId"]), contract=parse_address(content["contract"]))
-    except (OSError, ValueError, KeyError, TypeError, InvalidInput) as failed:
-        raise Misconfigured(f"{path} is no deployment file: {failed}") from failed
+    except OSError as failed:
+        raise Misconfigured(f"deployment file {path} cannot be read: {failed.strerror}") from failed
+    except (ValueError, KeyError, TypeError, InvalidInput) as failed:
+        raise Misconfigured(f"{path} is no deployment file: it names no chainId and contract") from failed

@@ -34,6 +34,17 @@ class RpcRefusal(Exception):
         self.data = data
 
 
+def _host_of(url: str) -> str:
+    """Host and port: the URL may carry an access key and is never shown whole."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return parts.netloc.rpartition("@")[2]
+    except ValueError:
+        pass  # brackets or a port that cannot be; refused below
+    raise Misconfigured("the node's address is not a URL such as http://127.0.0.1:8545")
+
+
 class JsonRpc:
     """A node at a URL. Constructing it asks the node nothing.
 
@@ -44,10 +55,7 @@ class JsonRpc:
         # The library would repeat failed calls by itself, broadcasts among them.
         self._provider = HTTPProvider(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
         self._url = url
-        try:
-            self.host = urlsplit(url).netloc.rpartition("@")[2]  # the URL may carry an access key: never shown whole
-        except ValueError:
-            raise Misconfigured("the node's address is not a URL such as http://127.0.0.1:8545") from None
+        self.host = _host_of(url)
 
     def read(self, method: str, *params: Any) -> Any:
         """The result of an idempotent call. Raises: LedgerUnavailable, RpcRefusal."""

@@ -82,6 +82,9 @@ class Entries(Protocol):
     def request_erasure(self, entry_id: int, at: datetime) -> None:
         """Note that an entry is to be erased once its batch is sealed; a second request changes nothing."""
 
+    def cancel_erasure(self, entry_ids: Collection[int]) -> None:
+        """Take back requests that were not carried out yet; waits for one that is just being carried out."""
+
     def erase_requested(self, up_to_id: int, at: datetime) -> int:
         """Erase digest and salt of every entry asked for with id ≤ up_to_id; the leaf stays. Returns how many."""
 

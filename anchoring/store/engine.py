@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -38,6 +39,8 @@ def make_engine(url: str, *, pool_size: int, busy_timeout_s: float) -> Engine:
         if driver == "sqlite":
             if not parsed.database or parsed.database == ":memory:":
                 raise Misconfigured("store.url must name a file: an SQLite database in memory is lost with its process")
+            if not Path(parsed.database).parent.is_dir():
+                raise Misconfigured(f"store.url: the folder {Path(parsed.database).parent} does not exist")
             engine = create_engine(parsed.set(drivername=driver), connect_args={"timeout": busy_timeout_s}, **options)
             _prepare_sqlite(engine, busy_timeout_s)
         else:

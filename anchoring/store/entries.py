@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import Issuer
@@ -96,13 +96,18 @@ class SqlEntries:
         self._connection.execute(statement, {"entry_id": entry_id, "requested_at": at})
 
     def erase_requested(self, up_to_id: int, at: datetime) -> int:
-        pending = select(erasure.c.entry_id).where(erasure.c.done_at.is_(None), erasure.c.entry_id <= up_to_id)
-        ids = list(self._connection.execute(pending).scalars())
+        pending = (erasure.c.done_at.is_(None)) & (erasure.c.entry_id <= up_to_id)
+        claimed = update(erasure).where(pending).values(done_at=at).returning(erasure.c.entry_id)
+        ids = list(self._connection.execute(claimed).scalars())
         for some in _portions(ids):
             erased = update(entry).where(entry.c.id.in_(some)).values(digest=None, salt=None, canonicalization=None)
             self._connection.execute(erased)
-            self._connection.execute(update(erasure).where(erasure.c.entry_id.in_(some)).values(done_at=at))
         return len(ids)
+
+    def cancel_erasure(self, entry_ids: Collection[int]) -> None:
+        for some in _portions(list(entry_ids)):
+            waiting = erasure.c.entry_id.in_(some) & erasure.c.done_at.is_(None)
+            self._connection.execute(delete(erasure).where(waiting))
 
 
 def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:

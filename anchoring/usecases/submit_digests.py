@@ -1,12 +1,12 @@
 """An issuer posts digests; each waits until the next round seals it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
-from anchoring.errors import StateCorrupt
+from anchoring.errors import StoreUnavailable
 from anchoring.ports.runtime import RandomBytes
 from anchoring.ports.store import Entry, NewEntry, UnitOfWork
 from anchoring.types import SALT_BYTES, Digest, Salt
@@ -25,7 +25,10 @@ def submit_digests(
 ) -> list[Entry]:
     """Record what is new and answer with the entry of every posted digest, in the order of the input.
 
-    A digest the issuer posted before, or twice in one request, gets its first answer again. The caller commits.
+    A digest the issuer posted before, or twice in one request, gets its first answer again; an erasure that still waits is taken
+    back, or what is acknowledged here would vanish. The caller commits.
+
+    Raises: StoreUnavailable when a digest is being erased at this moment.
     """
     salts = random_bytes(SALT_BYTES * len(posted))
     first_of = {one.digest: (i, one) for i, one in reversed(list(enumerate(posted)))}
@@ -38,8 +41,16 @@ def submit_digests(
         for digest, (i, one) in first_of.items()
     ]
     uow.entries.add_missing(issuer, new, now)
-    recorded = uow.entries.of_issuer(issuer, first_of.keys())
+    recorded = dict(uow.entries.of_issuer(issuer, first_of.keys()))
+    if known := {one.digest: recorded.pop(one.digest).id for one in new if _was_known(one, recorded)}:
+        uow.entries.cancel_erasure(known.values())
+        recorded |= uow.entries.of_issuer(issuer, known.keys())
     try:
         return [recorded[one.digest] for one in posted]
-    except KeyError as lost:
-        raise StateCorrupt("a digest that was just recorded is not there") from lost
+    except KeyError as gone:
+        raise StoreUnavailable("a digest is being erased at this moment; repeating records it anew") from gone
+
+
+def _was_known(one: NewEntry, recorded: Mapping[Digest, Entry]) -> bool:
+    """An entry with another salt than the one just made for it is an earlier one."""
+    return one.digest in recorded and recorded[one.digest].salt != one.salt

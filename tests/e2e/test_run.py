@@ -110,13 +110,19 @@ def test_run_ends_with_everything_when_a_part_dies(tmp_path: Path) -> None:
 
 def test_run_names_a_port_that_is_taken(tmp_path: Path) -> None:
     data = tmp_path / "installation"
-    with running(data, free_port()) as (_, description):
+    with running(data, free_port()) as (first, description):
         taken = str(description["url"]).rpartition(":")[2]
         environment = os.environ | {"PORT": taken, "DATA": str(tmp_path / "other"), "ROUND_EVERY": "1"}
         second = subprocess.run(DEV, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=90, check=False)
         assert second.returncode == 1
         assert f"port {taken} is in use" in second.stdout
         assert "Traceback" not in second.stdout + second.stderr
+        assert json.loads((data / "dev.json").read_text()) == description
+        same_folder = environment | {"PORT": str(free_port()), "DATA": str(data)}
+        third = subprocess.run(DEV, cwd=ROOT, env=same_folder, capture_output=True, text=True, timeout=90, check=False)
+        assert (third.returncode, first.poll()) == (1, None)
+        assert "is in use by another installation" in third.stdout
+        assert json.loads((data / "dev.json").read_text()) == description
     assert processes_in(tmp_path) == []
 
 

@@ -231,6 +231,20 @@ def test_erased_digest_is_unknown_and_can_be_posted_anew(store, university):
     assert post(store, university, 1)[0].id > entry.id
 
 
+def test_post_takes_back_an_erasure_that_waits_and_no_other(store, university):
+    wanted, unwanted = post(store, university, 1, 2)
+    with store.writing() as uow:
+        for entry in (wanted, unwanted):
+            uow.entries.request_erasure(entry.id, NOON)
+        again = submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=LATER, random_bytes=other_salts)
+        uow.commit()
+    assert again == [wanted]
+    with store.writing() as uow:
+        assert uow.entries.erase_requested(max(wanted.id, unwanted.id), LATER) == 1
+        uow.commit()
+    assert {row.id: row.digest for row in rows(store, tables.entry)} == {wanted.id: make_digest(1), unwanted.id: None}
+
+
 def test_second_request_to_erase_changes_nothing(store, university):
     (entry,) = post(store, university, 1)
     with store.writing() as uow:

@@ -192,6 +192,16 @@ def test_delete_digest_of_another_issuer_is_not_found_and_changes_nothing(api: A
     assert api.get(f"/v1/digests/{hex_digest(1)}").status_code == 200
 
 
+def test_digest_posted_again_while_its_erasure_waits_stays(api: Api) -> None:
+    first = api.post_numbers(1).json()
+    assert api.delete(f"/v1/digests/{hex_digest(1)}").status_code == 202
+
+    assert api.post_numbers(1).json() == first
+
+    seal(api)
+    assert api.get(f"/v1/digests/{hex_digest(1)}").json()["state"] == "sealed"
+
+
 def test_erased_digest_can_be_posted_anew(api: Api) -> None:
     first = api.post_numbers(1).json()
     seal(api)
