@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from anchoring.errors import Misconfigured, StoreUnavailable
+from anchoring.errors import Misconfigured
 from anchoring.ports.store import NewEntry
 from anchoring.store.engine import make_engine, transaction
 from anchoring.store.unit_of_work import SqlStore
