@@ -134,8 +134,8 @@ class ApiSettings(_Group):
     max_digests: int = Field(default=100_000, ge=1, le=1_000_000)
     """Digests taken in one request at most."""
 
-    max_json_depth: int = Field(default=64, ge=2, le=200)
-    """Deepest nesting of JSON taken."""
+    max_json_depth: int = Field(default=64, ge=2, le=64)
+    """Deepest nesting of JSON taken. It can only go down: verifiers read no deeper than 64."""
 
     body_timeout_s: float = Field(default=60.0, gt=0, le=3600)
     """Longest a client may take to send a body, in seconds."""

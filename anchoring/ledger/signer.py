@@ -58,6 +58,8 @@ def create_keystore(keystore: Path, password_file: Path) -> Address:
     Raises: Misconfigured naming the file.
     """
     password = _read_secret(password_file, "--password-file").rstrip("\r\n")
+    if not password:
+        raise Misconfigured(f"--password-file: {password_file} is empty")
     account = Account.create()
     content = json.dumps(Account.encrypt(account.key, password))
     try:

@@ -10,7 +10,7 @@ import pytest
 from eth_account import Account
 
 from anchoring.errors import Misconfigured
-from anchoring.ledger.signer import LocalSigner, signer_from_key, signer_from_keystore
+from anchoring.ledger.signer import LocalSigner, create_keystore, signer_from_key, signer_from_keystore
 
 KEY = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318"  # of a documentation example, known to all
 ADDRESS = "0x2c7536e3605d9c16a7a3d7b1898e529396a65c23"
@@ -132,3 +132,19 @@ def test_key_is_shown_nowhere(keystore, password_file, caplog):
         assert PASSWORD not in text
     assert repr(signer) == f"LocalSigner({ADDRESS})"
     assert not hasattr(LocalSigner, "key")
+
+
+def test_new_keystore_is_closed_to_others_and_opens_again(tmp_path, password_file):
+    path = tmp_path / "new.json"
+    address = create_keystore(path, password_file)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert signer_from_keystore(path, password_file).address == address
+    with pytest.raises(Misconfigured, match="cannot be written: File exists"):
+        create_keystore(path, password_file)
+
+
+def test_empty_password_makes_no_keystore(tmp_path, password_file):
+    password_file.write_text("\n")
+    with pytest.raises(Misconfigured, match="is empty"):
+        create_keystore(tmp_path / "new.json", password_file)
+    assert not (tmp_path / "new.json").exists()
