@@ -17,6 +17,7 @@ from anchoring.types import Address, BlockHash, Did, TxHash
 from anchoring.usecases.prove_inclusion import prove_inclusion
 
 MINED = {SubmissionState.CONFIRMED, SubmissionState.FINAL, SubmissionState.REVERTED}
+DEAD_ENDS = {SubmissionState.REVERTED, SubmissionState.DISPLACED}
 ALL = 1_000_000
 
 
@@ -137,9 +138,22 @@ def _check_nonces(store: SqlStore, witness: Witness) -> None:
         assert sorted(spent) == list(range(len(spent))), f"W6: nonces of {signer}"
     for row in submissions:
         assert (row.block_hash is not None) == (row.state in MINED), f"submission {row.id} is {row.state}"
+    _check_items(store)
     for row in rows(store, tables.attempt):
         of = next(submission for submission in submissions if submission.id == row.submission_id)
         assert witness.read_raw(row.raw) == (row.tx_hash, of.signer), "W8: an attempt is not the hash of its bytes, or not ours"
+
+
+def _check_items(store: SqlStore) -> None:
+    """A submission has come as far as the batches it carries, and to the same block."""
+    submissions = {row.id: row for row in rows(store, tables.submission)}
+    batches = {batch.id: batch for batch in _batches(store)}
+    for item in rows(store, tables.submission_item):
+        submission, batch = submissions[item.submission_id], batches[item.batch_id]
+        assert bool(item.live) == (submission.state not in DEAD_ENDS), f"submission {submission.id} is {submission.state}"
+        if item.live:
+            assert submission.state == batch.state, f"batch {batch.id} is {batch.state}, its submission {submission.state}"
+            assert submission.block_hash == (batch.anchor.block.hash if batch.anchor else None), f"the block of batch {batch.id}"
 
 
 def _check_proofs(store: SqlStore, acknowledged: Iterable[Entry]) -> None:

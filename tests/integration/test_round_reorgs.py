@@ -1,16 +1,20 @@
 """What rounds do when the ledger takes blocks back: confirmed ones, final ones, and those of strangers."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from anchoring.core.batch import BatchState, BlockPlace, SubmissionState
 from anchoring.core.finality import FinalityRule
+from anchoring.ports.ledger import Head, Receipt, RecordedAnchor
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import BlockHash
+from anchoring.types import BlockHash, Root, TxHash
 from tests.fake_chain import ANOTHER
-from tests.installation import RULES, Installation
+from tests.fakes import FakeLedger
+from tests.installation import LEASE_S, RULES, Installation
 from tests.world import rows
 
 FINAL, CONFIRMED, SUBMITTED, SEALED = BatchState.FINAL, BatchState.CONFIRMED, BatchState.SUBMITTED, BatchState.SEALED
@@ -123,15 +127,15 @@ def test_all_final_batches_of_the_lost_transaction_are_withdrawn(here):
 
 
 def test_all_final_blocks_that_are_gone_are_withdrawn_in_one_look(here):
-    for _ in range(3):
+    for _ in range(6):
         here.post(2)
         here.round()
     here.chain.reorg(depth_of(here, 2))
     look(here)
-    assert here.states() == [FINAL, SUBMITTED, SUBMITTED]
-    assert here.submissions(SubmissionState.SUBMITTED) == [1, 2]
+    assert here.states() == [FINAL] + [SUBMITTED] * 5
+    assert here.submissions(SubmissionState.SUBMITTED) == [1, 2, 3, 4, 5]
     here.rest()
-    assert here.states() == [FINAL] * 3
+    assert here.states() == [FINAL] * 6
     assert history(here, 1) == [None]
     here.check()
 
@@ -187,6 +191,59 @@ def test_reorg_while_one_submission_is_confirmed_and_the_next_submitted(here):
     assert here.states() == [SUBMITTED, SUBMITTED]
     here.rest()
     assert here.submissions(SubmissionState.FINAL) == [0, 1]
+    here.check()
+
+
+def test_receipt_of_a_block_that_is_gone_confirms_nothing(here):
+    """Many nodes go on showing the receipts of orphaned blocks."""
+
+    class Remembering(FakeLedger):
+        known: ClassVar[dict[TxHash, Receipt]] = {}
+
+        def receipt(self, tx_hash: TxHash) -> Receipt | None:
+            found = super().receipt(tx_hash)
+            if found:
+                self.known[tx_hash] = found
+            return self.known.get(tx_hash)
+
+    here.ledger = Remembering(here.chain, here.faults)
+    confirm(here)
+    here.chain.reorg(1)
+    look(here)
+    assert here.states() == [SUBMITTED]
+    here.rest()
+    assert history(here) == ["reorg", None]
+    here.check()
+
+
+def test_batch_that_came_into_another_block_meanwhile_is_not_final(here):
+    """A frozen round saw it deep enough in the old one."""
+    finalizes: list[Callable[[], None]] = []
+
+    class Slow(FakeLedger):
+        def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None:
+            answer = super().recorded_anchor(root, at)
+            while finalizes:
+                finalizes.pop()()
+            return answer
+
+    def fork() -> None:
+        here.clock.advance(LEASE_S + 1)
+        here.chain.reorg(3)
+        look(here)
+        here.chain.mine()
+        look(here)
+        assert here.states() == [CONFIRMED]
+        here.ledger.lag = 1  # what comes next is not in sight yet
+
+    confirm(here)
+    here.chain.mine(2)
+    here.ledger = Slow(here.chain, here.faults)
+    finalizes.append(fork)
+    look(here)
+    assert here.states() == [CONFIRMED]
+    here.ledger.lag = 0
+    here.rest()
     here.check()
 
 
