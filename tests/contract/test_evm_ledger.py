@@ -185,15 +185,17 @@ def test_broadcast_whose_answer_is_lost_has_arrived(network, proxy, answer):
 
 
 def test_broadcast_that_is_answered_too_late_is_not_repeated(network, proxy):
-    end = threading.Event()
+    arrived, end = threading.Event(), threading.Event()
 
     def is_slow(call):
         call.forward()
+        arrived.set()
         end.wait(10)
 
     proxy.rule = is_slow
     try:
         words = through(proxy, network, timeout_s=0.3).broadcast(sign_anchors(network.ledger, [(ROOT, 1)], 0))
+        assert arrived.wait(10)
     finally:
         end.set()
     assert "Timeout" in words
