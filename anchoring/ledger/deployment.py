@@ -18,7 +18,7 @@ from anchoring.ledger.answers import excerpt, read_block, read_number, unhex
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.registry_reader import ANCHORER_ROLE, EvmRegistryReader
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
-from anchoring.ledger.signer import LocalSigner
+from anchoring.ledger.signer import LocalSigner, price_fields
 from anchoring.ports.runtime import Clock
 from anchoring.types import Address, parse_address, to_hex
 
@@ -111,12 +111,7 @@ class RegistryAdmin:
 
     def _send(self, to: Address | None, calldata: bytes, gas_limit: int) -> dict[str, Any]:
         fee = self._fee()
-        price = (
-            {"gasPrice": fee.max_fee_wei}
-            if fee.tip_wei is None
-            else {"type": 2, "maxFeePerGas": fee.max_fee_wei, "maxPriorityFeePerGas": fee.tip_wei}
-        )
-        transaction: dict[str, Any] = price | {
+        transaction = price_fields(fee.max_fee_wei, fee.tip_wei) | {
             "value": 0,
             "data": to_hex(calldata),
             "gas": gas_limit,

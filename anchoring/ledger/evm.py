@@ -7,7 +7,7 @@ a price where none is due.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
@@ -22,7 +22,7 @@ from anchoring.ledger.answers import excerpt, pinned, read_number, read_place, u
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.registry_reader import EvmRegistryReader
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
-from anchoring.ledger.signer import LocalSigner
+from anchoring.ledger.signer import LocalSigner, price_fields
 from anchoring.ports.ledger import Head, Receipt
 from anchoring.types import Address, TxHash, to_hex
 
@@ -79,12 +79,7 @@ class EvmLedger(EvmRegistryReader):
     def sign(
         self, calldata: bytes, *, nonce: int, gas_limit: int, max_fee_wei: int, tip_wei: int | None, now: datetime
     ) -> Attempt:
-        fee: dict[str, Any]
-        if tip_wei is None:
-            fee = {"gasPrice": max_fee_wei}
-        else:
-            fee = {"type": 2, "maxFeePerGas": max_fee_wei, "maxPriorityFeePerGas": tip_wei}
-        transaction = fee | {
+        transaction = price_fields(max_fee_wei, tip_wei) | {
             "to": Web3.to_checksum_address(self._registry.contract),
             "value": 0,
             "data": to_hex(calldata),

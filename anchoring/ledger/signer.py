@@ -34,6 +34,13 @@ class LocalSigner:
         return bytes(signed.raw_transaction), as_tx_hash(bytes(signed.hash))
 
 
+def price_fields(max_fee_wei: int, tip_wei: int | None) -> dict[str, Any]:
+    """What a transaction offers for its gas: type 2 with a tip, type 0 without one. Wei per gas."""
+    if tip_wei is None:
+        return {"gasPrice": max_fee_wei}
+    return {"type": 2, "maxFeePerGas": max_fee_wei, "maxPriorityFeePerGas": tip_wei}
+
+
 def signer_from_key(private_key: str) -> LocalSigner:
     """`private_key`: 32 bytes in hexadecimal. Raises: Misconfigured, without the key."""
     try:
