@@ -7,10 +7,11 @@ compare-and-set of every state keep things right.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
+from anchoring.core.fees import FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, Misconfigured, StoreUnavailable
 from anchoring.ports.ledger import Ledger
@@ -63,7 +64,10 @@ class Round:
         try:
             with self._recorded() as record:
                 report = self._steps()
-                record.head_number = report.followed.head.block.number
+                head = report.followed.head
+                record.head_number, record.head_time = head.block.number, head.time
+                if self._rules.submission.fees.policy is not FeePolicy.ZERO:
+                    record.balance_wei = self._ledger.balance(head)
         finally:
             self._release_lease()
         followed = report.followed
@@ -151,6 +155,8 @@ class Round:
                         holder=self._holder,
                         result=record.result,
                         head_number=record.head_number,
+                        head_time=record.head_time,
+                        balance_wei=record.balance_wei,
                         detail=record.detail,
                     ),
                 )
@@ -163,4 +169,6 @@ class _OpenRecord:
 
     result: RoundResult | None = None
     head_number: int | None = None
+    head_time: datetime | None = None
+    balance_wei: int | None = None
     detail: str | None = None

@@ -227,7 +227,7 @@ def anchor(place: Place, batch: Batch, *, final: bool = True) -> Anchor:
         uow.rounds.record_identity(IDENTITY)
         assert uow.batches.submit([batch.id])
         assert uow.batches.confirm(batch.id, made, place.clock.now())
-        assert not final or uow.batches.finalize(batch.id, block)
+        assert not final or uow.batches.finalize(batch.id, block, place.clock.now())
         record_round(uow, place.clock)
         uow.commit()
     return made

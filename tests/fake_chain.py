@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from anchoring.core.batch import Anchor, BlockPlace
@@ -16,6 +16,7 @@ from tests.factories import NOON
 OURS = Address("0x" + "a1" * 20)
 ANOTHER = Address("0x" + "b2" * 20)
 CONTRACT = Address("0x" + "c3" * 20)
+GAS_USED = 55_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,7 @@ class FakeChain:
         self.code_hash = CodeHash(hashlib.sha256(b"code").digest())
         self.base_fee_wei: int | None = 0
         self.gas_price_wei = 0
+        self.balance_wei = 10**18
         self.reverts: str | None = None
         self.is_silent = False
         self.knows_tags = True
@@ -150,7 +152,7 @@ class FakeChain:
                 block=place,
                 anchored_at=time,
             )
-        return Receipt(succeeded=True, block=place, anchors=() if self.is_silent else tuple(made.values()))
+        return _receipt(signed, place, () if self.is_silent else tuple(made.values()))
 
     def _next_block(self) -> Block:
         parent = self.blocks[-1]
@@ -167,7 +169,7 @@ class FakeChain:
             try:
                 receipts[signed.tx_hash] = self.run(signed, place, time, anchors)
             except LedgerRejected:
-                receipts[signed.tx_hash] = Receipt(succeeded=False, block=place, anchors=())
+                receipts[signed.tx_hash] = replace(_receipt(signed, place, ()), succeeded=False)
             anchors |= {anchor.root: anchor for anchor in receipts[signed.tx_hash].anchors}
         return Block(place=place, time=time, transactions=tuple(ready), receipts=receipts, anchors=anchors, counts=counts)
 
@@ -175,6 +177,10 @@ class FakeChain:
         number = parent.number + 1
         content = [parent.hash, str((number, self._branch)).encode(), *(signed.tx_hash for signed in transactions)]
         return BlockPlace(number=number, hash=BlockHash(hashlib.sha256(b"|".join(content)).digest()))
+
+
+def _receipt(signed: Signed, place: BlockPlace, anchors: tuple[Anchor, ...]) -> Receipt:
+    return Receipt(succeeded=True, block=place, gas_used=GAS_USED, fee_wei=GAS_USED * signed.max_fee_wei, anchors=anchors)
 
 
 def encode_roots(roots: Sequence[tuple[Root, int]]) -> bytes:

@@ -89,6 +89,10 @@ class FakeLedger:
         with self._asked("transactions_of"):
             return self._seen()[number].counts.get(signer, 0)
 
+    def balance(self, at: Head) -> int:
+        with self._asked("balance"):
+            return self.chain.balance_wei
+
     def gas_price(self, policy: FeePolicy) -> int | None:
         if policy is not FeePolicy.LEGACY:
             return None

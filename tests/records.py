@@ -30,7 +30,7 @@ def batch_in(store: SqlStore, state: BatchState, *, entries: range = range(1, 6)
         if state.is_anchored and sealed:
             assert uow.batches.confirm(batch.id, anchor_of(sealed, block), NOON)
         if state is BatchState.FINAL:
-            assert uow.batches.finalize(batch.id, block)
+            assert uow.batches.finalize(batch.id, block, NOON)
         uow.commit()
     return batch.id
 

@@ -56,6 +56,9 @@ class EvmLedger(EvmRegistryReader):
     def transactions_of(self, signer: Address, number: int) -> int:
         return read_number(self._read("eth_getTransactionCount", signer, hex(number)))
 
+    def balance(self, at: Head) -> int:
+        return read_number(self._read("eth_getBalance", self.signer, pinned(at)))
+
     def gas_price(self, policy: FeePolicy) -> int | None:
         return read_number(self._read("eth_gasPrice")) if policy is FeePolicy.LEGACY else None
 
@@ -106,12 +109,15 @@ class EvmLedger(EvmRegistryReader):
         try:
             place = read_place(answer["blockNumber"], answer["blockHash"])
             succeeded, logs = read_number(answer["status"]) == 1, answer["logs"]
+            gas_used, price = read_number(answer["gasUsed"]), answer.get("effectiveGasPrice")
+            fee_wei = None if price is None else gas_used * read_number(price)
         except (KeyError, TypeError) as failed:
             raise LedgerUnavailable(f"node {self._rpc.host} answered with a malformed receipt") from failed
         block = self._block(place.number)
         if block is None or block.place != place:
             return None  # a reorg between two questions: the next look tells
-        return Receipt(succeeded=succeeded, block=place, anchors=self._anchors_in(logs, block.time))
+        anchors = self._anchors_in(logs, block.time)
+        return Receipt(succeeded=succeeded, block=place, gas_used=gas_used, fee_wei=fee_wei, anchors=anchors)
 
 
 def _says_nothing(refused: RpcRefusal) -> bool:

@@ -35,10 +35,16 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of a transaction. `anchors`: the anchors that *our* contract recorded in it; nothing else is success."""
+    """What became of a transaction.
+
+    `anchors`: the anchors that *our* contract recorded in it; nothing else is success. `fee_wei`: what was paid in
+    all; None where the node does not say the price, which then is the one that was offered.
+    """
 
     succeeded: bool
     block: BlockPlace
+    gas_used: int
+    fee_wei: int | None
     anchors: tuple[Anchor, ...]
 
 
@@ -99,6 +105,9 @@ class Ledger(RegistryReader, Protocol):
 
     def transactions_of(self, signer: Address, number: int) -> int:
         """Transactions of any key, such as one used before, mined up to a canonical block number."""
+
+    def balance(self, at: Head) -> int:
+        """What our key has as of this head, in wei."""
 
     def gas_price(self, policy: FeePolicy) -> int | None:
         """The node's suggestion in wei; None without a question to the node unless the policy is legacy."""

@@ -116,7 +116,7 @@ class Batches(Protocol):
     def confirm(self, batch_id: int, anchor: Anchor, at: datetime) -> bool:
         """Sealed or submitted → confirmed; the anchor goes into the history as well."""
 
-    def finalize(self, batch_id: int, block: BlockPlace) -> bool:
+    def finalize(self, batch_id: int, block: BlockPlace, at: datetime) -> bool:
         """Confirmed in this block → final."""
 
     def withdraw(self, batch_id: int, block: BlockPlace, why: str, at: datetime) -> bool:
@@ -158,10 +158,12 @@ class Batches(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mined:
-    """Which attempt was mined, and where."""
+    """Which attempt was mined, where, and for how much: gas, and wei in all."""
 
     tx_hash: TxHash
     block: BlockPlace
+    gas_used: int
+    fee_wei: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,14 +239,19 @@ class RoundResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRecord:
-    """One run of the cron job. `head`: the ledger's newest block as seen then."""
+    """One run of the cron job.
+
+    `head_number`, `head_time`: the ledger's newest block as seen then. `balance_wei`: what the anchoring key had, where it pays.
+    """
 
     started_at: datetime
     finished_at: datetime | None
     holder: str
     result: RoundResult | None
-    head_number: int | None
-    detail: str | None
+    head_number: int | None = None
+    head_time: datetime | None = None
+    balance_wei: int | None = None
+    detail: str | None = None
 
 
 class Rounds(Protocol):

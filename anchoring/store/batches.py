@@ -21,6 +21,7 @@ _NO_ANCHOR = {
     "block_number": None,
     "block_hash": None,
     "anchored_at": None,
+    "final_at": None,
 }
 
 
@@ -92,8 +93,8 @@ class SqlBatches:
         self._connection.execute(insert(anchor_history), place | {"batch_id": batch_id, "seen_at": at})
         return True
 
-    def finalize(self, batch_id: int, block: BlockPlace) -> bool:
-        return self._change([batch_id], (BatchState.CONFIRMED,), {"state": BatchState.FINAL}, block)
+    def finalize(self, batch_id: int, block: BlockPlace, at: datetime) -> bool:
+        return self._change([batch_id], (BatchState.CONFIRMED,), {"state": BatchState.FINAL, "final_at": at}, block)
 
     def withdraw(self, batch_id: int, block: BlockPlace, why: str, at: datetime) -> bool:
         live = select(submission_item).where(submission_item.c.batch_id == batch_id, submission_item.c.live == 1)

@@ -45,6 +45,8 @@ class SqlRounds:
             "finished_at": record.finished_at,
             "result": record.result,
             "head_number": record.head_number,
+            "head_time": record.head_time,
+            "balance_wei": None if record.balance_wei is None else str(record.balance_wei),
             "detail": record.detail,
         }
         self._connection.execute(update(round_record).where(round_record.c.id == round_id).values(**values))
@@ -87,5 +89,7 @@ def _record(row: Row[Any]) -> RoundRecord:
         holder=row.holder,
         result=None if row.result is None else RoundResult(row.result),
         head_number=row.head_number,
+        head_time=row.head_time,
+        balance_wei=None if row.balance_wei is None else int(row.balance_wei),
         detail=row.detail,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,6 +12,15 @@ from anchoring.ports.store import Mined, NewSubmission
 from anchoring.store.columns import UtcDateTime
 from anchoring.store.tables import attempt, batch, submission, submission_item
 from anchoring.types import Address, BlockHash, Root, TxHash
+
+_NOT_MINED: Final = {
+    "state": SubmissionState.SUBMITTED,
+    "tx_hash": None,
+    "block_number": None,
+    "block_hash": None,
+    "gas_used": None,
+    "fee_wei": None,
+}
 
 
 class SqlSubmissions:
@@ -68,7 +77,13 @@ class SqlSubmissions:
     ) -> bool:
         values: dict[str, Any] = {"state": becomes}
         if mined is not None:
-            values |= {"tx_hash": mined.tx_hash, "block_number": mined.block.number, "block_hash": mined.block.hash}
+            values |= {
+                "tx_hash": mined.tx_hash,
+                "block_number": mined.block.number,
+                "block_hash": mined.block.hash,
+                "gas_used": mined.gas_used,
+                "fee_wei": str(mined.fee_wei),
+            }
         changed = update(submission).where(submission.c.id == submission_id, submission.c.state == was).values(**values)
         return self._connection.execute(changed).rowcount == 1
 
@@ -77,8 +92,7 @@ class SqlSubmissions:
         self._connection.execute(update(submission).where(confirmed).values(state=SubmissionState.FINAL))
 
     def reopen(self, block: BlockPlace) -> None:
-        back = {"state": SubmissionState.SUBMITTED, "tx_hash": None, "block_number": None, "block_hash": None}
-        self._connection.execute(update(submission).where(_mined_in(block)).values(**back))
+        self._connection.execute(update(submission).where(_mined_in(block)).values(**_NOT_MINED))
 
     def release_roots(self, submission_id: int) -> Sequence[int]:
         items = submission_item.c.submission_id == submission_id

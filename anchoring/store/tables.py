@@ -83,6 +83,7 @@ erasure: Final = Table(
     Column("entry_id", RowId, ForeignKey("entry.id"), primary_key=True, autoincrement=False),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime),
+    Column("manifest_rewritten_at", UtcDateTime),
     Index("ix_erasure_pending", "entry_id", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
 )
 
@@ -104,6 +105,7 @@ batch: Final = Table(
     Column("block_number", BigInteger),
     Column("block_hash", LargeBinary),
     Column("anchored_at", UtcDateTime),
+    Column("final_at", UtcDateTime),
     _bytes_check("root", 32),
     _bytes_check("tx_hash", 32),
     _bytes_check("block_hash", 32),
@@ -146,6 +148,8 @@ submission: Final = Table(
     Column("tx_hash", LargeBinary),
     Column("block_number", BigInteger),
     Column("block_hash", LargeBinary),
+    Column("gas_used", BigInteger),
+    Column("fee_wei", Text, comment="decimal: a uint256 fits no integer column"),
     CheckConstraint("state IN ('submitted', 'confirmed', 'final', 'reverted', 'displaced')", name="state"),
     UniqueConstraint("chain_id", "signer", "nonce"),
     Index("ix_submission_state", "state"),
@@ -191,6 +195,24 @@ anchor_history: Final = Table(
     sqlite_autoincrement=True,
 )
 
+orphan_anchor: Final = Table(
+    "orphan_anchor",
+    metadata,
+    Column("root", LargeBinary, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("leaf_count", BigInteger, nullable=False),
+    Column("anchored_by", String(42), nullable=False),
+    Column("tx_hash", LargeBinary, nullable=False),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    Column("anchored_at", UtcDateTime, nullable=False),
+    Column("found_at", UtcDateTime, nullable=False),
+    Column("accepted_at", UtcDateTime, comment="null while a person must look"),
+    _bytes_check("root", 32),
+    _bytes_check("tx_hash", 32),
+    _bytes_check("block_hash", 32),
+)
+
 ledger_identity: Final = Table(
     "ledger_identity",
     metadata,
@@ -221,5 +243,7 @@ round_record: Final = Table(
     Column("result", String(20)),
     Column("head_number", BigInteger),
     Column("detail", Text),
+    Column("head_time", UtcDateTime),
+    Column("balance_wei", Text, comment="decimal, of the anchoring key"),
     sqlite_autoincrement=True,
 )

@@ -70,7 +70,7 @@ def _block_of(batch: Batch) -> BlockPlace:
 def _watch_block(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head, final_height: int) -> None:
     match _judge(ledger, block, head, final_height):
         case Verdict.FINAL:
-            _finalize(store, ledger, block, head)
+            _finalize(store, ledger, clock, block, head)
         case Verdict.REORGED:
             _withdraw(store, clock, block)
         case Verdict.CONFIRMED | Verdict.UNKNOWN:
@@ -92,7 +92,7 @@ def _judge(ledger: Ledger, block: BlockPlace, head: Head, final_height: int) -> 
     return judge(block, hash_there=hash_there, final_height=final_height)
 
 
-def _finalize(store: Store, ledger: Ledger, block: BlockPlace, head: Head) -> None:
+def _finalize(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head) -> None:
     with store.reading() as uow:
         batches = uow.batches.anchored_in(block)
     agreed = [
@@ -103,7 +103,7 @@ def _finalize(store: Store, ledger: Ledger, block: BlockPlace, head: Head) -> No
     if not agreed:
         return
     with store.writing() as uow:
-        changed = [batch for batch in agreed if uow.batches.finalize(batch.id, block)]
+        changed = [batch for batch in agreed if uow.batches.finalize(batch.id, block, clock.now())]
         uow.submissions.finalize(block)
         uow.commit()
     for batch in changed:
@@ -135,7 +135,8 @@ def _watch_submission(store: Store, ledger: Ledger, clock: Clock, submission: Su
 
 
 def _settle(store: Store, clock: Clock, submission: Submission, attempt: Attempt, receipt: Receipt, final_height: int) -> None:
-    mined = Mined(tx_hash=attempt.tx_hash, block=receipt.block)
+    fee_wei = receipt.gas_used * attempt.max_fee_wei if receipt.fee_wei is None else receipt.fee_wei
+    mined = Mined(tx_hash=attempt.tx_hash, block=receipt.block, gas_used=receipt.gas_used, fee_wei=fee_wei)
     if receipt.succeeded:
         _confirm(store, clock, submission, mined, receipt.anchors)
     elif receipt.block.number <= final_height:

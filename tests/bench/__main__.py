@@ -261,7 +261,7 @@ def seal_and_confirm(store: SqlStore) -> None:
             anchored_at=NOON,
         )
         uow.batches.confirm(batch_id, anchor, NOON)
-        uow.batches.finalize(batch_id, place)
+        uow.batches.finalize(batch_id, place, NOON)
         registry = Registry(chain_id=1, contract=contract)
         uow.rounds.record_identity(
             LedgerIdentity(registry=registry, genesis_hash=BlockHash(bytes(32)), code_hash=CodeHash(bytes(32)))

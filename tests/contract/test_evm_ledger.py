@@ -252,6 +252,8 @@ def test_market_policy_on_a_chain_with_a_base_fee():
         sent = anvil.rpc.send("eth_getTransactionByHash", to_hex(attempt.tx_hash))
         assert (sent["type"], int(sent["maxFeePerGas"], 16)) == ("0x2", 2 * base_fee + GWEI)
         assert int(sent["maxPriorityFeePerGas"], 16) == GWEI
+        assert receipt.gas_used > 50_000
+        assert network.ledger.balance(network.ledger.head()) == ETHER - (receipt.fee_wei or 0) < ETHER
 
 
 @pytest.mark.parametrize("hardfork", ["istanbul", "berlin"])

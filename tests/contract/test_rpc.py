@@ -250,7 +250,7 @@ def test_malformed_receipt_is_no_answer(proxy, ledger, receipt):
 
 
 def test_receipt_of_a_block_that_is_not_canonical_is_none(proxy, ledger):
-    receipt = {"blockNumber": "0x5", "blockHash": "0x" + "cd" * 32, "status": "0x1", "logs": []}
+    receipt = {"blockNumber": "0x5", "blockHash": "0x" + "cd" * 32, "status": "0x1", "gasUsed": "0xd6d8", "logs": []}
     proxy.answers(eth_getTransactionReceipt=receipt, eth_getBlockByNumber=BLOCK)
     assert ledger.receipt(TxHash(bytes(32))) is None
 

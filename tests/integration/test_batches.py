@@ -71,7 +71,7 @@ MOVES = {
     "seal": lambda uow, batch: uow.batches.seal(batch.id, tree_of(9), NOON),
     "submit": lambda uow, batch: uow.batches.submit([batch.id]),
     "confirm": lambda uow, batch: uow.batches.confirm(batch.id, anchor_of(batch), NOON),
-    "finalize": lambda uow, batch: uow.batches.finalize(batch.id, BLOCK),
+    "finalize": lambda uow, batch: uow.batches.finalize(batch.id, BLOCK, NOON),
     "withdraw": lambda uow, batch: uow.batches.withdraw(batch.id, BLOCK, "reorg", NOON),
     "release": lambda uow, batch: uow.batches.release(batch.id),
 }
@@ -110,11 +110,24 @@ def test_state_changes_for_the_recorded_block_only(store, move, other):
     batch_id = batch_in(store, CONFIRMED)
     with store.writing() as uow:
         if move == "finalize":
-            assert uow.batches.finalize(batch_id, other) is False
+            assert uow.batches.finalize(batch_id, other, NOON) is False
         else:
             assert uow.batches.withdraw(batch_id, other, "reorg", NOON) is False
         uow.commit()
     assert state_of(store, batch_id).state is CONFIRMED
+
+
+def test_time_of_finality_stands_while_the_batch_is_final(store):
+    batch_id = batch_in(store, CONFIRMED)
+    assert rows(store, tables.batch)[0].final_at is None
+    with store.writing() as uow:
+        assert uow.batches.finalize(batch_id, BLOCK, NOON)
+        uow.commit()
+    assert rows(store, tables.batch)[0].final_at == NOON
+    with store.writing() as uow:
+        assert uow.batches.withdraw(batch_id, BLOCK, "reorg", NOON)
+        uow.commit()
+    assert rows(store, tables.batch)[0].final_at is None
 
 
 def test_several_are_submitted_all_or_none(store):

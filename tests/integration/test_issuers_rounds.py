@@ -128,13 +128,20 @@ def test_rounds_are_recorded_newest_first(store):
         first = uow.rounds.begin("a", NOON)
         uow.rounds.begin("b", LATER)
         done = RoundRecord(
-            started_at=NOON, finished_at=LATER, holder="a", result=RoundResult.FAILED, head_number=7, detail="why it failed"
+            started_at=NOON,
+            finished_at=LATER,
+            holder="a",
+            result=RoundResult.FAILED,
+            head_number=7,
+            head_time=NOON,
+            balance_wei=2**100,
+            detail="why it failed",
         )
         uow.rounds.finish(first, done)
         uow.commit()
     with store.reading() as uow:
         assert list(uow.rounds.newest(9)) == [
-            RoundRecord(started_at=LATER, finished_at=None, holder="b", result=None, head_number=None, detail=None),
+            RoundRecord(started_at=LATER, finished_at=None, holder="b", result=None),
             done,
         ]
         assert len(uow.rounds.newest(1)) == 1

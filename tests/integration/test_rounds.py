@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.core.finality import FinalityRule
 from anchoring.errors import Busy, LedgerUnavailable, Misconfigured
 from anchoring.ports.ledger import LedgerIdentity
@@ -13,7 +14,7 @@ from anchoring.ports.store import RoundResult
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import CodeHash
-from tests.fake_chain import OURS
+from tests.fake_chain import GAS_USED, OURS
 from tests.fakes import FakeLedger
 from tests.faults import Fault
 from tests.installation import LEASE_S, RULES, Installation
@@ -21,6 +22,7 @@ from tests.world import rows
 
 FINAL, CONFIRMED, SUBMITTED, SEALED = BatchState.FINAL, BatchState.CONFIRMED, BatchState.SUBMITTED, BatchState.SEALED
 IMPATIENT = replace(RULES, follow_s=0)
+PAID = FeeRules(policy=FeePolicy.MARKET, tip_wei=1, cap_wei=10**12)
 
 
 @pytest.fixture
@@ -38,6 +40,25 @@ def test_round_takes_what_waits_to_final(here):
     assert here.states() == [FINAL]
     assert len(here.chain.events()) == 1
     here.check()
+
+
+def test_round_records_what_it_saw_and_what_was_paid(here):
+    here.rules = replace(RULES, submission=replace(RULES.submission, fees=PAID))
+    here.chain.base_fee_wei = 7
+    here.post()
+    here.round()
+    (recorded,), newest = rows(here.store, tables.round_record), here.chain.blocks[-1]
+    assert (recorded.head_number, recorded.head_time) == (newest.place.number, newest.time)
+    assert int(recorded.balance_wei) == here.chain.balance_wei
+    (submission,) = rows(here.store, tables.submission)
+    assert (submission.gas_used, int(submission.fee_wei)) == (GAS_USED, GAS_USED * (2 * 7 + 1))
+
+
+def test_round_on_a_ledger_without_fees_asks_for_no_balance(here):
+    here.post()
+    here.round()
+    assert "balance" not in here.faults.trace
+    assert rows(here.store, tables.round_record)[0].balance_wei is None
 
 
 def test_round_with_nothing_waiting_makes_no_transaction(here):

@@ -45,7 +45,7 @@ def root_of(store: SqlStore, batch_id: int) -> RootToAnchor:
 
 
 def mined(nonce: int = 0, block=BLOCK) -> Mined:
-    return Mined(tx_hash=make_attempt(nonce).tx_hash, block=block)
+    return Mined(tx_hash=make_attempt(nonce).tx_hash, block=block, gas_used=55_000, fee_wei=2**200)
 
 
 def test_submission_comes_back_with_its_roots_and_attempt(store):
@@ -121,7 +121,8 @@ def test_block_that_is_gone_reopens_what_was_mined_in_it(store, state):
         (submission,) = uow.submissions.in_state(SUBMITTED)
         uow.commit()
     assert submission.block is None
-    assert rows(store, tables.submission)[0].tx_hash is None
+    (row,) = rows(store, tables.submission)
+    assert (row.tx_hash, row.gas_used, row.fee_wei) == (None, None, None)
 
 
 def test_block_that_is_final_finishes_what_was_confirmed_in_it(store):
@@ -132,7 +133,10 @@ def test_block_that_is_final_finishes_what_was_confirmed_in_it(store):
         assert len(uow.submissions.in_state(CONFIRMED)) == 1
         uow.submissions.finalize(BLOCK)
         (submission,) = uow.submissions.in_state(FINAL)
+        uow.commit()
     assert submission.block == BLOCK
+    (row,) = rows(store, tables.submission)
+    assert (row.gas_used, int(row.fee_wei)) == (55_000, 2**200)
 
 
 def test_reverted_submission_does_not_become_final(store):

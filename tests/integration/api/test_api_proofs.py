@@ -21,7 +21,7 @@ from tests.api import (
     record_round,
     seal,
 )
-from tests.factories import ACADEMY, UNIVERSITY, add_issuer, post
+from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer, post
 
 
 def test_get_proof_gives_a_proof_that_leads_to_its_root(api: Api) -> None:
@@ -120,7 +120,7 @@ def test_get_proof_of_a_confirmed_anchor_must_be_asked_for_again(api: Api) -> No
         found = uow.batches.with_id(batch.id)
         assert found
         assert found.anchor
-        uow.batches.finalize(batch.id, found.anchor.block)
+        uow.batches.finalize(batch.id, found.anchor.block, NOON)
         uow.commit()
     final = api.get(f"/v1/proofs/{hex_digest(1)}", If_None_Match=confirmed.headers["etag"])
 
