@@ -177,6 +177,7 @@ attempt: Final = Table(
     Column("first_sent_at", UtcDateTime),
     Column("last_sent_at", UtcDateTime),
     Column("last_answer", Text),
+    Column("head_number", BigInteger, comment="the ledger's newest block when it was signed"),
     _bytes_check("tx_hash", 32),
 )
 

@@ -17,6 +17,7 @@ UtcDateTime = sa.BigInteger().with_variant(sa.DateTime(timezone=True), "postgres
 def upgrade() -> None:
     op.add_column("submission", sa.Column("gas_used", sa.BigInteger()))
     op.add_column("submission", sa.Column("fee_wei", sa.Text(), comment="decimal: a uint256 fits no integer column"))
+    op.add_column("attempt", sa.Column("head_number", sa.BigInteger(), comment="the ledger's newest block when it was signed"))
     op.add_column("batch", sa.Column("final_at", UtcDateTime))
     op.add_column("erasure", sa.Column("manifest_rewritten_at", UtcDateTime))
     op.add_column("round_record", sa.Column("head_time", UtcDateTime))
@@ -47,6 +48,7 @@ def downgrade() -> None:
         ("round_record", "head_time"),
         ("erasure", "manifest_rewritten_at"),
         ("batch", "final_at"),
+        ("attempt", "head_number"),
         ("submission", "fee_wei"),
         ("submission", "gas_used"),
     ):
