@@ -76,7 +76,7 @@ def deployed_registry(path: Path) -> Registry:
     """The contract that a deployment file names. Raises: Misconfigured."""
     from anchoring.ledger.deployment import read_deployment
 
-    return read_deployment(path)
+    return read_deployment(path).registry
 
 
 def required_registry(settings: LedgerSettings) -> Registry:
@@ -87,12 +87,24 @@ def required_registry(settings: LedgerSettings) -> Registry:
     return registry
 
 
-def open_reader(rpc_url: str, registry: Registry, *, timeout_s: float) -> "EvmRegistryReader":
-    """Reads a contract without a key; the node is not asked yet."""
+def first_block(settings: LedgerSettings) -> int:
+    """The block at which the contract's events begin, or one before it. Raises: Misconfigured."""
+    from anchoring.ledger.deployment import read_deployment
+
+    if settings.first_block is not None:
+        return settings.first_block
+    if settings.registry is None and settings.deployment is not None:
+        return read_deployment(settings.deployment).block_number
+    return 0
+
+
+def open_reader(rpc_url: str, registry: Registry, settings: LedgerSettings) -> "EvmRegistryReader":
+    """Reads a contract at this node without a key; the node is not asked yet."""
     from anchoring.ledger.registry_reader import EvmRegistryReader
     from anchoring.ledger.rpc import JsonRpc
 
-    return EvmRegistryReader(JsonRpc(rpc_url, timeout_s=timeout_s), registry)
+    rpc = JsonRpc(rpc_url, timeout_s=settings.rpc_timeout_s)
+    return EvmRegistryReader(rpc, registry, logs_block_range=settings.logs_block_range)
 
 
 def open_ledger(settings: LedgerSettings) -> "EvmLedger":
@@ -102,7 +114,8 @@ def open_ledger(settings: LedgerSettings) -> "EvmLedger":
 
     rpc = JsonRpc(settings.rpc_url.get_secret_value(), timeout_s=settings.rpc_timeout_s)
     gas = GasRules(base=settings.gas_base, per_root=settings.gas_per_root)
-    return EvmLedger(rpc, required_registry(settings), open_signer(settings), gas)
+    registry, signer = required_registry(settings), open_signer(settings)
+    return EvmLedger(rpc, registry, signer, gas, logs_block_range=settings.logs_block_range)
 
 
 def open_admin(settings: LedgerSettings) -> "RegistryAdmin":
@@ -180,7 +193,7 @@ def check_ledger(settings: LedgerSettings) -> None:
     registry = configured_registry(settings)
     if registry is None:
         return
-    reader = open_reader(settings.rpc_url.get_secret_value(), registry, timeout_s=settings.rpc_timeout_s)
+    reader = open_reader(settings.rpc_url.get_secret_value(), registry, settings)
     try:
         reader.identity()
     except LedgerUnavailable as unavailable:

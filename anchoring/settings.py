@@ -69,6 +69,12 @@ class LedgerSettings(_Group):
     deployment: Path | None = None
     """A deployment file that names the contract, in place of `registry`."""
 
+    first_block: int | None = Field(default=None, ge=0, le=10**12)
+    """Where the contract's events begin; else the block in the deployment file that names the contract, else 0."""
+
+    logs_block_range: int = Field(default=5_000, ge=1, le=10_000_000)
+    """Blocks whose events are asked for at once, at most; fewer where the node refuses."""
+
     keystore: Path | None = None
     """The anchoring key: an encrypted keystore file (Web3 Secret Storage), mode 0600."""
 

@@ -81,6 +81,11 @@ class FakeLedger:
         with self._asked("anchor_count"):
             return len(self._at(at).anchors)
 
+    def anchors(self, first_block: int, last_block: int) -> Iterator[Anchor]:
+        with self._asked("anchors"):
+            blocks = self._seen()[first_block : last_block + 1]
+        yield from (anchor for block in blocks for receipt in block.receipts.values() for anchor in receipt.anchors)
+
     def transaction_count(self, at: Head) -> int:
         with self._asked("transaction_count"):
             return self._at(at).counts.get(self.signer, 0)

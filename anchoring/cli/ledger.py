@@ -94,7 +94,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
     settings = read_settings().ledger
     registry = required_registry(settings)
-    reader = open_reader(settings.rpc_url.get_secret_value(), registry, timeout_s=settings.rpc_timeout_s)
+    reader = open_reader(settings.rpc_url.get_secret_value(), registry, settings)
     identity, head = reader.identity(), reader.head()
     signer = configured_signer(settings)
     found: dict[str, Any] = {

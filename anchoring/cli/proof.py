@@ -103,5 +103,5 @@ def _evidence(proof: InclusionProof, pinned: Registry | None, rpc_url: str | Non
         return NoEvidence("no contract is pinned: give --registry")
     if rpc_url is None:
         return NoEvidence("no node was asked: give --rpc-url")
-    reader = open_reader(rpc_url, pinned, timeout_s=LedgerSettings().rpc_timeout_s)
+    reader = open_reader(rpc_url, pinned, LedgerSettings())
     return evidence_from_node(reader, proof.root, rule)

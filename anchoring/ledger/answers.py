@@ -40,6 +40,12 @@ def read_block(answer: Any) -> Block:
         raise LedgerUnavailable("the node answered with a malformed block") from failed
 
 
+def read_log_time(log: Any) -> datetime | None:
+    """The block time in a log: newer nodes give it, older ones do not."""
+    timestamp = log.get("blockTimestamp")
+    return None if timestamp is None else read_time(read_number(timestamp))
+
+
 def read_anchor(log: Any, anchored_at: datetime) -> Anchor:
     """A `RootAnchored` log. Malformed ones raise what indexing, parsing or decoding raises; the caller translates."""
     _, root, sequence = log["topics"][:3]

@@ -145,11 +145,20 @@ class RegistryAdmin:
         raise LedgerUnavailable(f"transaction {tx_hash} was sent and is not mined after {self._confirm_s:g} s")
 
 
-def read_deployment(path: Path) -> Registry:
-    """The contract that a deployment file names. Raises: Misconfigured."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What a deployment file is read for. `block_number`: of the deployment; 0 in a file that does not say."""
+
+    registry: Registry
+    block_number: int
+
+
+def read_deployment(path: Path) -> Deployed:
+    """The contract that a deployment file names, and since when it stands. Raises: Misconfigured."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Registry(chain_id=int(content["chainId"]), contract=parse_address(content["contract"]))
+        registry = Registry(chain_id=int(content["chainId"]), contract=parse_address(content["contract"]))
+        return Deployed(registry=registry, block_number=int(content.get("blockNumber", 0)))
     except OSError as failed:
         raise Misconfigured(f"deployment file {path} cannot be read: {failed.strerror}") from failed
     except (ValueError, KeyError, TypeError, InvalidInput) as failed:

@@ -20,7 +20,7 @@ from anchoring.core.proof import Registry
 from anchoring.errors import LedgerRejected, LedgerUnavailable
 from anchoring.ledger.answers import excerpt, pinned, read_number, read_place, unhex
 from anchoring.ledger.artifact import anchor_registry
-from anchoring.ledger.registry_reader import EvmRegistryReader
+from anchoring.ledger.registry_reader import LOGS_BLOCK_RANGE, EvmRegistryReader
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ledger.signer import LocalSigner, price_fields
 from anchoring.ports.ledger import Head, Receipt
@@ -41,8 +41,16 @@ class GasRules:
 class EvmLedger(EvmRegistryReader):
     """Implements ports.Ledger with one signing key."""
 
-    def __init__(self, rpc: JsonRpc, registry: Registry, signer: LocalSigner, gas: GasRules) -> None:
-        super().__init__(rpc, registry)
+    def __init__(
+        self,
+        rpc: JsonRpc,
+        registry: Registry,
+        signer: LocalSigner,
+        gas: GasRules,
+        *,
+        logs_block_range: int = LOGS_BLOCK_RANGE,
+    ) -> None:
+        super().__init__(rpc, registry, logs_block_range=logs_block_range)
         self._signer = signer
         self._gas = gas
 
@@ -116,7 +124,7 @@ class EvmLedger(EvmRegistryReader):
         block = self._block(place.number)
         if block is None or block.place != place:
             return None  # a reorg between two questions: the next look tells
-        anchors = self._anchors_in(logs, block.time)
+        anchors = self._anchors_in(logs, lambda _log: block.time)
         return Receipt(succeeded=succeeded, block=place, gas_used=gas_used, fee_wei=fee_wei, anchors=anchors)
 
 

@@ -3,9 +3,10 @@
 Only methods that EBSI's Ledger API lets through are used. Everything is asked as of one block hash.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
@@ -17,21 +18,39 @@ from anchoring.core.batch import Anchor
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import InvalidInput, LedgerUnavailable, Misconfigured
-from anchoring.ledger.answers import Block, excerpt, pinned, read_anchor, read_block, read_number, read_time, unhex
+from anchoring.ledger.answers import (
+    Block,
+    excerpt,
+    pinned,
+    read_anchor,
+    read_block,
+    read_log_time,
+    read_number,
+    read_place,
+    read_time,
+    unhex,
+)
 from anchoring.ledger.artifact import anchor_registry
+from anchoring.ledger.log_pages import log_pages
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ports.ledger import Head, LedgerIdentity, RecordedAnchor
 from anchoring.types import Address, BlockHash, Root, as_code_hash, parse_address, to_hex
 
 ANCHORER_ROLE = keccak(text="ANCHORER_ROLE")
+LOGS_BLOCK_RANGE: Final = 5_000
+"""Blocks whose logs are asked for at once: the most that Besu allows unless told otherwise."""
 
 
 class EvmRegistryReader:
-    """Implements ports.RegistryReader. Constructing it asks the node nothing."""
+    """Implements ports.RegistryReader. Constructing it asks the node nothing.
 
-    def __init__(self, rpc: JsonRpc, registry: Registry) -> None:
+    `logs_block_range`: blocks whose logs are asked for at once, at most.
+    """
+
+    def __init__(self, rpc: JsonRpc, registry: Registry, *, logs_block_range: int = LOGS_BLOCK_RANGE) -> None:
         self._rpc = rpc
         self._registry = registry
+        self._logs_block_range = logs_block_range
         self._abi: type[Contract] = Web3().eth.contract(abi=anchor_registry().abi)  # encodes and decodes, connected to nothing
         self._anchored_topic = to_hex(keccak(text="RootAnchored(bytes32,uint64,uint64,address)"))
 
@@ -87,15 +106,8 @@ class EvmRegistryReader:
         recorded = self.recorded_anchor(root, at)
         if recorded is None:
             return None
-        block = hex(recorded.block_number)
-        query = {
-            "address": self._registry.contract,
-            "topics": [self._anchored_topic, to_hex(root)],
-            "fromBlock": block,
-            "toBlock": block,
-        }
-        logs = self._read("eth_getLogs", query)
-        for anchor in self._anchors_in(logs, recorded.anchored_at):
+        logs = self._read("eth_getLogs", self._query(recorded.block_number, recorded.block_number, to_hex(root)))
+        for anchor in self._anchors_in(logs, lambda _log: recorded.anchored_at):
             if (anchor.root, anchor.sequence) == (root, recorded.sequence):
                 return anchor
         raise LedgerUnavailable(f"node {self._rpc.host} holds root {to_hex(root)} and does not show its event")
@@ -103,6 +115,26 @@ class EvmRegistryReader:
     def anchor_count(self, at: Head) -> int:
         count: int = self._ask("anchorCount", [], "uint64", at)
         return count
+
+    def anchors(self, first_block: int, last_block: int) -> Iterator[Anchor]:
+        def ask(first: int, last: int) -> Any:
+            return self._rpc.read("eth_getLogs", self._query(first, last))
+
+        previous: Anchor | None = None
+        time_of_block = lru_cache(maxsize=1)(self._time_of_block)  # in ledger order the logs of a block come together
+        try:
+            for logs in log_pages(ask, first_block, last_block, size=self._logs_block_range):
+                for anchor in self._anchors_in(
+                    logs, lambda log: read_log_time(log) or time_of_block(log["blockNumber"], log["blockHash"])
+                ):
+                    if previous and anchor.sequence != previous.sequence + 1:
+                        raise LedgerUnavailable(
+                            f"node {self._rpc.host} shows anchor {anchor.sequence} after anchor {previous.sequence}"
+                        )
+                    yield anchor
+                    previous = anchor
+        except RpcRefusal as refused:
+            raise LedgerUnavailable(f"node {self._rpc.host} refused eth_getLogs: {excerpt(refused.message)}") from refused
 
     def is_anchorer(self, account: Address, at: Head) -> bool:
         """Whether the account may anchor."""
@@ -140,13 +172,28 @@ class EvmRegistryReader:
             raise LedgerUnavailable(f"node {self._rpc.host} shows no {tag} block")
         return read_block(answer)
 
-    def _anchors_in(self, logs: Any, anchored_at: datetime) -> tuple[Anchor, ...]:
+    def _query(self, first_block: int, last_block: int, *more_topics: str) -> dict[str, Any]:
+        return {
+            "address": self._registry.contract,
+            "topics": [self._anchored_topic, *more_topics],
+            "fromBlock": hex(first_block),
+            "toBlock": hex(last_block),
+        }
+
+    def _time_of_block(self, number: Any, block_hash: Any) -> datetime:
+        place = read_place(number, block_hash)
+        block = self._block(place.number)
+        if block is None or block.place != place:
+            raise LedgerUnavailable(f"node {self._rpc.host} shows an event in block {place.number} and another block there")
+        return block.time
+
+    def _anchors_in(self, logs: Any, time_of: Callable[[Any], datetime]) -> tuple[Anchor, ...]:
         """The anchors among these logs that our contract recorded; other contracts' logs are left out."""
         if not isinstance(logs, list):
             raise LedgerUnavailable(f"node {self._rpc.host} answered with logs that are none")
         try:
             ours = [log for log in logs if parse_address(log["address"]) == self._registry.contract]
-            return tuple(read_anchor(log, anchored_at) for log in ours if log["topics"][0] == self._anchored_topic)
+            return tuple(read_anchor(log, time_of(log)) for log in ours if log["topics"][0] == self._anchored_topic)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, InvalidInput, DecodingError) as failed:
             raise LedgerUnavailable(f"node {self._rpc.host} answered with a malformed log") from failed
 

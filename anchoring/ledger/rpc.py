@@ -6,6 +6,7 @@ succeeded, and only the next look at the ledger tells.
 
 import json
 import logging
+import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,8 +18,12 @@ from web3.types import RPCEndpoint
 
 import anchoring.ledger.recursion  # noqa: F401 - for its effect
 from anchoring.errors import LedgerUnavailable, Misconfigured
+from anchoring.ledger.answers import excerpt
 
 READ_ATTEMPTS: Final = 3
+
+_TOO_OFTEN: Final = re.compile(r"too many requests|rate.?limit|request rate|requests per|throughput|capacity")
+_HTTP_TOO_OFTEN: Final = 429
 
 for _library in ("web3", "urllib3"):
     logging.getLogger(_library).setLevel(logging.INFO)  # at DEBUG they log the URL with the access key in it
@@ -32,6 +37,11 @@ class RpcRefusal(Exception):
         self.code = code
         self.message = message
         self.data = data
+
+    @property
+    def is_about_rate(self) -> bool:
+        """Whether the node minds how often it is asked, rather than what: it may answer later. Codes differ between providers."""
+        return self.code == _HTTP_TOO_OFTEN or _TOO_OFTEN.search(self.message.lower()) is not None
 
 
 def _host_of(url: str) -> str:
@@ -61,8 +71,16 @@ class JsonRpc:
         """The result of an idempotent call. Raises: LedgerUnavailable, RpcRefusal."""
         for attempt in stamina.retry_context(on=LedgerUnavailable, attempts=READ_ATTEMPTS, wait_initial=0.1, wait_max=1.0):
             with attempt:
-                return self.send(method, *params)
+                return self._read_once(method, *params)
         raise AssertionError("a retry context either returns or raises")
+
+    def _read_once(self, method: str, *params: Any) -> Any:
+        try:
+            return self.send(method, *params)
+        except RpcRefusal as refused:
+            if refused.is_about_rate:
+                raise LedgerUnavailable(f"node {self.host} is asked too often: {excerpt(refused.message)}") from refused
+            raise
 
     def send(self, method: str, *params: Any) -> Any:
         """The result of a call made exactly once. Raises: LedgerUnavailable, RpcRefusal."""

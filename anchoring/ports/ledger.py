@@ -3,7 +3,7 @@
 Each docstring is a contract; one suite tests it on every implementation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -92,6 +92,14 @@ class RegistryReader(Protocol):
         """
 
     def anchor_count(self, at: Head) -> int: ...
+
+    def anchors(self, first_block: int, last_block: int) -> Iterator[Anchor]:
+        """Every anchor recorded in these blocks, both included, in ledger order: of any key, of any root.
+
+        `last_block`: not above the head. Asks page by page while it is read, so a reorg meanwhile may show.
+
+        Raises, also in the middle: LedgerUnavailable when an anchor is missing between two, which their sequence shows.
+        """
 
 
 class Ledger(RegistryReader, Protocol):

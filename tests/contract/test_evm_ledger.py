@@ -1,6 +1,7 @@
 """What only an EVM node can do to us: other chains, other code, other fees, and answers lost on the way."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,12 +9,14 @@ from dataclasses import replace
 import pytest
 from eth_utils.crypto import keccak
 
+from anchoring.bootstrap import first_block
 from anchoring.core.batch import RootToAnchor
 from anchoring.core.fees import FeePolicy, FeeRules, choose_fee
-from anchoring.errors import LedgerRejected, Misconfigured
-from anchoring.ledger.deployment import read_deployment
+from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
+from anchoring.ledger.deployment import Deployed, read_deployment
 from anchoring.ledger.evm import EvmLedger
 from anchoring.ledger.rpc import JsonRpc
+from anchoring.settings import LedgerSettings
 from anchoring.types import Address, Root, to_hex
 from tests.conftest import run_anvil
 from tests.factories import make_digest
@@ -168,6 +171,81 @@ def test_gas_limit_is_enough_for_many_roots(network):
     assert len(receipt.anchors) == 100
 
 
+# Many blocks of events.
+
+
+def anchor_in_turn(network: AnvilNetwork, count: int) -> list[Root]:
+    """Roots of one transaction and block each, two empty blocks apart."""
+    roots = [Root(make_digest(i)) for i in range(count)]
+    for nonce, root in enumerate(roots):
+        network.ledger.broadcast(sign_anchors(network.ledger, [(root, 1)], nonce))
+        network.mine(3)
+    return roots
+
+
+def limits_ranges(blocks: int, message: str = "query exceeds max block range"):
+    def rule(call):
+        if call.method == "eth_getLogs":
+            query = call.params[0]
+            if int(query["toBlock"], 16) - int(query["fromBlock"], 16) >= blocks:
+                return call.error(-32005, message)
+        return call.forward()
+
+    return rule
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 5])
+def test_events_are_all_found_on_a_node_that_limits_ranges(network, proxy, blocks):
+    roots = anchor_in_turn(network, 8)
+    end = network.ledger.head().block.number
+    proxy.rule = limits_ranges(blocks)
+    found = list(through(proxy, network).anchors(0, end))
+    assert [one.root for one in found] == roots
+    assert found == list(network.ledger.anchors(0, end)) == list(network.events())
+    assert proxy.calls.count("eth_getLogs") <= 2 * (end + 1) / blocks + 13
+
+
+def test_events_are_paged_by_the_setting(network, proxy):
+    roots = anchor_in_turn(network, 4)
+    ledger = EvmLedger(JsonRpc(proxy.url, timeout_s=5), network.registry, network.signer, GAS, logs_block_range=4)
+    end = ledger.head().block.number
+    assert [one.root for one in ledger.anchors(0, end)] == roots
+    assert proxy.calls.count("eth_getLogs") == -(-(end + 1) // 4)
+
+
+def test_node_that_refuses_a_single_block_is_given_up(network, proxy):
+    proxy.rule = limits_ranges(0, "logs are pruned")
+    with pytest.raises(LedgerUnavailable, match="refused eth_getLogs: logs are pruned"):
+        list(through(proxy, network).anchors(0, 1000))
+    assert proxy.calls.count("eth_getLogs") == 10
+
+
+def test_block_times_of_events_are_asked_once_a_block_of_a_node_that_leaves_them_out(network, proxy):
+    attempt = sign_anchors(network.ledger, [(Root(make_digest(i)), 1) for i in range(5)], 0)
+    network.ledger.broadcast(attempt)
+    network.mine()
+    end = network.ledger.head().block.number
+    assert len(list(through(proxy, network).anchors(0, end))) == 5
+    assert "eth_getBlockByNumber" not in proxy.calls  # Anvil's logs say when
+    proxy.rule = lambda call: call.forward().replace(b"blockTimestamp", b"somethingElse")
+    assert list(through(proxy, network).anchors(0, end)) == list(network.events())
+    assert proxy.calls.count("eth_getBlockByNumber") == 1
+
+
+def test_event_that_a_node_keeps_back_shows(network, proxy):
+    roots = anchor_in_turn(network, 3)
+    end = network.ledger.head().block.number
+
+    def keeps_the_second_back(call):
+        answer = json.loads(call.forward())
+        answer["result"] = [log for log in answer["result"] if log["topics"][1] != to_hex(roots[1])]
+        return json.dumps(answer).encode()
+
+    proxy.rule = keeps_the_second_back
+    with pytest.raises(LedgerUnavailable, match="shows anchor 3 after anchor 1"):
+        list(through(proxy, network).anchors(0, end))
+
+
 # The broadcast is made once, and may have arrived.
 
 
@@ -295,9 +373,18 @@ def test_deployment_file_is_read_back_and_never_overwritten(network, tmp_path):
     network.anvil.rpc.send("evm_setAutomine", False)
     path = tmp_path / "folder" / "31337.json"
     deployed.save(path)
-    assert read_deployment(path) == deployed.registry
+    assert read_deployment(path) == Deployed(registry=deployed.registry, block_number=deployed.block_number)
     with pytest.raises(Misconfigured, match="cannot be written"):
         deployed.save(path)
+
+
+def test_events_begin_where_the_setting_or_the_deployment_file_says(tmp_path):
+    path = tmp_path / "deployment.json"
+    path.write_text(json.dumps({"chainId": 1, "contract": "0x" + "12" * 20, "blockNumber": 77}))
+    assert first_block(LedgerSettings()) == 0
+    assert first_block(LedgerSettings(deployment=path)) == 77
+    assert first_block(LedgerSettings(deployment=path, first_block=5)) == 5
+    assert first_block(LedgerSettings(deployment=path, registry="eip155:1:0x" + "34" * 20)) == 0  # the file speaks of another
 
 
 @pytest.mark.parametrize(

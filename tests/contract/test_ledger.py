@@ -125,6 +125,31 @@ def test_anchor_of_another_key_names_that_key(network):
     assert found.anchored_by == network.other != network.ledger.signer
 
 
+def test_anchors_of_a_range_of_blocks_are_shown_in_ledger_order(network):
+    ledger, start = network.ledger, network.ledger.head().block.number
+    anchor(network, 9, 5)
+    network.mine(3)
+    network.other_anchors(root_of(8), 8)
+    anchor(network, 7, nonce=1)
+    end = ledger.head().block.number
+    found = list(ledger.anchors(start, end))
+    assert [(one.root, one.sequence, one.leaf_count) for one in found] == [
+        (root_of(i), n, i) for n, i in enumerate((9, 5, 8, 7), 1)
+    ]
+    assert found == [ledger.find_anchor(root_of(i), ledger.head()) for i in (9, 5, 8, 7)]
+    assert [one.anchored_by for one in found] == [ledger.signer, ledger.signer, network.other, ledger.signer]
+
+
+def test_anchors_outside_the_range_are_left_out(network):
+    ledger, start = network.ledger, network.ledger.head().block.number
+    for nonce, i in enumerate((5, 6, 7)):
+        anchor(network, i, nonce=nonce)
+    assert [one.sequence for one in ledger.anchors(start + 2, start + 2)] == [2]
+    assert [one.sequence for one in ledger.anchors(start + 2, start + 3)] == [2, 3]
+    assert list(ledger.anchors(0, start)) == []
+    assert list(ledger.anchors(start + 3, start + 2)) == []
+
+
 # Writing.
 
 

@@ -117,6 +117,24 @@ def test_reads_are_given_up_in_the_end(proxy, rpc):
     assert len(proxy.calls) == READ_ATTEMPTS
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (-32005, "daily request count exceeded, request rate limited"),
+        (-32005, "Too Many Requests"),
+        (429, "Your app has exceeded its compute units per second capacity."),
+        (429, ""),
+        (-32000, "rate-limit reached"),
+    ],
+)
+def test_node_that_is_asked_too_often_is_asked_again(proxy, rpc, code, message):
+    proxy.rule = lambda call: call.error(code, message) if len(proxy.calls) < READ_ATTEMPTS else call.result("0x1")
+    assert rpc.read("eth_chainId") == "0x1"
+    proxy.rule = lambda call: call.error(code, message)
+    with pytest.raises(LedgerUnavailable, match="is asked too often"):
+        rpc.read("eth_chainId")
+
+
 def test_refusals_are_answers(proxy, rpc):
     proxy.rule = lambda call: call.error(-32000, "no", "0x08")
     with pytest.raises(RpcRefusal) as caught:
