@@ -255,7 +255,7 @@ class RoundRecord:
 
 
 class Rounds(Protocol):
-    """The lease by which one round runs at a time, the record of rounds, and the ledger they belong to."""
+    """The lease by which one round runs at a time, the record of rounds, the ledger they belong to, and the mark of a restore."""
 
     def take_lease(self, holder: str, now: datetime, until: datetime) -> bool:
         """Take or renew the lease; False while another holder has it. It saves work and guards nothing."""
@@ -275,6 +275,18 @@ class Rounds(Protocol):
 
     def record_identity(self, identity: LedgerIdentity) -> LedgerIdentity:
         """Record it unless one is recorded already; returns the one that is."""
+
+    def restored_at(self) -> datetime | None:
+        """When this database was restored from a backup and not compared with the ledger since; None when it was.
+
+        The ledger may know more than a restored database: nothing is signed while this is set.
+        """
+
+    def mark_restored(self, at: datetime) -> None:
+        """From here on the database is taken for older than the ledger."""
+
+    def clear_restored(self) -> None:
+        """The database was compared with the ledger, and signing may go on."""
 
 
 class UnitOfWork(Protocol):

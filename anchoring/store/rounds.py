@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anchoring.core.proof import Registry
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.store import RoundRecord, RoundResult
-from anchoring.store.tables import ledger_identity, round_lease, round_record
+from anchoring.store.tables import ledger_identity, restored_mark, round_lease, round_record
 from anchoring.types import Address, BlockHash, CodeHash
 
 
@@ -69,6 +69,16 @@ class SqlRounds:
         }
         self._connection.execute(self._dialect.insert(ledger_identity).on_conflict_do_nothing(index_elements=["id"]), values)
         return _identity(self._connection.execute(select(ledger_identity)).one())
+
+    def restored_at(self) -> datetime | None:
+        return self._connection.execute(select(restored_mark.c.restored_at)).scalar()
+
+    def mark_restored(self, at: datetime) -> None:
+        self.clear_restored()
+        self._connection.execute(insert(restored_mark), {"id": 1, "restored_at": at})
+
+    def clear_restored(self) -> None:
+        self._connection.execute(delete(restored_mark))
 
 
 _IDENTITY: Final = select(ledger_identity)

@@ -248,3 +248,11 @@ round_record: Final = Table(
     Column("balance_wei", Text, comment="decimal, of the anchoring key"),
     sqlite_autoincrement=True,
 )
+
+restored_mark: Final = Table(
+    "restored_mark",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("restored_at", UtcDateTime, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)

@@ -156,3 +156,23 @@ def test_ledger_is_recorded_once(store):
         uow.commit()
     with store.reading() as uow:
         assert uow.rounds.identity() == IDENTITY
+
+
+# A restored database.
+
+
+def test_restored_mark_stays_until_it_is_cleared(store):
+    with store.reading() as uow:
+        assert uow.rounds.restored_at() is None
+    for moment in (NOON, LATER):  # restored once more before anybody looked
+        with store.writing() as uow:
+            uow.rounds.mark_restored(moment)
+            uow.commit()
+        with store.reading() as uow:
+            assert uow.rounds.restored_at() == moment
+    with store.writing() as uow:
+        uow.rounds.clear_restored()
+        uow.rounds.clear_restored()
+        uow.commit()
+    with store.reading() as uow:
+        assert uow.rounds.restored_at() is None
