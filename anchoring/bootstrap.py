@@ -25,6 +25,7 @@ from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address
+from anchoring.usecases.follow_ledger import FollowRules
 from anchoring.usecases.open_submission import SubmissionRules
 
 if TYPE_CHECKING:
@@ -173,9 +174,10 @@ def fee_rules(settings: LedgerSettings) -> FeeRules:
 
 def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progress: Progress) -> Round:
     """One round under a name of its own. Raises: Misconfigured."""
+    fees, finality = fee_rules(settings.ledger), parse_finality(settings.ledger.finality)
     rules = RoundRules(
-        submission=SubmissionRules(fees=fee_rules(settings.ledger), max_roots=settings.rounds.max_roots),
-        finality=parse_finality(settings.ledger.finality),
+        submission=SubmissionRules(fees=fees, max_roots=settings.rounds.max_roots),
+        follow=FollowRules(finality=finality, fees=fees, patience_s=settings.ledger.patience_s),
         max_leaves=settings.rounds.max_leaves,
         lease_s=settings.rounds.lease_s,
         follow_s=settings.rounds.follow_s,

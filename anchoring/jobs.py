@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from anchoring.core.fees import FeePolicy
-from anchoring.core.finality import FinalityRule
 from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, Misconfigured, StoreUnavailable
 from anchoring.ports.ledger import Ledger
 from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import RoundRecord, RoundResult, Store
-from anchoring.usecases.follow_ledger import Followed, follow_ledger
+from anchoring.usecases.follow_ledger import Followed, FollowRules, follow_ledger
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
 from anchoring.usecases.seal_batches import seal_batches
 
@@ -29,7 +28,7 @@ class RoundRules:
     """The operator's settings; times in seconds."""
 
     submission: SubmissionRules
-    finality: FinalityRule
+    follow: FollowRules
     max_leaves: int
     lease_s: float
     follow_s: float
@@ -84,7 +83,7 @@ class Round:
         sealed = seal_batches(self._store, self._clock, max_leaves=self._rules.max_leaves, progress=self._renewing)
         self._keep_lease()
         self._check_identity()
-        follow_ledger(self._store, self._ledger, self._clock, self._rules.finality)
+        follow_ledger(self._store, self._ledger, self._clock, self._rules.follow)
         submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission)
         return RoundReport(sealed=len(sealed), submitted=submitted, followed=self._follow())
 
@@ -92,7 +91,7 @@ class Round:
         """Send what is submitted, and look until all is final or the time is over."""
         deadline = self._clock.now() + timedelta(seconds=self._rules.follow_s)
         while True:
-            followed = follow_ledger(self._store, self._ledger, self._clock, self._rules.finality)
+            followed = follow_ledger(self._store, self._ledger, self._clock, self._rules.follow)
             if followed.is_settled or self._clock.now() >= deadline:
                 return followed
             self._keep_lease()

@@ -93,6 +93,9 @@ class LedgerSettings(_Group):
     max_fee_gwei: float = Field(default=100.0, ge=0, le=1_000_000)
     """Hard cap of what is offered, in gwei per gas. Above it a round waits."""
 
+    patience_s: float = Field(default=300.0, ge=1, le=86_400)
+    """How long a transaction may stay out of the blocks before an eighth more is offered for it, in seconds."""
+
     finality: FinalityText = "finalized"
     """When an anchor is final: `finalized`, `safe`, or `depth:<blocks>`. Use `depth:0` on QBFT and IBFT 2.0 ledgers."""
 

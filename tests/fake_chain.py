@@ -59,6 +59,7 @@ class FakeChain:
     """A node, its pool and one registry contract. Nothing is mined until `mine`.
 
     `reverts`: words with which every call reverts from now on. `is_silent`: the contract is gone, calls succeed and log nothing.
+    `is_full`: blocks have no room for anything of the pool.
     """
 
     def __init__(self) -> None:
@@ -70,6 +71,7 @@ class FakeChain:
         self.reverts: str | None = None
         self.is_silent = False
         self.knows_tags = True
+        self.is_full = False
         self.broadcasts = 0
         self._branch = 0
         self._pool: dict[tuple[Address, int], Signed] = {}
@@ -158,7 +160,7 @@ class FakeChain:
         parent = self.blocks[-1]
         counts, ready = dict(parent.counts), []
         for (sender, nonce), signed in sorted(self._pool.items()):
-            if nonce == counts.get(sender, 0) and signed.max_fee_wei >= (self.base_fee_wei or 0):
+            if not self.is_full and nonce == counts.get(sender, 0) and signed.max_fee_wei >= (self.base_fee_wei or 0):
                 counts[sender] = nonce + 1
                 ready.append(signed)
         self._pool = {key: signed for key, signed in self._pool.items() if key[1] >= counts.get(key[0], 0)}

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from anchoring.core.batch import Anchor, Attempt, RootToAnchor
-from anchoring.core.fees import FeePolicy
+from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerUnavailable, Misconfigured
@@ -28,15 +28,11 @@ class FakeLedger:
         self.chain = chain
         self.faults = faults or Faults()
         self.lag = 0
-        self._signer = signer
+        self.signer = signer
 
     @property
     def registry(self) -> Registry:
         return self.chain.registry
-
-    @property
-    def signer(self) -> Address:
-        return self._signer
 
     def identity(self) -> LedgerIdentity:
         with self._asked("identity"):
@@ -115,12 +111,17 @@ class FakeLedger:
             signed = Signed.from_raw(sign(self.signer, 0, calldata, fee=0))
             self.chain.run(signed, at.block, at.time, self._at(at).anchors)
 
-    def sign(
-        self, calldata: bytes, *, nonce: int, gas_limit: int, max_fee_wei: int, tip_wei: int | None, now: datetime
-    ) -> Attempt:
+    def sign(self, calldata: bytes, *, nonce: int, gas_limit: int, fee: Fee, at: Head, now: datetime) -> Attempt:
         with self._asked("sign"):
-            raw = sign(self.signer, nonce, calldata, fee=max_fee_wei)
-            return Attempt(tx_hash=Signed.from_raw(raw).tx_hash, raw=raw, max_fee_wei=max_fee_wei, tip_wei=tip_wei, signed_at=now)
+            raw = sign(self.signer, nonce, calldata, fee=fee.max_fee_wei)
+            return Attempt(
+                tx_hash=Signed.from_raw(raw).tx_hash,
+                raw=raw,
+                max_fee_wei=fee.max_fee_wei,
+                tip_wei=fee.tip_wei,
+                signed_at=now,
+                head_number=at.block.number,
+            )
 
     def broadcast(self, attempt: Attempt) -> str:
         try:

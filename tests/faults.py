@@ -42,12 +42,18 @@ class Faults:
         self._at: int | str | None = None
         self._fault: Fault | None = None
         self._meanwhile: Callable[[], None] | None = None
+        self._only_after: str | None = None
         self._is_dead = False
 
     def arm(self, at: int | str, fault: Fault) -> None:
         """Let one effect fail: the one of this number, counted from here, or the first of this name."""
         self.restart()
         self._at, self._fault = at, fault
+
+    def arm_after(self, first: str, then: str, fault: Fault) -> None:
+        """Let the first effect named `then` fail that comes after one named `first`."""
+        self.arm(then, fault)
+        self._only_after = first
 
     def freeze(self, at: int | str, meanwhile: Callable[[], None]) -> None:
         """Stop before one effect, and go on after `meanwhile`. Never before a commit: there the database is held fast."""
@@ -57,7 +63,7 @@ class Faults:
     def restart(self) -> None:
         """A process of its own begins: nothing is armed, and it lives."""
         self.trace, self.fired = [], False
-        self._at, self._fault, self._meanwhile = None, None, None
+        self._at, self._fault, self._meanwhile, self._only_after = None, None, None, None
         self._is_dead = False
 
     @contextmanager
@@ -67,7 +73,8 @@ class Faults:
             raise Killed(name)
         if self._meanwhile and name == "commit" and self._at == len(self.trace):
             self._at += 1
-        strikes = not self.fired and self._at in {len(self.trace), name}
+        is_near = self._only_after is None or self._only_after in self.trace
+        strikes = not self.fired and is_near and self._at in {len(self.trace), name}
         self.trace.append(name)
         self.fired = self.fired or strikes
         if strikes and self._meanwhile:

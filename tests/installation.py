@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 
 from anchoring.core.batch import BatchState, SubmissionState
@@ -12,6 +13,7 @@ from anchoring.jobs import Round, RoundReport, RoundRules
 from anchoring.ports.store import Entry
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Root
+from anchoring.usecases.follow_ledger import FollowRules
 from anchoring.usecases.open_submission import SubmissionRules
 from tests.factories import add_issuer, post
 from tests.fake_chain import FakeChain
@@ -22,14 +24,25 @@ from tests.world import check_world
 LEASE_S = 60.0
 ROUNDS_TO_REST = 12
 
+NO_FEES = FeeRules(policy=FeePolicy.ZERO, tip_wei=0, cap_wei=0)
 RULES = RoundRules(
-    submission=SubmissionRules(fees=FeeRules(policy=FeePolicy.ZERO, tip_wei=0, cap_wei=0), max_roots=10),
-    finality=FinalityRule(BlockTag.FINALIZED),
+    submission=SubmissionRules(fees=NO_FEES, max_roots=10),
+    follow=FollowRules(finality=FinalityRule(BlockTag.FINALIZED), fees=NO_FEES, patience_s=300),
     max_leaves=3,
     lease_s=LEASE_S,
     follow_s=10,
     poll_s=1,
 )
+
+
+def with_finality(rules: RoundRules, by: BlockTag | int) -> RoundRules:
+    """The same under another finality rule."""
+    return replace(rules, follow=replace(rules.follow, finality=FinalityRule(by)))
+
+
+def with_fees(rules: RoundRules, fees: FeeRules) -> RoundRules:
+    """The same on a ledger that asks fees."""
+    return replace(rules, submission=replace(rules.submission, fees=fees), follow=replace(rules.follow, fees=fees))
 
 
 def no_progress(what: str, done: int, total: int) -> None:

@@ -11,7 +11,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
-from anchoring.core.fees import FeePolicy, FeeRules
+from anchoring.core.fees import Fee, FeePolicy, FeeRules
 from anchoring.ledger.deployment import RegistryAdmin
 from anchoring.ledger.evm import EvmLedger, GasRules
 from anchoring.ledger.signer import LocalSigner, signer_from_key
@@ -24,6 +24,7 @@ from tests.fakes import FakeLedger
 
 FREE = ("--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee", "--balance", "0")
 GAS = GasRules(base=80_000, per_root=45_000)
+FREE_OF_CHARGE = Fee(max_fee_wei=0, tip_wei=None)
 FREE_OF_FEES = FeeRules(policy=FeePolicy.ZERO, tip_wei=0, cap_wei=0)
 
 
@@ -161,11 +162,11 @@ def fresh_key() -> LocalSigner:
     return signer_from_key("0x" + secrets.token_hex(32))
 
 
-def sign_anchors(ledger: Ledger, roots: Sequence[tuple[Root, int]], nonce: int, **fee: Any) -> Attempt:
+def sign_anchors(ledger: Ledger, roots: Sequence[tuple[Root, int]], nonce: int, fee: Fee = FREE_OF_CHARGE) -> Attempt:
     """A signed transaction for these roots, free of charge unless told otherwise."""
     items = [RootToAnchor(batch_id=i, root=root, leaf_count=leaf_count) for i, (root, leaf_count) in enumerate(roots)]
-    price = {"max_fee_wei": 0, "tip_wei": None} | fee
-    return ledger.sign(ledger.calldata(items), nonce=nonce, gas_limit=ledger.gas_limit(items), now=NOON, **price)
+    calldata, gas_limit = ledger.calldata(items), ledger.gas_limit(items)
+    return ledger.sign(calldata, nonce=nonce, gas_limit=gas_limit, fee=fee, at=ledger.head(), now=NOON)
 
 
 @contextmanager

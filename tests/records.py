@@ -59,4 +59,6 @@ def make_submission(nonce: int, *roots: RootToAnchor, signer: Address = SIGNER) 
 
 
 def make_attempt(i: int) -> Attempt:
-    return Attempt(tx_hash=TxHash(make_digest(3000 + i)), raw=bytes([i]), max_fee_wei=2**255, tip_wei=None, signed_at=NOON)
+    return Attempt(
+        tx_hash=TxHash(make_digest(3000 + i)), raw=bytes([i]), max_fee_wei=2**255, tip_wei=None, signed_at=NOON, head_number=i
+    )

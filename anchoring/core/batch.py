@@ -116,6 +116,7 @@ class Attempt:
     """One signed transaction of a submission.
 
     `raw`: the signed bytes, kept for ever and sent again until mined. `tip_wei`: None for type 0, whose price is `max_fee_wei`.
+    `head_number`: the ledger's newest block when it was signed.
     """
 
     tx_hash: TxHash
@@ -123,4 +124,5 @@ class Attempt:
     max_fee_wei: int
     tip_wei: int | None
     signed_at: datetime
+    head_number: int
     last_sent_at: datetime | None = None

@@ -111,7 +111,7 @@ class RegistryAdmin:
 
     def _send(self, to: Address | None, calldata: bytes, gas_limit: int) -> dict[str, Any]:
         fee = self._fee()
-        transaction = price_fields(fee.max_fee_wei, fee.tip_wei) | {
+        transaction = price_fields(fee) | {
             "value": 0,
             "data": to_hex(calldata),
             "gas": gas_limit,

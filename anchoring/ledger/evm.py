@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 
 from anchoring.core.batch import Attempt, RootToAnchor
-from anchoring.core.fees import FeePolicy
+from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerRejected, LedgerUnavailable
 from anchoring.ledger.answers import excerpt, pinned, read_number, read_place, unhex
@@ -87,10 +87,8 @@ class EvmLedger(EvmRegistryReader):
                 raise LedgerUnavailable(f"node {self._rpc.host} did not run the call: {reason}") from refused
             raise LedgerRejected(f"the registry would refuse the transaction of {self.signer}: {reason}") from refused
 
-    def sign(
-        self, calldata: bytes, *, nonce: int, gas_limit: int, max_fee_wei: int, tip_wei: int | None, now: datetime
-    ) -> Attempt:
-        transaction = price_fields(max_fee_wei, tip_wei) | {
+    def sign(self, calldata: bytes, *, nonce: int, gas_limit: int, fee: Fee, at: Head, now: datetime) -> Attempt:
+        transaction = price_fields(fee) | {
             "to": Web3.to_checksum_address(self._registry.contract),
             "value": 0,
             "data": to_hex(calldata),
@@ -99,7 +97,14 @@ class EvmLedger(EvmRegistryReader):
             "chainId": self._registry.chain_id,
         }
         raw, tx_hash = self._signer.sign(transaction)
-        return Attempt(tx_hash=tx_hash, raw=raw, max_fee_wei=max_fee_wei, tip_wei=tip_wei, signed_at=now)
+        return Attempt(
+            tx_hash=tx_hash,
+            raw=raw,
+            max_fee_wei=fee.max_fee_wei,
+            tip_wei=fee.tip_wei,
+            signed_at=now,
+            head_number=at.block.number,
+        )
 
     def broadcast(self, attempt: Attempt) -> str:
         try:

@@ -14,6 +14,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 import anchoring.ledger.recursion  # noqa: F401 - for its effect
+from anchoring.core.fees import Fee
 from anchoring.errors import Misconfigured
 from anchoring.types import Address, TxHash, as_tx_hash, parse_address
 
@@ -34,11 +35,11 @@ class LocalSigner:
         return bytes(signed.raw_transaction), as_tx_hash(bytes(signed.hash))
 
 
-def price_fields(max_fee_wei: int, tip_wei: int | None) -> dict[str, Any]:
-    """What a transaction offers for its gas: type 2 with a tip, type 0 without one. Wei per gas."""
-    if tip_wei is None:
-        return {"gasPrice": max_fee_wei}
-    return {"type": 2, "maxFeePerGas": max_fee_wei, "maxPriorityFeePerGas": tip_wei}
+def price_fields(fee: Fee) -> dict[str, Any]:
+    """What a transaction offers for its gas: type 2 with a tip, type 0 without one."""
+    if fee.tip_wei is None:
+        return {"gasPrice": fee.max_fee_wei}
+    return {"type": 2, "maxFeePerGas": fee.max_fee_wei, "maxPriorityFeePerGas": fee.tip_wei}
 
 
 def signer_from_key(private_key: str) -> LocalSigner:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
-from anchoring.core.fees import FeePolicy
+from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.types import Address, BlockHash, CodeHash, Root, TxHash
@@ -128,9 +128,7 @@ class Ledger(RegistryReader, Protocol):
     def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
         """Run the call without sending it. Raises: LedgerRejected with the contract's reason."""
 
-    def sign(
-        self, calldata: bytes, *, nonce: int, gas_limit: int, max_fee_wei: int, tip_wei: int | None, now: datetime
-    ) -> Attempt: ...
+    def sign(self, calldata: bytes, *, nonce: int, gas_limit: int, fee: Fee, at: Head, now: datetime) -> Attempt: ...
 
     def broadcast(self, attempt: Attempt) -> str:
         """Send the signed bytes, once. Returns the node's answer in words; silence and refusals are answers too.

@@ -192,7 +192,10 @@ class Submissions(Protocol):
         """Record a submission with its first attempt; False when another is submitted or the nonce is taken."""
 
     def attempts(self, submission_id: int) -> Sequence[Attempt]:
-        """Newest first."""
+        """Highest offer first, which is the newest."""
+
+    def add_attempt(self, submission_id: int, attempt: Attempt) -> bool:
+        """Another attempt for a nonce that is still open; False when it is not, or the attempt is recorded already."""
 
     def record_broadcast(self, tx_hash: TxHash, answer: str, at: datetime) -> None: ...
 

@@ -57,12 +57,11 @@ class SqlSubmissions:
             return False
         items = [{"submission_id": submission_id, "batch_id": root.batch_id, "live": 1} for root in new.roots]
         self._connection.execute(insert(submission_item), items)
-        self._add_attempt(submission_id, first)
-        return True
+        return self._add_attempt(submission_id, first)
 
     def attempts(self, submission_id: int) -> Sequence[Attempt]:
-        statement = select(attempt).where(attempt.c.submission_id == submission_id).order_by(attempt.c.signed_at.desc())
-        return [_attempt(row) for row in self._connection.execute(statement)]
+        rows = self._connection.execute(select(attempt).where(attempt.c.submission_id == submission_id))
+        return sorted(map(_attempt, rows), key=lambda made: made.max_fee_wei, reverse=True)
 
     def record_broadcast(self, tx_hash: TxHash, answer: str, at: datetime) -> None:
         sent = {
@@ -99,7 +98,12 @@ class SqlSubmissions:
         self._connection.execute(update(submission_item).where(items).values(live=0))
         return list(self._connection.execute(select(submission_item.c.batch_id).where(items)).scalars())
 
-    def _add_attempt(self, submission_id: int, made: Attempt) -> None:
+    def add_attempt(self, submission_id: int, made: Attempt) -> bool:
+        if not self.change_state(submission_id, SubmissionState.SUBMITTED, SubmissionState.SUBMITTED):
+            return False
+        return self._add_attempt(submission_id, made)
+
+    def _add_attempt(self, submission_id: int, made: Attempt) -> bool:
         values = {
             "tx_hash": made.tx_hash,
             "submission_id": submission_id,
@@ -107,8 +111,10 @@ class SqlSubmissions:
             "max_fee_wei": str(made.max_fee_wei),
             "tip_wei": None if made.tip_wei is None else str(made.tip_wei),
             "signed_at": made.signed_at,
+            "head_number": made.head_number,
         }
-        self._connection.execute(insert(attempt), values)
+        statement = self._dialect.insert(attempt).on_conflict_do_nothing(index_elements=["tx_hash"])
+        return self._connection.execute(statement.returning(attempt.c.tx_hash), values).first() is not None
 
     def _all(self, which: ColumnElement[bool]) -> list[Submission]:
         rows = self._connection.execute(select(submission).where(which).order_by(submission.c.nonce)).all()
@@ -152,5 +158,6 @@ def _attempt(row: Row[Any]) -> Attempt:
         max_fee_wei=int(row.max_fee_wei),
         tip_wei=None if row.tip_wei is None else int(row.tip_wei),
         signed_at=row.signed_at,
+        head_number=row.head_number or 0,
         last_sent_at=row.last_sent_at,
     )

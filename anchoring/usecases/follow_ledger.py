@@ -7,10 +7,12 @@ status of a receipt. A node that lags says nothing, so absence alone changes not
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 import structlog
 
 from anchoring.core.batch import Anchor, Attempt, Batch, BatchState, BlockPlace, Submission, SubmissionState
+from anchoring.core.fees import Fee, FeeRules, replace_fee
 from anchoring.core.finality import FinalityRule, Verdict, judge
 from anchoring.errors import LedgerRejected
 from anchoring.ports.ledger import Head, Ledger, Receipt
@@ -24,7 +26,19 @@ BATCHES_A_ROUND = 1_000
 RESEND_AFTER = timedelta(seconds=15)
 """How long a node is given before the same bytes are sent again."""
 
+BLOCKS_PASSED_BY: Final = 3
+"""A transaction is stuck only if so many blocks went by without it: a ledger that stands still takes nobody's fee."""
+
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowRules:
+    """The operator's settings. `patience_s`: seconds until more is offered for a transaction that is not mined."""
+
+    finality: FinalityRule
+    fees: FeeRules
+    patience_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +55,10 @@ class Followed:
         return self.submitted == 0 and self.confirmed == 0
 
 
-def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rule: FinalityRule) -> Followed:
+def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rules: FollowRules) -> Followed:
     """Look once. Raises: LedgerUnavailable, and what was recorded until then stays; LedgerRejected, Misconfigured."""
     head = ledger.head()
-    final_height = ledger.final_height(head, rule)
+    final_height = ledger.final_height(head, rules.finality)
     with store.reading() as uow:
         confirmed = uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND)
         submitted = uow.submissions.in_state(SubmissionState.SUBMITTED)
@@ -52,7 +66,7 @@ def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rule: FinalityRule
         _watch_block(store, ledger, clock, block, head, final_height)
     _watch_final_blocks(store, ledger, clock, head, final_height)
     for submission in submitted:
-        _watch_submission(store, ledger, clock, submission, final_height)
+        _watch_submission(store, ledger, clock, submission, head, final_height, rules)
     with store.reading() as uow:
         return Followed(
             head=head,
@@ -120,7 +134,9 @@ def _withdraw(store: Store, clock: Clock, block: BlockPlace) -> None:
         log.warning("anchor.reorged", batch=batch.id, block=block.number, was=batch.state)
 
 
-def _watch_submission(store: Store, ledger: Ledger, clock: Clock, submission: Submission, final_height: int) -> None:
+def _watch_submission(
+    store: Store, ledger: Ledger, clock: Clock, submission: Submission, head: Head, final_height: int, rules: FollowRules
+) -> None:
     with store.reading() as uow:
         attempts = uow.submissions.attempts(submission.id)
     for attempt in attempts:
@@ -131,7 +147,36 @@ def _watch_submission(store: Store, ledger: Ledger, clock: Clock, submission: Su
     if final_height >= 0 and ledger.transactions_of(submission.signer, final_height) > submission.nonce:
         _give_up(store, submission, SubmissionState.DISPLACED, None)
         return
+    if _is_stuck(attempts[0], head, clock, rules):
+        attempts = _offer_more(store, ledger, clock, submission, attempts, head, rules.fees)
     _broadcast(store, ledger, clock, attempts[0])
+
+
+def _is_stuck(highest: Attempt, head: Head, clock: Clock, rules: FollowRules) -> bool:
+    """Neither time nor blocks alone say so: the ledger may have stood still, or this program."""
+    waited_s = (clock.now() - highest.signed_at).total_seconds()
+    return waited_s >= rules.patience_s and head.block.number - highest.head_number >= BLOCKS_PASSED_BY
+
+
+def _offer_more(
+    store: Store, ledger: Ledger, clock: Clock, submission: Submission, attempts: Sequence[Attempt], head: Head, rules: FeeRules
+) -> Sequence[Attempt]:
+    """Another attempt at the same nonce with higher fees, written down before it is sent; the attempts as they are then."""
+    before = Fee(max_fee_wei=attempts[0].max_fee_wei, tip_wei=attempts[0].tip_wei)
+    price = ledger.gas_price(rules.policy)
+    fee = replace_fee(rules, before, base_fee_wei=head.base_fee_wei, gas_price_wei=price)
+    if fee is None or ledger.signer != submission.signer:
+        log.warning("anchor.stuck", nonce=submission.nonce, offered_wei=before.max_fee_wei, attempts=len(attempts))
+        return attempts
+    more = ledger.sign(
+        submission.calldata, nonce=submission.nonce, gas_limit=submission.gas_limit, fee=fee, at=head, now=clock.now()
+    )
+    with store.writing() as uow:
+        if not uow.submissions.add_attempt(submission.id, more):
+            return attempts
+        uow.commit()
+    log.warning("anchor.replaced", nonce=submission.nonce, transaction=to_hex(more.tx_hash), offered_wei=fee.max_fee_wei)
+    return [more, *attempts]
 
 
 def _settle(store: Store, clock: Clock, submission: Submission, attempt: Attempt, receipt: Receipt, final_height: int) -> None:

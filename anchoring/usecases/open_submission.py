@@ -78,7 +78,7 @@ def _sign(
     fee = choose_fee(rules.fees, base_fee_wei=head.base_fee_wei, gas_price_wei=ledger.gas_price(rules.fees.policy))
     calldata, gas_limit, now = ledger.calldata(roots), ledger.gas_limit(roots), clock.now()
     ledger.check_call(calldata, gas_limit, head)
-    attempt = ledger.sign(calldata, nonce=nonce, gas_limit=gas_limit, max_fee_wei=fee.max_fee_wei, tip_wei=fee.tip_wei, now=now)
+    attempt = ledger.sign(calldata, nonce=nonce, gas_limit=gas_limit, fee=fee, at=head, now=now)
     submission = NewSubmission(
         registry=ledger.registry,
         signer=ledger.signer,

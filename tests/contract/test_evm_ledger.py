@@ -11,7 +11,7 @@ from eth_utils.crypto import keccak
 
 from anchoring.bootstrap import first_block
 from anchoring.core.batch import RootToAnchor
-from anchoring.core.fees import FeePolicy, FeeRules, choose_fee
+from anchoring.core.fees import Fee, FeePolicy, FeeRules, choose_fee
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
 from anchoring.ledger.deployment import Deployed, read_deployment
 from anchoring.ledger.evm import EvmLedger
@@ -302,7 +302,7 @@ def test_penniless_key_anchors_on_a_ledger_without_fees_and_asks_no_price(networ
     roots = [RootToAnchor(batch_id=1, root=ROOT, leaf_count=1)]
     ledger.identity()
     ledger.check_call(ledger.calldata(roots), ledger.gas_limit(roots), ledger.head())
-    attempt = sign_anchors(ledger, [(ROOT, 1)], 0, max_fee_wei=fee.max_fee_wei, tip_wei=fee.tip_wei)
+    attempt = sign_anchors(ledger, [(ROOT, 1)], 0, fee=fee)
     assert ledger.broadcast(attempt) == "accepted"
     network.mine()
     receipt = ledger.receipt(attempt.tx_hash)
@@ -321,7 +321,7 @@ def test_market_policy_on_a_chain_with_a_base_fee():
         base_fee = network.ledger.head().base_fee_wei
         assert base_fee
         fee = choose_fee(fees, base_fee_wei=base_fee, gas_price_wei=network.ledger.gas_price(FeePolicy.MARKET))
-        attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, max_fee_wei=fee.max_fee_wei, tip_wei=fee.tip_wei)
+        attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, fee=fee)
         assert network.ledger.broadcast(attempt) == "accepted"
         network.mine()
         receipt = network.ledger.receipt(attempt.tx_hash)
@@ -344,7 +344,7 @@ def test_legacy_policy_on_a_chain_without_a_base_fee(hardfork):
         with pytest.raises(Misconfigured, match=r"set ledger\.fee_policy to legacy"):
             choose_fee(replace(fees, policy=FeePolicy.MARKET), base_fee_wei=None, gas_price_wei=None)
         fee = choose_fee(fees, base_fee_wei=None, gas_price_wei=network.ledger.gas_price(FeePolicy.LEGACY))
-        attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, max_fee_wei=fee.max_fee_wei, tip_wei=fee.tip_wei)
+        attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, fee=fee)
         assert network.ledger.broadcast(attempt) == "accepted"
         network.mine()
         receipt = network.ledger.receipt(attempt.tx_hash)
@@ -358,7 +358,7 @@ def test_key_without_money_is_told_so_in_words():
     with run_anvil() as anvil:
         network = AnvilNetwork(anvil, fees=FeeRules(policy=FeePolicy.MARKET, tip_wei=GWEI, cap_wei=100 * GWEI), funds_wei=ETHER)
         anvil.rpc.send("anvil_setBalance", network.signer.address, "0x0")
-        attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, max_fee_wei=3 * GWEI, tip_wei=GWEI)
+        attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, fee=Fee(max_fee_wei=3 * GWEI, tip_wei=GWEI))
         assert "nsufficient funds" in network.ledger.broadcast(attempt)
         anvil.rpc.send("anvil_setBalance", network.signer.address, hex(ETHER))
         assert network.ledger.broadcast(attempt) == "accepted"  # the same bytes go later

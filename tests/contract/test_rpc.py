@@ -17,7 +17,7 @@ from anchoring.ledger.rpc import READ_ATTEMPTS, JsonRpc, RpcRefusal
 from anchoring.ports.ledger import Head
 from anchoring.types import Address, BlockHash, Root, TxHash
 from tests.factories import NOON, make_digest
-from tests.networks import GAS, fresh_key
+from tests.networks import FREE_OF_CHARGE, GAS, fresh_key
 from tests.rpc_proxy import SECRETS, Answer, Call, RpcProxy, rpc_proxy
 
 HASH = "0x" + "ab" * 32
@@ -322,7 +322,7 @@ def test_words_of_a_node_are_shortened_and_kept_on_one_line(proxy, ledger):
 
 def some_attempt(ledger: EvmLedger) -> Attempt:
     roots = [RootToAnchor(batch_id=1, root=ROOT, leaf_count=1)]
-    return ledger.sign(ledger.calldata(roots), nonce=0, gas_limit=100_000, max_fee_wei=0, tip_wei=None, now=NOON)
+    return ledger.sign(ledger.calldata(roots), nonce=0, gas_limit=100_000, fee=FREE_OF_CHARGE, at=HEAD, now=NOON)
 
 
 @pytest.mark.parametrize("answer", RUBBISH.values(), ids=RUBBISH.keys())

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import structlog
 
-from anchoring.core.finality import FinalityRule
 from anchoring.errors import AnchoringError
 from anchoring.store import tables
 from anchoring.store.engine import make_engine
@@ -20,7 +19,7 @@ from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from tests.fake_chain import OURS
 from tests.faults import Fault
-from tests.installation import LEASE_S, RULES, Installation
+from tests.installation import LEASE_S, RULES, Installation, with_finality
 from tests.world import rows
 
 # By these a round touches the world. Were one missing in its trace, the matrix would test less than it says.
@@ -39,7 +38,7 @@ EFFECTS = LOCAL | {
     "receipt",
     "transactions_of",
 }
-QUICK = replace(RULES, finality=FinalityRule(1))
+QUICK = with_finality(RULES, 1)
 
 Scene = Callable[[Installation], None]
 

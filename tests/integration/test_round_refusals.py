@@ -6,13 +6,12 @@ import pytest
 
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.fees import FeePolicy, FeeRules
-from anchoring.core.finality import FinalityRule
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured, StateCorrupt, StoreUnavailable
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from tests.fake_chain import ANOTHER, OURS
 from tests.faults import Fault
-from tests.installation import RULES, Installation
+from tests.installation import RULES, Installation, with_fees, with_finality
 from tests.world import rows
 
 FINAL, CONFIRMED, SUBMITTED, SEALED = BatchState.FINAL, BatchState.CONFIRMED, BatchState.SUBMITTED, BatchState.SEALED
@@ -50,7 +49,7 @@ def test_key_that_was_used_before_begins_at_its_count(here):
 
 
 def test_node_that_is_behind_is_waited_for(here):
-    here.rules = replace(IMPATIENT, finality=FinalityRule(0))
+    here.rules = with_finality(IMPATIENT, 0)
     here.post()
     here.round()
     here.chain.mine()
@@ -181,7 +180,7 @@ def test_success_without_our_event_is_no_anchor(here):
 
 
 def test_final_needs_the_contract_to_agree(here):
-    here.rules = replace(IMPATIENT, finality=FinalityRule(0))
+    here.rules = with_finality(IMPATIENT, 0)
     here.post()
     here.round()
     here.chain.mine()
@@ -200,7 +199,7 @@ def test_final_needs_the_contract_to_agree(here):
 
 def test_fee_above_the_cap_waits(here):
     market = FeeRules(policy=FeePolicy.MARKET, tip_wei=GWEI, cap_wei=10 * GWEI)
-    here.rules = replace(RULES, submission=replace(RULES.submission, fees=market))
+    here.rules = with_fees(RULES, market)
     here.chain.base_fee_wei = 300 * GWEI
     here.post()
     with pytest.raises(LedgerUnavailable, match="above the cap"):

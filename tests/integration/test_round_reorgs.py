@@ -7,14 +7,13 @@ from typing import ClassVar
 import pytest
 
 from anchoring.core.batch import BatchState, BlockPlace, SubmissionState
-from anchoring.core.finality import FinalityRule
 from anchoring.ports.ledger import Head, Receipt, RecordedAnchor
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import BlockHash, Root, TxHash
 from tests.fake_chain import ANOTHER
 from tests.fakes import FakeLedger
-from tests.installation import LEASE_S, RULES, Installation
+from tests.installation import LEASE_S, RULES, Installation, with_finality
 from tests.world import rows
 
 FINAL, CONFIRMED, SUBMITTED, SEALED = BatchState.FINAL, BatchState.CONFIRMED, BatchState.SUBMITTED, BatchState.SEALED
@@ -168,7 +167,7 @@ def test_adopted_anchor_that_is_taken_back_is_replaced_by_our_own(here):
 
 
 def test_lower_head_takes_nothing_back(here):
-    here.rules = replace(RULES, finality=FinalityRule(0))
+    here.rules = with_finality(RULES, 0)
     here.post(2)
     here.round()
     lost, here.chain.blocks = here.chain.blocks[-2:], here.chain.blocks[:-2]  # the node lost its newest blocks

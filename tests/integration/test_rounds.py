@@ -1,13 +1,11 @@
 """A round on both databases, against a ledger in memory: what it does, on whose ledger and under whose lease."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.batch import BatchState
 from anchoring.core.fees import FeePolicy, FeeRules
-from anchoring.core.finality import FinalityRule
 from anchoring.errors import Busy, LedgerUnavailable, Misconfigured
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.store import RoundResult
@@ -17,7 +15,7 @@ from anchoring.types import CodeHash
 from tests.fake_chain import GAS_USED, OURS
 from tests.fakes import FakeLedger
 from tests.faults import Fault
-from tests.installation import LEASE_S, RULES, Installation
+from tests.installation import LEASE_S, RULES, Installation, with_fees, with_finality
 from tests.world import rows
 
 FINAL, CONFIRMED, SUBMITTED, SEALED = BatchState.FINAL, BatchState.CONFIRMED, BatchState.SUBMITTED, BatchState.SEALED
@@ -43,7 +41,7 @@ def test_round_takes_what_waits_to_final(here):
 
 
 def test_round_records_what_it_saw_and_what_was_paid(here):
-    here.rules = replace(RULES, submission=replace(RULES.submission, fees=PAID))
+    here.rules = with_fees(RULES, PAID)
     here.chain.base_fee_wei = 7
     here.post()
     here.round()
@@ -108,7 +106,7 @@ def test_round_leaves_an_unfinished_transaction_to_the_next(here):
 
 
 def test_round_waits_for_the_depth_the_rule_asks_for(here):
-    here.rules = replace(IMPATIENT, finality=FinalityRule(3))
+    here.rules = with_finality(IMPATIENT, 3)
     here.post()
     here.round()
     for expected in (CONFIRMED, CONFIRMED, CONFIRMED, FINAL):
@@ -131,26 +129,6 @@ def test_round_sends_the_same_bytes_again_when_the_pool_forgot_them(here):
     here.rules = RULES
     here.rest()
     assert len(rows(here.store, tables.attempt)) == 1
-    here.check()
-
-
-def test_older_attempt_that_is_mined_confirms_the_submission(here):
-    """Somebody raised the fee, and the first transaction was mined all the same."""
-    here.rules = IMPATIENT
-    here.post()
-    here.round()
-    with here.store.writing() as uow:
-        (submission,) = uow.submissions.in_state(SubmissionState.SUBMITTED)
-        now = here.clock.now() + timedelta(seconds=1)
-        dearer = here.ledger.sign(submission.calldata, nonce=0, gas_limit=1, max_fee_wei=9, tip_wei=None, now=now)
-        uow.submissions._add_attempt(submission.id, dearer)
-        uow.commit()
-    here.chain.mine()
-    here.rules = RULES
-    here.rest()
-    assert here.submissions(SubmissionState.FINAL) == [0]
-    (first, _) = sorted(rows(here.store, tables.attempt), key=lambda row: row.signed_at)
-    assert here.chain.events()[0].transaction == first.tx_hash
     here.check()
 
 

@@ -179,7 +179,8 @@ def test_fees_of_any_size_come_back(store):
     with store.writing() as uow:
         (submission,) = uow.submissions.in_state(SUBMITTED)
         made = replace(make_attempt(9), max_fee_wei=2**256 - 1, tip_wei=2**200, signed_at=LATER)
-        uow.submissions._add_attempt(submission.id, made)  # what a bump of the fee will do
+        assert uow.submissions.add_attempt(submission.id, made) is True
+        assert uow.submissions.add_attempt(submission.id, made) is False  # two rounds at once sign the same bytes
         uow.commit()
     with store.reading() as uow:
-        assert list(uow.submissions.attempts(submission.id)) == [made, make_attempt(0)]  # newest first
+        assert list(uow.submissions.attempts(submission.id)) == [made, make_attempt(0)]  # highest offer first
