@@ -182,6 +182,7 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
         lease_s=settings.rounds.lease_s,
         follow_s=settings.rounds.follow_s,
         poll_s=settings.rounds.poll_s,
+        first_block=first_block(settings.ledger),
     )
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress)

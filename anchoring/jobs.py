@@ -17,6 +17,7 @@ from anchoring.ports.ledger import Ledger
 from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import RoundRecord, RoundResult, Store
 from anchoring.usecases.follow_ledger import Followed, FollowRules, follow_ledger
+from anchoring.usecases.match_anchors import Reconciliation, match_new_anchors, reconcile, require_reconciled
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
 from anchoring.usecases.seal_batches import seal_batches
 
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRules:
-    """The operator's settings; times in seconds."""
+    """The operator's settings; times in seconds. `first_block`: where the contract's events begin."""
 
     submission: SubmissionRules
     follow: FollowRules
@@ -33,6 +34,7 @@ class RoundRules:
     lease_s: float
     follow_s: float
     poll_s: float
+    first_block: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +58,18 @@ class Round:
         self._progress = progress
 
     def run(self) -> RoundReport:
-        """Raises: Busy while another round holds the lease; LedgerUnavailable, and sealing is done all the same; other errors
-        that a person must see. In each case the next round goes on where this one stopped.
+        """Seal, submit and follow.
+
+        Raises: StateCorrupt while the ledger is ahead of this database, and nothing is sealed or signed; Busy while another round
+        holds the lease; LedgerUnavailable, and sealing is done all the same; other errors that a person must see. In each case
+        the next round goes on where this one stopped.
         """
-        self._keep_lease()
-        try:
-            with self._recorded() as record:
-                report = self._steps()
-                head = report.followed.head
-                record.head_number, record.head_time = head.block.number, head.time
-                if self._rules.submission.fees.policy is not FeePolicy.ZERO:
-                    record.balance_wei = self._ledger.balance(head)
-        finally:
-            self._release_lease()
+        with self._lease(), self._recorded() as record:
+            report = self._steps()
+            head = report.followed.head
+            record.head_number, record.head_time = head.block.number, head.time
+            if self._rules.submission.fees.policy is not FeePolicy.ZERO:
+                record.balance_wei = self._ledger.balance(head)
         followed = report.followed
         log.info(
             "round.finished",
@@ -79,13 +80,36 @@ class Round:
         )
         return report
 
+    def reconcile(self, *, accept_loss: bool) -> Reconciliation:
+        """Compare the whole of the ledger with this database, in the place of a round.
+
+        Raises: Busy while another round holds the lease; LedgerUnavailable; Misconfigured on another ledger.
+        """
+        with self._lease():
+            self._check_identity()
+            first_block = self._rules.first_block
+            return reconcile(self._store, self._ledger, self._clock, first_block=first_block, accept_loss=accept_loss)
+
     def _steps(self) -> RoundReport:
+        require_reconciled(self._store)
+        silent = self._look_at_ledger()
         sealed = seal_batches(self._store, self._clock, max_leaves=self._rules.max_leaves, progress=self._renewing)
+        if silent is not None:
+            raise silent
         self._keep_lease()
-        self._check_identity()
         follow_ledger(self._store, self._ledger, self._clock, self._rules.follow)
         submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission)
         return RoundReport(sealed=len(sealed), submitted=submitted, followed=self._follow())
+
+    def _look_at_ledger(self) -> LedgerUnavailable | None:
+        """Whether this is our ledger, and knows no more than we do. Sealing does not wait for a node that does not answer."""
+        try:
+            self._check_identity()
+            match_new_anchors(self._store, self._ledger, self._clock, first_block=self._rules.first_block)
+        except LedgerUnavailable as silent:
+            return silent
+        require_reconciled(self._store)
+        return None
 
     def _follow(self) -> Followed:
         """Send what is submitted, and look until all is final or the time is over."""
@@ -113,16 +137,21 @@ class Round:
         self._keep_lease()
         self._progress(what, done, total)
 
+    @contextmanager
+    def _lease(self) -> Iterator[None]:
+        self._keep_lease()
+        try:
+            yield
+        finally:
+            with self._store.writing() as uow:
+                uow.rounds.release_lease(self._holder)
+                uow.commit()
+
     def _keep_lease(self) -> None:
         now = self._clock.now()
         with self._store.writing() as uow:
             if not uow.rounds.take_lease(self._holder, now, now + timedelta(seconds=self._rules.lease_s)):
                 raise Busy(f"another round is at work: {uow.rounds.lease_holder()}")
-            uow.commit()
-
-    def _release_lease(self) -> None:
-        with self._store.writing() as uow:
-            uow.rounds.release_lease(self._holder)
             uow.commit()
 
     @contextmanager

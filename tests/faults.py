@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from anchoring.errors import AnchoringError, StoreUnavailable
-from anchoring.ports.store import Batches, Entries, Issuers, Rounds, Store, Submissions, UnitOfWork
+from anchoring.ports.store import Batches, Entries, Issuers, Orphans, Rounds, Store, Submissions, UnitOfWork
 
 
 class Killed(BaseException):
@@ -147,6 +147,10 @@ class _FaultyUnitOfWork:
     @property
     def submissions(self) -> Submissions:
         return self._uow.submissions
+
+    @property
+    def orphans(self) -> Orphans:
+        return self._uow.orphans
 
     @property
     def issuers(self) -> Issuers:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from itertools import count
 
@@ -32,6 +33,7 @@ RULES = RoundRules(
     lease_s=LEASE_S,
     follow_s=10,
     poll_s=1,
+    first_block=0,
 )
 
 
@@ -93,10 +95,21 @@ class Installation:
             sealed = uow.batches.in_state(BatchState.SEALED, limit=100)
         return [(batch.tree.root, batch.leaf_count) for batch in sealed if batch.tree]
 
+    def twin(self, store: SqlStore) -> "Installation":
+        """Another database at the same ledger with the same key, which has an issuer already."""
+        twin = copy(self)
+        twin.store, twin.faults, twin.acknowledged = store, Faults(), []
+        twin.ledger = FakeLedger(self.chain, twin.faults, self.ledger.signer)
+        return twin
+
     def fails(self) -> None:
         """A round that ends with an error or is killed; its lease may stay behind."""
+        self.fails_to(self.round)
+
+    def fails_to(self, work: Callable[[], object]) -> None:
+        """Work that ends with an error or is killed."""
         with suppress(AnchoringError, Killed):
-            self.round()
+            work()
 
     def rest(self) -> None:
         """Cron and the ledger go on until nothing is open."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from anchoring.cli.output import print_json, say
+from anchoring.cli.output import print_json, progress_bar, say
 from anchoring.types import Address, parse_address, to_hex
 
 app = typer.Typer(name="ledger", no_args_is_help=True, help="Deploy the contract, say who may anchor, see how things stand.")
@@ -112,6 +112,54 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     else:
         for name, value in found.items():
             typer.echo(f"{name:<16} {'-' if value is None else value}")
+
+
+@app.command()
+def reconcile(
+    accept_loss: Annotated[bool, typer.Option("--accept-loss", help="Give up the batches that are lost and sign again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare the database with every anchor on the ledger, after a restore or a failover. Exit code 1 while rounds stay off."""
+    from anchoring.bootstrap import make_round, open_ledger, open_store
+    from anchoring.settings import read_settings
+
+    settings = read_settings()
+    store, ledger = open_store(settings.store), open_ledger(settings.ledger)
+    with progress_bar() as progress:
+        found = make_round(settings, store, ledger, progress).reconcile(accept_loss=accept_loss)
+    if as_json:
+        print_json(_reconciliation(found))
+    else:
+        for anchor in found.orphans:
+            typer.echo(f"{to_hex(anchor.root)} anchor {anchor.sequence}, block {anchor.block.number}, {anchor.leaf_count} leaves")
+        say(f"{found.anchors} anchors on the ledger, {found.adopted} adopted, {len(found.orphans)} without a batch here")
+    if not found.may_sign:
+        say(
+            "rounds stay off. Bring the lost batches back with: credanchor store rebuild. Or give their digests up, "
+            "so that issuers may post them again: credanchor ledger reconcile --accept-loss"
+        )
+        raise typer.Exit(1)
+    say("rounds go on")
+
+
+def _reconciliation(found: Any) -> dict[str, Any]:
+    return {
+        "anchors": found.anchors,
+        "adopted": found.adopted,
+        "orphans": [
+            {
+                "root": to_hex(anchor.root),
+                "sequence": anchor.sequence,
+                "leafCount": anchor.leaf_count,
+                "anchoredBy": anchor.anchored_by,
+                "transaction": to_hex(anchor.transaction),
+                "blockNumber": anchor.block.number,
+            }
+            for anchor in found.orphans
+        ],
+        "spentNonces": list(found.spent_nonces),
+        "maySign": found.may_sign,
+    }
 
 
 def _address(text: str | None, option: str) -> Address | None:

@@ -71,6 +71,10 @@ class Anchor:
     block: BlockPlace
     anchored_at: datetime
 
+    def is_of(self, leaf_count: int) -> bool:
+        """Whether it can be the anchor of a tree with so many leaves. Where the ledger does not state the count, any tree."""
+        return self.leaf_count in {0, leaf_count}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:

@@ -147,6 +147,8 @@ class Batches(Protocol):
     def page(self, before_id: int | None, limit: int) -> Sequence[Batch]:
         """Sealed batches, newest first, with ids below `before_id`."""
 
+    def count_anchored(self) -> int: ...
+
     def newest_anchored(self, limit: int) -> Sequence[Batch]:
         """The batches anchored last, newest first."""
 
@@ -188,6 +190,12 @@ class Submissions(Protocol):
     def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
         """None when the signer has made no submission here."""
 
+    def signers(self) -> Collection[Address]:
+        """Every key that has signed here."""
+
+    def spend_nonces(self, registry: Registry, signer: Address, nonces: range, at: datetime) -> None:
+        """Record nonces that transactions unknown here have used, as displaced submissions without attempts."""
+
     def open(self, submission: NewSubmission, attempt: Attempt) -> bool:
         """Record a submission with its first attempt; False when another is submitted or the nonce is taken."""
 
@@ -212,6 +220,24 @@ class Submissions(Protocol):
 
     def release_roots(self, submission_id: int) -> Sequence[int]:
         """Let go of the roots of a dead submission; returns the ids of their batches."""
+
+
+class Orphans(Protocol):
+    """Anchors on the ledger whose batch this database lacks. One that has its batch again no longer counts."""
+
+    def record(self, anchor: Anchor, at: datetime, *, accepted: bool) -> bool:
+        """False when the root is recorded already."""
+
+    def unaccepted(self) -> Sequence[Anchor]:
+        """Those at which a person must look, in the order of the ledger."""
+
+    def count(self) -> int: ...
+
+    def accept(self, at: datetime) -> None:
+        """A person has looked, and the digests of these batches are given up."""
+
+    def forget_unaccepted(self) -> None:
+        """Before the ledger is read again: a reorg may have taken some of them back."""
 
 
 class Issuers(Protocol):
@@ -301,6 +327,8 @@ class UnitOfWork(Protocol):
     def batches(self) -> Batches: ...
     @property
     def submissions(self) -> Submissions: ...
+    @property
+    def orphans(self) -> Orphans: ...
     @property
     def issuers(self) -> Issuers: ...
     @property

@@ -136,6 +136,10 @@ class SqlBatches:
             statement = statement.where(batch.c.id < before_id)
         return self._all(statement)
 
+    def count_anchored(self) -> int:
+        anchored = select(func.count()).select_from(batch).where(batch.c.state.in_(ANCHORED))
+        return self._connection.execute(anchored).scalar_one()
+
     def newest_anchored(self, limit: int) -> Sequence[Batch]:
         anchored = batch.c.state.in_((BatchState.CONFIRMED, BatchState.FINAL))
         return self._all(select(batch).where(anchored).order_by(batch.c.id.desc()).limit(limit))

@@ -1,6 +1,6 @@
 """Submissions and attempts: what was signed is written down before it is sent, and never deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, se
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import Attempt, BlockPlace, RootToAnchor, Submission, SubmissionState
+from anchoring.core.proof import Registry
 from anchoring.ports.store import Mined, NewSubmission
 from anchoring.store.columns import UtcDateTime
 from anchoring.store.tables import attempt, batch, submission, submission_item
@@ -36,6 +37,26 @@ class SqlSubmissions:
     def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
         ours = (submission.c.chain_id == chain_id) & (submission.c.signer == signer)
         return self._connection.execute(select(func.max(submission.c.nonce)).where(ours)).scalar()
+
+    def signers(self) -> Collection[Address]:
+        return [Address(signer) for signer in self._connection.execute(select(submission.c.signer).distinct()).scalars()]
+
+    def spend_nonces(self, registry: Registry, signer: Address, nonces: range, at: datetime) -> None:
+        spent = [
+            {
+                "chain_id": registry.chain_id,
+                "contract": registry.contract,
+                "signer": signer,
+                "nonce": nonce,
+                "calldata": b"",
+                "gas_limit": 0,
+                "state": SubmissionState.DISPLACED,
+                "opened_at": at,
+            }
+            for nonce in nonces
+        ]
+        if spent:
+            self._connection.execute(insert(submission), spent)
 
     def open(self, new: NewSubmission, first: Attempt) -> bool:
         values = {

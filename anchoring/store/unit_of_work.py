@@ -11,6 +11,7 @@ from anchoring.store.batches import SqlBatches
 from anchoring.store.engine import transaction
 from anchoring.store.entries import SqlEntries
 from anchoring.store.issuers import SqlIssuers
+from anchoring.store.orphans import SqlOrphans
 from anchoring.store.rounds import SqlRounds
 from anchoring.store.submissions import SqlSubmissions
 
@@ -23,6 +24,7 @@ class SqlUnitOfWork:
         self.entries = SqlEntries(connection)
         self.batches = SqlBatches(connection)
         self.submissions = SqlSubmissions(connection)
+        self.orphans = SqlOrphans(connection)
         self.issuers = SqlIssuers(connection)
         self.rounds = SqlRounds(connection)
 

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -445,3 +447,45 @@ def test_node_that_cannot_be_asked_leaves_it_open(
 
     assert (code, outcomes["registry"], outcomes["root"]) == (4, "passed", "cannot tell")
     assert "failed" not in outcomes.values()
+
+
+# --- an old backup
+
+
+def test_restored_database_signs_nothing_before_a_person_has_looked(
+    migrated: Credanchor, deployed: str, store: SqlStore, node: Anvil, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.db"
+    with closing(sqlite3.connect(tmp_path / "store.db")) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    digest = post_credential(store)
+    assert migrated("anchor", "run").code == 0
+    settle(node)
+    assert migrated("anchor", "run").code == 0
+    store.close()
+    for left in tmp_path.glob("store.db*"):
+        left.unlink()
+    backup.rename(tmp_path / "store.db")
+
+    refused = migrated("anchor", "run")
+    looked = migrated("ledger", "reconcile", "--json")
+    shown = migrated("ledger", "reconcile")
+    again = migrated("anchor", "run")
+    accepted = migrated("ledger", "reconcile", "--accept-loss", "--json")
+
+    assert (refused.code, again.code) == (1, 1)
+    assert "whose batches this database lacks" in refused.err
+    found = json.loads(looked.out)
+    (orphan,) = found.pop("orphans")
+    assert (looked.code, found) == (1, {"anchors": 1, "adopted": 0, "spentNonces": [], "maySign": False})
+    assert (orphan["leafCount"], orphan["anchoredBy"], orphan["sequence"]) == (1, ANCHORER, 1)
+    assert shown.code == 1
+    assert shown.out.startswith(orphan["root"])
+    assert "credanchor ledger reconcile --accept-loss" in shown.err
+    assert (accepted.code, json.loads(accepted.out)["maySign"]) == (0, True)
+    assert migrated("issuer", "list").code == 0
+    assert post_credential(store) == digest
+    assert migrated("anchor", "run").code == 0
+    settle(node)
+    assert migrated("anchor", "run").code == 0
+    assert json.loads(migrated("ledger", "status", "--json").out)["anchors"] == 2

@@ -28,6 +28,7 @@ EFFECTS = LOCAL | {
     "commit",
     "identity",
     "head",
+    "anchor_count",
     "block_hash",
     "find_anchor",
     "recorded_anchor",
