@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from anchoring.cli.output import print_json, progress_bar, say
+from anchoring.cli.output import print_findings, print_json, progress_bar, say
 from anchoring.types import Address, parse_address, to_hex
 
 app = typer.Typer(name="ledger", no_args_is_help=True, help="Deploy the contract, say who may anchor, see how things stand.")
@@ -112,6 +112,25 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     else:
         for name, value in found.items():
             typer.echo(f"{name:<16} {'-' if value is None else value}")
+
+
+@app.command()
+def audit(
+    rpc_url: Annotated[str | None, typer.Option(help="Node to ask; best one that rounds do not use.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare every batch with every anchor on the ledger, both ways. Exit code 1 when something does not agree."""
+    from anchoring.bootstrap import first_block, open_reader, open_store, required_registry
+    from anchoring.settings import read_settings
+    from anchoring.usecases.audit_ledger import audit_ledger
+
+    settings = read_settings()
+    node = rpc_url or settings.ledger.rpc_url.get_secret_value()
+    reader = open_reader(node, required_registry(settings.ledger), settings.ledger)
+    store = open_store(settings.store)
+    with progress_bar() as progress:
+        findings = list(audit_ledger(store, reader, first_block=first_block(settings.ledger), progress=progress))
+    print_findings(findings, as_json=as_json)
 
 
 @app.command()

@@ -2,13 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from anchoring.core.finding import Finding
 from anchoring.errors import AnchoringError, InvalidInput
 from anchoring.ports.runtime import Progress
 
@@ -16,6 +18,18 @@ from anchoring.ports.runtime import Progress
 def print_json(content: Any) -> None:
     """Indented JSON on stdout."""
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """What an inspection found, as JSON or line by line with what to do. Ends with exit code 1 when there is anything."""
+    if as_json:
+        print_json([asdict(found) for found in findings])
+    else:
+        for found in findings:
+            typer.echo(f"{found.check}: {found.subject}: {found.detail}\n    {found.advice}")
+        say(f"{len(findings)} findings" if findings else "all is well")
+    if findings:
+        raise typer.Exit(1)
 
 
 def say(words: str) -> None:

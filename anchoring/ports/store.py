@@ -144,6 +144,9 @@ class Batches(Protocol):
     def newest_final(self) -> Batch | None:
         """A final batch of the highest block."""
 
+    def after(self, batch_id: int, limit: int) -> Sequence[Batch]:
+        """Batches with a higher id, oldest first."""
+
     def page(self, before_id: int | None, limit: int) -> Sequence[Batch]:
         """Sealed batches, newest first, with ids below `before_id`."""
 
@@ -227,6 +230,9 @@ class Orphans(Protocol):
 
     def record(self, anchor: Anchor, at: datetime, *, accepted: bool) -> bool:
         """False when the root is recorded already."""
+
+    def is_accepted(self, root: Root) -> bool:
+        """Whether the anchor is recorded, and nobody needs to look at it any more."""
 
     def unaccepted(self) -> Sequence[Anchor]:
         """Those at which a person must look, in the order of the ledger."""

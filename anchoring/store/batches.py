@@ -130,6 +130,9 @@ class SqlBatches:
         final = batch.c.state == BatchState.FINAL
         return self._first(select(batch).where(final).order_by(batch.c.block_number.desc()).limit(1))
 
+    def after(self, batch_id: int, limit: int) -> Sequence[Batch]:
+        return self._all(select(batch).where(batch.c.id > batch_id).order_by(batch.c.id).limit(limit))
+
     def page(self, before_id: int | None, limit: int) -> Sequence[Batch]:
         statement = select(batch).where(batch.c.state != BatchState.WAITING).order_by(batch.c.id.desc()).limit(limit)
         if before_id is not None:

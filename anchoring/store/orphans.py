@@ -38,6 +38,10 @@ class SqlOrphans:
         first = self._dialect.insert(orphan_anchor).on_conflict_do_nothing(index_elements=["root"])
         return self._connection.execute(first.returning(orphan_anchor.c.root), values).first() is not None
 
+    def is_accepted(self, root: Root) -> bool:
+        statement = select(orphan_anchor.c.root).where(orphan_anchor.c.root == root, orphan_anchor.c.accepted_at.is_not(None))
+        return self._connection.execute(statement).first() is not None
+
     def unaccepted(self) -> Sequence[Anchor]:
         statement = select(orphan_anchor).where(_UNACCEPTED, _WITHOUT_BATCH).order_by(orphan_anchor.c.sequence)
         return [_anchor(row) for row in self._connection.execute(statement)]

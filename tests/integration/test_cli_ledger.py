@@ -471,6 +471,8 @@ def test_restored_database_signs_nothing_before_a_person_has_looked(
     looked = migrated("ledger", "reconcile", "--json")
     shown = migrated("ledger", "reconcile")
     again = migrated("anchor", "run")
+    audited = migrated("ledger", "audit", "--json")
+    told = migrated("ledger", "audit", "--rpc-url", node.url)
     accepted = migrated("ledger", "reconcile", "--accept-loss", "--json")
 
     assert (refused.code, again.code) == (1, 1)
@@ -482,7 +484,12 @@ def test_restored_database_signs_nothing_before_a_person_has_looked(
     assert shown.code == 1
     assert shown.out.startswith(orphan["root"])
     assert "credanchor ledger reconcile --accept-loss" in shown.err
+    (finding,) = json.loads(audited.out)
+    assert (audited.code, finding["check"]) == (1, "anchor-has-batch")
+    assert (told.code, told.err) == (1, "1 findings\n")
+    assert told.out.startswith(f"anchor-has-batch: anchor 1, root {orphan['root']}: no batch here")
     assert (accepted.code, json.loads(accepted.out)["maySign"]) == (0, True)
+    assert (migrated("ledger", "audit").code, migrated("ledger", "audit", "--json").out) == (0, "[]\n")
     assert migrated("issuer", "list").code == 0
     assert post_credential(store) == digest
     assert migrated("anchor", "run").code == 0
