@@ -19,6 +19,7 @@ from anchoring.ports.store import RoundRecord, RoundResult, Store
 from anchoring.usecases.follow_ledger import Followed, FollowRules, follow_ledger
 from anchoring.usecases.match_anchors import Reconciliation, match_new_anchors, reconcile, require_reconciled
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
+from anchoring.usecases.refill_nonces import refill_nonces
 from anchoring.usecases.seal_batches import seal_batches
 
 log = structlog.get_logger()
@@ -98,6 +99,7 @@ class Round:
             raise silent
         self._keep_lease()
         follow_ledger(self._store, self._ledger, self._clock, self._rules.follow)
+        refill_nonces(self._store, self._ledger)
         submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission)
         return RoundReport(sealed=len(sealed), submitted=submitted, followed=self._follow())
 

@@ -190,6 +190,9 @@ class Submissions(Protocol):
     def in_state(self, state: SubmissionState) -> Sequence[Submission]:
         """Lowest nonce first. More than one is submitted only after a reorg took back an earlier one."""
 
+    def dead_ends(self, chain_id: int, signer: Address) -> Sequence[Submission]:
+        """Reverted and displaced ones, lowest nonce first."""
+
     def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
         """None when the signer has made no submission here."""
 

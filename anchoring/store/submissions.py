@@ -34,6 +34,10 @@ class SqlSubmissions:
     def in_state(self, state: SubmissionState) -> Sequence[Submission]:
         return self._all(submission.c.state == state)
 
+    def dead_ends(self, chain_id: int, signer: Address) -> Sequence[Submission]:
+        ours = (submission.c.chain_id == chain_id) & (submission.c.signer == signer)
+        return self._all(ours & submission.c.state.in_((SubmissionState.REVERTED, SubmissionState.DISPLACED)))
+
     def highest_nonce(self, chain_id: int, signer: Address) -> int | None:
         ours = (submission.c.chain_id == chain_id) & (submission.c.signer == signer)
         return self._connection.execute(select(func.max(submission.c.nonce)).where(ours)).scalar()

@@ -268,3 +268,44 @@ def test_batch_that_a_frozen_round_adopts_in_a_lost_block_is_confirmed_where_it_
     here.rest()
     assert history(here) == ["reorg", None]
     here.check()
+
+
+@pytest.mark.parametrize("dead_end", [SubmissionState.REVERTED, SubmissionState.DISPLACED])
+def test_reorg_that_frees_the_nonce_of_a_dead_end_is_healed_by_its_own_bytes(here, dead_end):
+    """Nobody else would use that nonce again, and nothing later is mined before it."""
+    here.post(2)
+    look(here)
+    if dead_end is SubmissionState.REVERTED:
+        here.chain.reverts = "role revoked"
+        here.chain.mine()
+        here.chain.reverts = None
+    else:
+        here.chain.forget_pool()
+        here.chain.send_as(here.ledger.signer, nonce=0)
+        here.chain.mine()
+    here.chain.mine(2)
+    here.rest()
+    assert here.submissions(dead_end) == [0]
+    here.chain.reorg(len(here.chain.blocks) - 1)
+    here.chain.mine(1)
+    here.post(1)
+    here.rest()
+    assert len({event.root for event in here.chain.events()}) == len(here.chain.events()) == 2
+    # The old bytes anchor the first batch now, so those that did before are mined and revert.
+    assert [row.state for row in rows(here.store, tables.submission)] == [dead_end, SubmissionState.REVERTED, FINAL]
+    assert here.chain.transaction_count(here.ledger.signer) == 3
+    here.check()
+
+
+def test_nothing_is_sent_again_while_dead_ends_are_spent(here):
+    here.chain.reverts = None
+    here.post(1)
+    look(here)
+    here.chain.forget_pool()
+    here.chain.send_as(here.ledger.signer, nonce=0)
+    here.chain.mine(3)
+    here.rest()
+    sent = here.chain.broadcasts
+    for _ in range(3):
+        here.round()
+    assert here.chain.broadcasts == sent
