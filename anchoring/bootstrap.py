@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from anchoring.ledger.deployment import RegistryAdmin
     from anchoring.ledger.evm import EvmLedger
     from anchoring.ledger.registry_reader import EvmRegistryReader
+    from anchoring.ledger.rpc import JsonRpc
     from anchoring.ledger.signer import LocalSigner
 
 
@@ -99,33 +100,51 @@ def first_block(settings: LedgerSettings) -> int:
     return 0
 
 
-def open_reader(rpc_url: str, registry: Registry, settings: LedgerSettings) -> "EvmRegistryReader":
-    """Reads a contract at this node without a key; the node is not asked yet."""
-    from anchoring.ledger.registry_reader import EvmRegistryReader
+def open_nodes(settings: LedgerSettings) -> "list[JsonRpc]":
+    """The configured nodes, one or more; none is asked yet. Raises: Misconfigured."""
+    nodes = [open_node(url.strip(), settings) for url in settings.rpc_urls.get_secret_value().split(",")]
+    hosts = [node.host for node in nodes]
+    for host in hosts:
+        if hosts.count(host) > 1:
+            raise Misconfigured(f"ledger.rpc_urls names {host} twice: a node cannot bear itself out")
+    return nodes
+
+
+def open_node(url: str, settings: LedgerSettings) -> "JsonRpc":
+    """One node; it is not asked yet. Raises: Misconfigured."""
     from anchoring.ledger.rpc import JsonRpc
 
-    rpc = JsonRpc(rpc_url, timeout_s=settings.rpc_timeout_s)
-    return EvmRegistryReader(rpc, registry, logs_block_range=settings.logs_block_range)
+    return JsonRpc(url, timeout_s=settings.rpc_timeout_s, max_bytes=settings.rpc_max_bytes)
+
+
+def nodes_to_agree(settings: LedgerSettings) -> int:
+    """How many nodes must show an anchor before it is final."""
+    return min(2, len(settings.rpc_urls.get_secret_value().split(",")))
+
+
+def open_reader(node: "JsonRpc", registry: Registry, settings: LedgerSettings) -> "EvmRegistryReader":
+    """Reads a contract at this node without a key; the node is not asked yet."""
+    from anchoring.ledger.registry_reader import EvmRegistryReader
+
+    return EvmRegistryReader(node, registry, logs_block_range=settings.logs_block_range)
 
 
 def open_ledger(settings: LedgerSettings) -> "EvmLedger":
-    """The ledger with its signing key; the node is not asked yet. Raises: Misconfigured."""
+    """The ledger with its signing key; no node is asked yet. Raises: Misconfigured."""
     from anchoring.ledger.evm import EvmLedger, GasRules
-    from anchoring.ledger.rpc import JsonRpc
 
-    rpc = JsonRpc(settings.rpc_url.get_secret_value(), timeout_s=settings.rpc_timeout_s)
+    first, *further = open_nodes(settings)
     gas = GasRules(base=settings.gas_base, per_root=settings.gas_per_root)
     registry, signer = required_registry(settings), open_signer(settings)
-    return EvmLedger(rpc, registry, signer, gas, logs_block_range=settings.logs_block_range)
+    return EvmLedger(first, registry, signer, gas, further=further, logs_block_range=settings.logs_block_range)
 
 
 def open_admin(settings: LedgerSettings) -> "RegistryAdmin":
-    """Sends the administrator's transactions with the configured key. Raises: Misconfigured."""
+    """Sends the administrator's transactions with the configured key, through the first node. Raises: Misconfigured."""
     from anchoring.ledger.deployment import RegistryAdmin
-    from anchoring.ledger.rpc import JsonRpc
 
-    rpc = JsonRpc(settings.rpc_url.get_secret_value(), timeout_s=settings.rpc_timeout_s)
-    return RegistryAdmin(rpc, open_signer(settings), fee_rules(settings), SystemClock(), confirm_s=settings.confirm_s)
+    node = open_nodes(settings)[0]
+    return RegistryAdmin(node, open_signer(settings), fee_rules(settings), SystemClock(), confirm_s=settings.confirm_s)
 
 
 def open_signer(settings: LedgerSettings) -> "LocalSigner":
@@ -196,8 +215,8 @@ def check_ledger(settings: LedgerSettings) -> None:
     registry = configured_registry(settings)
     if registry is None:
         return
-    reader = open_reader(settings.rpc_url.get_secret_value(), registry, settings)
-    try:
-        reader.identity()
-    except LedgerUnavailable as unavailable:
-        log.warning("ledger.unavailable", detail=unavailable.message)
+    for node in open_nodes(settings):
+        try:
+            open_reader(node, registry, settings).identity()
+        except LedgerUnavailable as unavailable:
+            log.warning("ledger.unavailable", detail=unavailable.message)

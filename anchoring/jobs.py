@@ -57,6 +57,7 @@ class Round:
         self._rules = rules
         self._holder = holder
         self._progress = progress
+        self._contradictions: list[str] = []
 
     def run(self) -> RoundReport:
         """Seal, submit and follow.
@@ -65,9 +66,11 @@ class Round:
         holds the lease; LedgerUnavailable, and sealing is done all the same; other errors that a person must see. In each case
         the next round goes on where this one stopped.
         """
+        self._contradictions = []
         with self._lease(), self._recorded() as record:
             report = self._steps()
             head = report.followed.head
+            record.detail = "; ".join(self._contradictions) or None
             record.head_number, record.head_time = head.block.number, head.time
             if self._rules.submission.fees.policy is not FeePolicy.ZERO:
                 record.balance_wei = self._ledger.balance(head)
@@ -98,7 +101,7 @@ class Round:
         if silent is not None:
             raise silent
         self._keep_lease()
-        follow_ledger(self._store, self._ledger, self._clock, self._rules.follow)
+        self._look()
         refill_nonces(self._store, self._ledger)
         submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission)
         return RoundReport(sealed=len(sealed), submitted=submitted, followed=self._follow())
@@ -117,11 +120,19 @@ class Round:
         """Send what is submitted, and look until all is final or the time is over."""
         deadline = self._clock.now() + timedelta(seconds=self._rules.follow_s)
         while True:
-            followed = follow_ledger(self._store, self._ledger, self._clock, self._rules.follow)
+            followed = self._look()
             if followed.is_settled or self._clock.now() >= deadline:
                 return followed
             self._keep_lease()
             self._clock.sleep(self._rules.poll_s)
+
+    def _look(self) -> Followed:
+        followed = follow_ledger(self._store, self._ledger, self._clock, self._rules.follow)
+        for contradiction in followed.contradictions:
+            if contradiction not in self._contradictions:
+                self._contradictions.append(contradiction)
+                log.error("node.contradicted", detail=contradiction)
+        return followed
 
     def _check_identity(self) -> None:
         """Nothing is signed for a ledger or contract other than the one this store began with."""
@@ -167,7 +178,7 @@ class Round:
             yield record
             record.result = RoundResult.DONE
         except AnchoringError as failed:
-            record.detail = failed.message
+            record.detail = "; ".join([failed.message, *self._contradictions])
             if isinstance(failed, LedgerUnavailable | StoreUnavailable | Busy):
                 record.result = RoundResult.INTERRUPTED
                 log.warning("round.interrupted", error=failed.slug, detail=failed.message)

@@ -20,6 +20,7 @@ from anchoring.errors import InvalidInput, Misconfigured
 PREFIX: Final = "CREDANCHOR_"
 DELIMITER: Final = "__"
 GWEI = 10**9
+RENAMED: Final = {"CREDANCHOR_LEDGER__RPC_URL": "CREDANCHOR_LEDGER__RPC_URLS"}
 
 
 def _checked(parse: object) -> AfterValidator:
@@ -57,11 +58,14 @@ class StoreSettings(_Group):
 class LedgerSettings(_Group):
     """The node, the contract, the key and what may be paid."""
 
-    rpc_url: SecretStr = SecretStr("http://127.0.0.1:8545")
-    """JSON-RPC endpoint. A secret, because providers put access keys into it."""
+    rpc_urls: SecretStr = SecretStr("http://127.0.0.1:8545")
+    """JSON-RPC endpoints of independent nodes, separated by commas. A secret, because providers put access keys into them."""
 
     rpc_timeout_s: float = Field(default=15.0, gt=0, le=600)
-    """Longest wait for one answer of the node, in seconds."""
+    """Longest wait for one whole answer of a node, in seconds."""
+
+    rpc_max_bytes: int = Field(default=16 * 1024 * 1024, ge=64 * 1024, le=1024**3)
+    """Longest answer of a node that is read, in bytes."""
 
     registry: RegistryText | None = None
     """The contract, `eip155:<chain id>:<address>`. Rounds refuse any other chain and foreign code at the address."""
@@ -178,7 +182,8 @@ def read_settings() -> Settings:
     """Raises: Misconfigured, naming each setting that is wrong or unknown and never its value."""
     unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and not _names_a_setting(name))
     if unknown:
-        raise Misconfigured(f"unknown setting: {', '.join(unknown)}; docs/settings.md lists them all")
+        renamed = "".join(f"; {old} is now {new}" for old, new in RENAMED.items() if old in unknown)
+        raise Misconfigured(f"unknown setting: {', '.join(unknown)}; docs/settings.md lists them all{renamed}")
     try:
         return Settings()
     except ValidationError as invalid:

@@ -91,7 +91,7 @@ class Devnet:
         secret = self._secrets()
         return os.environ | {
             "CREDANCHOR_STORE__URL": self.database_url or f"sqlite:///{self.data / 'credanchor.db'}",
-            "CREDANCHOR_LEDGER__RPC_URL": self.rpc_url,
+            "CREDANCHOR_LEDGER__RPC_URLS": self.rpc_url,
             "CREDANCHOR_LEDGER__DEPLOYMENT": str(self.deployment),
             "CREDANCHOR_LEDGER__PRIVATE_KEY": secret["anchoringKey"],
             "CREDANCHOR_ROUNDS__EVERY_S": str(self.round_every_s or 60),

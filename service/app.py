@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from anchoring.bootstrap import SystemClock, check_ledger, open_store
+from anchoring.bootstrap import SystemClock, check_ledger, nodes_to_agree, open_store
 from anchoring.core.finality import parse_finality
 from anchoring.logs import configure_logs
 from anchoring.ports.runtime import Clock
@@ -38,6 +38,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         api=settings.api,
         finality=parse_finality(settings.ledger.finality),
         round_period_s=settings.rounds.every_s,
+        nodes=nodes_to_agree(settings.ledger),
     )
 
     @asynccontextmanager

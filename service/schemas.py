@@ -211,6 +211,7 @@ class LedgerOut(Schema):
     genesis_hash: Hex32 | None
     code_hash: Hex32 | None
     finality: str
+    nodes: int
     waiting: int
     oldest_waiting: datetime | None
     sealed_batches: int

@@ -46,7 +46,7 @@ class ReadLane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One process of the service. `round_period_s`: as configured."""
+    """One process of the service. `round_period_s`: as configured. `nodes`: how many must show an anchor before it is final."""
 
     store: Store
     writes: GroupCommit
@@ -56,3 +56,4 @@ class Service:
     api: ApiSettings
     finality: FinalityRule
     round_period_s: float
+    nodes: int

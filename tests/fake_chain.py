@@ -59,6 +59,7 @@ class FakeChain:
     """A node, its pool and one registry contract. Nothing is mined until `mine`.
 
     `reverts`: words with which every call reverts from now on. `is_silent`: the contract is gone, calls succeed and log nothing.
+    `refuses`: words with which every broadcast is refused.
     `is_full`: blocks have no room for anything of the pool.
     """
 
@@ -70,6 +71,7 @@ class FakeChain:
         self.balance_wei = 10**18
         self.reverts: str | None = None
         self.is_silent = False
+        self.refuses: str | None = None
         self.knows_tags = True
         self.is_full = False
         self.broadcasts = 0
@@ -83,6 +85,8 @@ class FakeChain:
     def accept(self, raw: bytes) -> str:
         """Take a signed transaction into the pool; the node's answer."""
         self.broadcasts += 1
+        if self.refuses is not None:
+            return self.refuses
         sent = Signed.from_raw(raw)
         if sent.nonce < self.transaction_count(sent.sender):
             return "nonce too low"

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from anchoring.core.batch import Anchor, Attempt, RootToAnchor
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerUnavailable, Misconfigured
-from anchoring.ports.ledger import Head, LedgerIdentity, Receipt, RecordedAnchor
+from anchoring.ledger.broadcast_answers import classify
+from anchoring.ledger.second_opinion import FurtherNodes
+from anchoring.ports.ledger import Broadcast, Head, LedgerIdentity, Opinion, Receipt, Reception, RecordedAnchor
 from anchoring.types import Address, BlockHash, Root, TxHash
 from tests.factories import FrozenClock
 from tests.fake_chain import OURS, Block, FakeChain, Signed, encode_roots, sign
@@ -21,13 +23,17 @@ FINALIZED_BEHIND = 2
 class FakeLedger:
     """Implements ports.Ledger on a fake chain.
 
-    `lag`: how many of the newest blocks this client's node has not seen yet.
+    `lag`: how many of the newest blocks this client's node has not seen yet. `is_silent`: it answers nothing. `further`: other
+    nodes that are asked for a second opinion, each with a chain of its own or the same.
     """
 
     def __init__(self, chain: FakeChain, faults: Faults | None = None, signer: Address = OURS) -> None:
         self.chain = chain
         self.faults = faults or Faults()
         self.lag = 0
+        self.node = "first:8545"
+        self.is_silent = False
+        self.further: list[FakeLedger] = []
         self.signer = signer
 
     @property
@@ -123,12 +129,24 @@ class FakeLedger:
                 head_number=at.block.number,
             )
 
-    def broadcast(self, attempt: Attempt) -> str:
+    def broadcast(self, attempt: Attempt) -> Broadcast:
         try:
             with self._asked("broadcast"):
-                return self.chain.accept(attempt.raw)
+                words = self.chain.accept(attempt.raw)
         except LedgerUnavailable as silent:
-            return silent.message
+            return Broadcast(reception=Reception.SILENCE, words=silent.message)
+        return Broadcast(reception=Reception.ACCEPTED if words == "accepted" else classify(words), words=words)
+
+    def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
+        assert self.faults.open_units == 0
+        return self._further().second_opinion(anchors)
+
+    def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
+        assert self.faults.open_units == 0
+        return self._further().still_shown(block)
+
+    def _further(self) -> FurtherNodes:
+        return FurtherNodes(self.further, configured=len(self.further), first=self.node)
 
     def receipt(self, tx_hash: TxHash) -> Receipt | None:
         with self._asked("receipt"):
@@ -137,6 +155,8 @@ class FakeLedger:
     @contextmanager
     def _asked(self, name: str) -> Iterator[None]:
         assert self.faults.open_units == 0, f"a unit of work is open during {name}"
+        if self.is_silent:
+            raise LedgerUnavailable(f"node {self.node} did not answer {name}")
         with self.faults.effect(name, LedgerUnavailable):
             yield
 

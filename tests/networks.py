@@ -105,12 +105,12 @@ class AnvilNetwork:
     def other_anchors(self, root: Root, leaf_count: int) -> None:
         ledger = EvmLedger(self.anvil.rpc, self.registry, self._other, GAS)
         attempt = sign_anchors(ledger, [(root, leaf_count)], ledger.transaction_count(ledger.head()))
-        assert ledger.broadcast(attempt) == "accepted"
+        assert ledger.broadcast(attempt).words == "accepted"
         self.mine()
 
     def take_nonce(self, nonce: int) -> None:
         payment = {"to": "0x" + "99" * 20, "value": 0, "nonce": nonce, "gas": 21_000, "gasPrice": 0}
-        raw, _ = self.signer.sign(payment | {"chainId": self.registry.chain_id})
+        raw = self.signer.sign(payment | {"chainId": self.registry.chain_id})
         self.anvil.rpc.send("eth_sendRawTransaction", to_hex(raw))
 
     @contextmanager

@@ -88,13 +88,13 @@ def revoke_anchorer(account: AccountArgument) -> None:
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Ask the node about the chain, the contract and the anchoring key."""
-    from anchoring.bootstrap import configured_signer, open_reader, required_registry
+    """Ask the first node about the chain, the contract and the anchoring key."""
+    from anchoring.bootstrap import configured_signer, open_nodes, open_reader, required_registry
     from anchoring.settings import read_settings
 
     settings = read_settings().ledger
     registry = required_registry(settings)
-    reader = open_reader(settings.rpc_url.get_secret_value(), registry, settings)
+    reader = open_reader(open_nodes(settings)[0], registry, settings)
     identity, head = reader.identity(), reader.head()
     signer = configured_signer(settings)
     found: dict[str, Any] = {
@@ -120,12 +120,12 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare every batch with every anchor on the ledger, both ways. Exit code 1 when something does not agree."""
-    from anchoring.bootstrap import first_block, open_reader, open_store, required_registry
+    from anchoring.bootstrap import first_block, open_node, open_nodes, open_reader, open_store, required_registry
     from anchoring.settings import read_settings
     from anchoring.usecases.audit_ledger import audit_ledger
 
     settings = read_settings()
-    node = rpc_url or settings.ledger.rpc_url.get_secret_value()
+    node = open_node(rpc_url, settings.ledger) if rpc_url else open_nodes(settings.ledger)[0]
     reader = open_reader(node, required_registry(settings.ledger), settings.ledger)
     store = open_store(settings.store)
     with progress_bar() as progress:

@@ -94,7 +94,7 @@ def _pinned(registry: str | None, deployment: Path | None) -> Registry | None:
 
 
 def _evidence(proof: InclusionProof, pinned: Registry | None, rpc_url: str | None, finality: str) -> Evidence | NoEvidence:
-    from anchoring.bootstrap import open_reader
+    from anchoring.bootstrap import open_node, open_reader
     from anchoring.settings import LedgerSettings
     from anchoring.usecases.gather_evidence import evidence_from_node
 
@@ -103,5 +103,5 @@ def _evidence(proof: InclusionProof, pinned: Registry | None, rpc_url: str | Non
         return NoEvidence("no contract is pinned: give --registry")
     if rpc_url is None:
         return NoEvidence("no node was asked: give --rpc-url")
-    reader = open_reader(rpc_url, pinned, LedgerSettings())
+    reader = open_reader(open_node(rpc_url, LedgerSettings()), pinned, LedgerSettings())
     return evidence_from_node(reader, proof.root, rule)

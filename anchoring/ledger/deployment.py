@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 from web3 import Web3
 
 from anchoring.core.fees import Fee, FeeRules, choose_fee
@@ -120,12 +121,12 @@ class RegistryAdmin:
         }
         if to is not None:
             transaction["to"] = Web3.to_checksum_address(to)
-        raw, tx_hash = self._signer.sign(transaction)
+        raw = self._signer.sign(transaction)
         try:
             self._rpc.send("eth_sendRawTransaction", to_hex(raw))
         except RpcRefusal as refused:
             raise LedgerRejected(f"the node refused the transaction: {excerpt(refused.message)}") from refused
-        return self._receipt(to_hex(tx_hash))
+        return self._receipt(to_hex(keccak(raw)))
 
     def _fee(self) -> Fee:
         head = read_block(self._rpc.read("eth_getBlockByNumber", "latest", False))

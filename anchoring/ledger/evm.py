@@ -1,4 +1,4 @@
-"""Anchoring on an EVM ledger with one signing key.
+"""Anchoring on an EVM ledger with one signing key, through one node or several.
 
 `eth_gasPrice` is asked under the fee policy `legacy` alone: EBSI's Ledger API refuses it, and on a fee-less ledger nodes suggest
 a price where none is due.
@@ -7,27 +7,32 @@ a price where none is due.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Protocol
 
+import structlog
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 from web3 import Web3
 
-from anchoring.core.batch import Attempt, RootToAnchor
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.proof import Registry
-from anchoring.errors import LedgerRejected, LedgerUnavailable
-from anchoring.ledger.answers import excerpt, pinned, read_number, read_place, unhex
+from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
+from anchoring.ledger.answers import excerpt, pinned, read_number, unhex
 from anchoring.ledger.artifact import anchor_registry
-from anchoring.ledger.registry_reader import LOGS_BLOCK_RANGE, EvmRegistryReader
+from anchoring.ledger.broadcast_answers import classify
+from anchoring.ledger.registry_reader import LOGS_BLOCK_RANGE, EvmRegistryReader, NoContract
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
-from anchoring.ledger.signer import LocalSigner, price_fields
-from anchoring.ports.ledger import Head, Receipt
-from anchoring.types import Address, TxHash, to_hex
+from anchoring.ledger.second_opinion import FurtherNodes
+from anchoring.ledger.signed_transaction import require_signed
+from anchoring.ledger.signer import price_fields
+from anchoring.ports.ledger import Broadcast, Head, LedgerIdentity, Opinion, Reception
+from anchoring.types import Address, to_hex
 
-_NOT_RUN_CODES: Final = {-32001, -32005}
-_NOT_RUN_WORDS: Final = ("not found", "unknown block", "not currently canonical", "too many requests", "rate limit")
+_LIMIT_EXCEEDED: Final = -32005
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +43,75 @@ class GasRules:
     per_root: int
 
 
+class Signer(Protocol):
+    """Signs with one key, wherever it is."""
+
+    @property
+    def address(self) -> Address: ...
+
+    def sign(self, transaction: dict[str, Any]) -> bytes:
+        """The signed bytes. Raises: LedgerUnavailable when the signer does not answer."""
+
+
 class EvmLedger(EvmRegistryReader):
-    """Implements ports.Ledger with one signing key."""
+    """Implements ports.Ledger with one signing key.
+
+    `further`: other nodes of the same ledger; `identity` may choose one of them to work with.
+    """
 
     def __init__(
         self,
         rpc: JsonRpc,
         registry: Registry,
-        signer: LocalSigner,
+        signer: Signer,
         gas: GasRules,
         *,
+        further: Sequence[JsonRpc] = (),
         logs_block_range: int = LOGS_BLOCK_RANGE,
     ) -> None:
         super().__init__(rpc, registry, logs_block_range=logs_block_range)
         self._signer = signer
         self._gas = gas
+        self._nodes = {one: EvmRegistryReader(one, registry) for one in (rpc, *further)}
+        self._answering = [rpc]
+        self._further = FurtherNodes([], configured=len(further), first=rpc.host)
+
+    def identity(self) -> LedgerIdentity:
+        found: dict[JsonRpc, LedgerIdentity] = {}
+        silent: list[LedgerUnavailable] = []
+        for rpc in self._nodes:
+            try:
+                found[rpc] = self._identity_at(rpc, is_first=not found)
+            except LedgerUnavailable as unavailable:
+                silent.append(unavailable)
+        if not found:
+            raise silent[0]
+        for silence in silent:
+            log.warning("node.unavailable", detail=silence.message)
+        self._answering = list(found)
+        self._rpc = self._answering[0]
+        others = [self._nodes[rpc] for rpc in self._answering[1:]]
+        self._further = FurtherNodes(others, configured=len(self._nodes) - 1, first=self._rpc.host)
+        for rpc, identity in found.items():
+            if identity != found[self._rpc]:
+                raise Misconfigured(f"node {rpc.host} is on another ledger than node {self._rpc.host}: the genesis blocks differ")
+        return found[self._rpc]
+
+    def _identity_at(self, rpc: JsonRpc, *, is_first: bool) -> LedgerIdentity:
+        try:
+            return self._nodes[rpc].identity()
+        except Misconfigured as wrong:
+            if isinstance(wrong, NoContract) and not is_first:
+                raise LedgerUnavailable(f"node {rpc.host} has not come so far as the contract") from wrong
+            if len(self._nodes) == 1:
+                raise
+            raise Misconfigured(f"node {rpc.host}: {wrong.message}") from wrong
+
+    def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
+        return self._further.second_opinion(anchors)
+
+    def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
+        return self._further.still_shown(block)
 
     @property
     def signer(self) -> Address:
@@ -83,7 +142,7 @@ class EvmLedger(EvmRegistryReader):
             self._rpc.read("eth_call", call, pinned(at))
         except RpcRefusal as refused:
             reason = revert_reason(refused)
-            if _says_nothing(refused):
+            if refused.is_about_block or refused.is_about_rate or refused.code == _LIMIT_EXCEEDED:
                 raise LedgerUnavailable(f"node {self._rpc.host} did not run the call: {reason}") from refused
             raise LedgerRejected(f"the registry would refuse the transaction of {self.signer}: {reason}") from refused
 
@@ -96,7 +155,8 @@ class EvmLedger(EvmRegistryReader):
             "gas": gas_limit,
             "chainId": self._registry.chain_id,
         }
-        raw, tx_hash = self._signer.sign(transaction)
+        raw = self._signer.sign(transaction)
+        tx_hash = require_signed(raw, transaction, self.signer)
         return Attempt(
             tx_hash=tx_hash,
             raw=raw,
@@ -106,36 +166,23 @@ class EvmLedger(EvmRegistryReader):
             head_number=at.block.number,
         )
 
-    def broadcast(self, attempt: Attempt) -> str:
-        try:
-            answer = self._rpc.send("eth_sendRawTransaction", to_hex(attempt.raw))
-        except RpcRefusal as refused:
-            return excerpt(refused.message)
-        except LedgerUnavailable as silent:
-            return excerpt(silent.message)
-        return "accepted" if answer == to_hex(attempt.tx_hash) else f"the node names another hash: {excerpt(str(answer))}"
-
-    def receipt(self, tx_hash: TxHash) -> Receipt | None:
-        answer = self._read("eth_getTransactionReceipt", to_hex(tx_hash))
-        if answer is None:
-            return None
-        try:
-            place = read_place(answer["blockNumber"], answer["blockHash"])
-            succeeded, logs = read_number(answer["status"]) == 1, answer["logs"]
-            gas_used, price = read_number(answer["gasUsed"]), answer.get("effectiveGasPrice")
-            fee_wei = None if price is None else gas_used * read_number(price)
-        except (KeyError, TypeError) as failed:
-            raise LedgerUnavailable(f"node {self._rpc.host} answered with a malformed receipt") from failed
-        block = self._block(place.number)
-        if block is None or block.place != place:
-            return None  # a reorg between two questions: the next look tells
-        anchors = self._anchors_in(logs, lambda _log: block.time)
-        return Receipt(succeeded=succeeded, block=place, gas_used=gas_used, fee_wei=fee_wei, anchors=anchors)
+    def broadcast(self, attempt: Attempt) -> Broadcast:
+        answers = [(rpc.host, _send(rpc, attempt)) for rpc in self._answering]
+        best = min((answer.reception for _, answer in answers), key=list(Reception).index)
+        words = [answer.words if len(self._nodes) == 1 else f"{host}: {answer.words}" for host, answer in answers]
+        return Broadcast(reception=best, words="; ".join(words))
 
 
-def _says_nothing(refused: RpcRefusal) -> bool:
-    """Whether the node lacks the block (EIP-1898) or the time, rather than the contract the will."""
-    return refused.code in _NOT_RUN_CODES or any(words in refused.message.lower() for words in _NOT_RUN_WORDS)
+def _send(rpc: JsonRpc, attempt: Attempt) -> Broadcast:
+    try:
+        answer = rpc.send("eth_sendRawTransaction", to_hex(attempt.raw))
+    except RpcRefusal as refused:
+        return Broadcast(reception=classify(refused.message), words=excerpt(refused.message))
+    except LedgerUnavailable as silent:
+        return Broadcast(reception=Reception.SILENCE, words=excerpt(silent.message))
+    if answer != to_hex(attempt.tx_hash):
+        return Broadcast(reception=Reception.SILENCE, words=f"the node names another hash: {excerpt(str(answer))}")
+    return Broadcast(reception=Reception.ACCEPTED, words="accepted")
 
 
 def revert_reason(refused: RpcRefusal) -> str:

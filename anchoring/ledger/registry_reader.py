@@ -3,6 +3,7 @@
 Only methods that EBSI's Ledger API lets through are used. Everything is asked as of one block hash.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -33,12 +34,19 @@ from anchoring.ledger.answers import (
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.log_pages import log_pages
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
-from anchoring.ports.ledger import Head, LedgerIdentity, RecordedAnchor
-from anchoring.types import Address, BlockHash, Root, as_code_hash, parse_address, to_hex
+from anchoring.ports.ledger import Head, LedgerIdentity, Receipt, RecordedAnchor
+from anchoring.types import Address, BlockHash, Root, TxHash, as_code_hash, parse_address, to_hex
 
 ANCHORER_ROLE = keccak(text="ANCHORER_ROLE")
+_UNKNOWN_TAG: Final = re.compile(r"unknown block|unknown tag|not found|invalid|unsupported|not supported|cannot unmarshal")
+_UNKNOWN_TAG_CODES: Final = {-32602, -39001}
+
 LOGS_BLOCK_RANGE: Final = 5_000
 """Blocks whose logs are asked for at once: the most that Besu allows unless told otherwise."""
+
+
+class NoContract(Misconfigured):
+    """There is no code at the address, or the node has not come so far as the deployment."""
 
 
 class EvmRegistryReader:
@@ -55,6 +63,11 @@ class EvmRegistryReader:
         self._anchored_topic = to_hex(keccak(text="RootAnchored(bytes32,uint64,uint64,address)"))
 
     @property
+    def node(self) -> str:
+        """Host and port of the node."""
+        return self._rpc.host
+
+    @property
     def registry(self) -> Registry:
         return self._registry
 
@@ -66,7 +79,7 @@ class EvmRegistryReader:
             )
         code = self._bytes("eth_getCode", self._registry.contract, "latest")
         if not code:
-            raise Misconfigured(f"there is no contract at {self._registry}; deploy one with: credanchor ledger deploy")
+            raise NoContract(f"there is no contract at {self._registry}; deploy one with: credanchor ledger deploy")
         code_hash = as_code_hash(keccak(code))
         if code_hash != anchor_registry().code_hash:
             raise Misconfigured(f"the code at {self._registry} is not the anchor registry of this version: {to_hex(code_hash)}")
@@ -85,7 +98,9 @@ class EvmRegistryReader:
         try:
             answer = self._rpc.read("eth_getBlockByNumber", rule.by.value, False)
         except RpcRefusal as refused:
-            raise _unknown_tag(self._rpc.host, rule) from refused
+            if _UNKNOWN_TAG.search(refused.message.lower()) or refused.code in _UNKNOWN_TAG_CODES:
+                raise _unknown_tag(self._rpc.host, rule) from refused
+            raise LedgerUnavailable(f"node {self._rpc.host} does not say what is {rule}: {excerpt(refused.message)}") from refused
         if answer is None:
             raise _unknown_tag(self._rpc.host, rule)
         return read_block(answer).place.number
@@ -135,6 +150,23 @@ class EvmRegistryReader:
                     previous = anchor
         except RpcRefusal as refused:
             raise LedgerUnavailable(f"node {self._rpc.host} refused eth_getLogs: {excerpt(refused.message)}") from refused
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None:
+        answer = self._read("eth_getTransactionReceipt", to_hex(tx_hash))
+        if answer is None:
+            return None
+        try:
+            place = read_place(answer["blockNumber"], answer["blockHash"])
+            succeeded, logs = read_number(answer["status"]) == 1, answer["logs"]
+            gas_used, price = read_number(answer["gasUsed"]), answer.get("effectiveGasPrice")
+            fee_wei = None if price is None else gas_used * read_number(price)
+        except (KeyError, TypeError) as failed:
+            raise LedgerUnavailable(f"node {self._rpc.host} answered with a malformed receipt") from failed
+        block = self._block(place.number)
+        if block is None or block.place != place:
+            return None  # a reorg between two questions: the next look tells
+        anchors = self._anchors_in(logs, lambda _log: block.time)
+        return Receipt(succeeded=succeeded, block=place, gas_used=gas_used, fee_wei=fee_wei, anchors=anchors)
 
     def is_anchorer(self, account: Address, at: Head) -> bool:
         """Whether the account may anchor."""

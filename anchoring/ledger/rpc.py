@@ -4,33 +4,38 @@ Reads are idempotent and are tried again a few times here; `send` is not, becaus
 succeeded, and only the next look at the ledger tells.
 """
 
+import itertools
 import json
 import logging
 import re
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import stamina
-from requests import RequestException
-from web3 import HTTPProvider
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint
 
 import anchoring.ledger.recursion  # noqa: F401 - for its effect
 from anchoring.errors import LedgerUnavailable, Misconfigured
-from anchoring.ledger.answers import excerpt
+from anchoring.ledger.http_post import AnswerTooLong, HttpPoster, PostFailed
 
 READ_ATTEMPTS: Final = 3
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+"""Longest answer of a node that is read. A page of 5,000 blocks with an anchor each takes 4 MB."""
+
+REVERTED: Final = 3
+"""JSON-RPC code for a call that ran and reverted."""
 
 _TOO_OFTEN: Final = re.compile(r"too many requests|rate.?limit|request rate|requests per|throughput|capacity")
-_HTTP_TOO_OFTEN: Final = 429
+_TOO_OFTEN_CODE: Final = 429
+_NO_BLOCK: Final = re.compile(r"not found|unknown block|not currently canonical|missing trie node")
+_NO_BLOCK_CODE: Final = -32001
 
-for _library in ("web3", "urllib3"):
-    logging.getLogger(_library).setLevel(logging.INFO)  # at DEBUG they log the URL with the access key in it
+logging.getLogger("httpcore2").setLevel(logging.INFO)  # at DEBUG it logs the URL with the access key in it
 
 
 class RpcRefusal(Exception):
-    """The node answered with an error object. `data`: revert data in hexadecimal, where the node gave any."""
+    """The node answered with an error object. `data`: revert data in hexadecimal, where the node gave any.
+
+    Codes differ between nodes and providers, and collide; words tell more.
+    """
 
     def __init__(self, code: int, message: str, data: str | None) -> None:
         super().__init__(message)
@@ -40,60 +45,64 @@ class RpcRefusal(Exception):
 
     @property
     def is_about_rate(self) -> bool:
-        """Whether the node minds how often it is asked, rather than what: it may answer later. Codes differ between providers."""
-        return self.code == _HTTP_TOO_OFTEN or _TOO_OFTEN.search(self.message.lower()) is not None
+        """The node minds how often it is asked, rather than what."""
+        return self.code == _TOO_OFTEN_CODE or _TOO_OFTEN.search(self.message.lower()) is not None
+
+    @property
+    def is_about_block(self) -> bool:
+        """The node lacks the block asked for: it lags, or the block is no longer canonical (EIP-1898)."""
+        if self.code == REVERTED:
+            return False
+        return self.code == _NO_BLOCK_CODE or _NO_BLOCK.search(self.message.lower()) is not None
 
 
-def _host_of(url: str) -> str:
-    """Host and port: the URL may carry an access key and is never shown whole."""
-    try:
-        parts = urlsplit(url)
-        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
-            return parts.netloc.rpartition("@")[2]
-    except ValueError:
-        pass  # brackets or a port that cannot be; refused below
-    raise Misconfigured("the node's address is not a URL such as http://127.0.0.1:8545")
+class TooLong(LedgerUnavailable):
+    """The answer is longer than what is read; asking again would give the same."""
 
 
 class JsonRpc:
-    """A node at a URL. Constructing it asks the node nothing.
+    """A node at a URL. Constructing it asks the node nothing. `host`: host and port, by which it is known.
 
-    `timeout_s`: longest wait for one answer. Raises: Misconfigured for something that is no URL.
+    `timeout_s`: longest wait for one whole answer. `max_bytes`: longest answer.
+
+    Raises: Misconfigured for something that is no URL.
     """
 
-    def __init__(self, url: str, *, timeout_s: float) -> None:
-        # The library would repeat failed calls by itself, broadcasts among them.
-        self._provider = HTTPProvider(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
-        self._url = url
-        self.host = _host_of(url)
+    def __init__(self, url: str, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES) -> None:
+        try:
+            self._http = HttpPoster(url, timeout_s=timeout_s, max_bytes=max_bytes)
+        except ValueError:  # brackets or a port that cannot be, too; the URL may carry an access key and is not shown
+            raise Misconfigured("the node's address is not a URL such as http://127.0.0.1:8545") from None
+        self.host = self._http.host
+        self._ids = itertools.count(1)
 
     def read(self, method: str, *params: Any) -> Any:
-        """The result of an idempotent call. Raises: LedgerUnavailable, RpcRefusal."""
-        for attempt in stamina.retry_context(on=LedgerUnavailable, attempts=READ_ATTEMPTS, wait_initial=0.1, wait_max=1.0):
-            with attempt:
-                return self._read_once(method, *params)
-        raise AssertionError("a retry context either returns or raises")
+        """The result of an idempotent call, tried again where another moment, or another node behind a balancer, may answer.
 
-    def _read_once(self, method: str, *params: Any) -> Any:
-        try:
-            return self.send(method, *params)
-        except RpcRefusal as refused:
-            if refused.is_about_rate:
-                raise LedgerUnavailable(f"node {self.host} is asked too often: {excerpt(refused.message)}") from refused
-            raise
+        Raises: LedgerUnavailable, RpcRefusal.
+        """
+        for attempt in stamina.retry_context(
+            on=_may_answer_later, attempts=READ_ATTEMPTS, wait_initial=0.1, wait_max=1.0, wait_jitter=0.1
+        ):
+            with attempt:
+                return self.send(method, *params)
+        raise AssertionError("a retry context either returns or raises")
 
     def send(self, method: str, *params: Any) -> Any:
         """The result of a call made exactly once. Raises: LedgerUnavailable, RpcRefusal."""
-        request = self._provider.encode_rpc_request(RPCEndpoint(method), params)
+        request_id = next(self._ids)
+        request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
         try:
-            raw = self._provider._make_request(RPCEndpoint(method), request)  # noqa: SLF001 - make_request hides the id
-            response = json.loads(raw)
-        except (RequestException, Web3Exception, ValueError, RecursionError) as failed:
-            # The library's message carries the URL and the key in it.
-            raise LedgerUnavailable(f"node {self.host} did not answer {method}: {type(failed).__name__}") from None
-        return self._result_of(response, method, json.loads(request)["id"])
+            response = json.loads(self._http.post(json.dumps(request).encode()))
+        except AnswerTooLong as failed:
+            raise TooLong(f"node {self.host} answered {method} with {failed}") from failed
+        except PostFailed as failed:
+            raise LedgerUnavailable(f"node {self.host} did not answer {method}: {failed}") from failed
+        except (ValueError, RecursionError):
+            raise LedgerUnavailable(f"node {self.host} answered {method} with something that is no JSON") from None
+        return self._result_of(response, method, request_id)
 
-    def _result_of(self, response: Any, method: str, request_id: Any) -> Any:
+    def _result_of(self, response: Any, method: str, request_id: int) -> Any:
         if not isinstance(response, dict) or response.get("id") != request_id:
             raise LedgerUnavailable(f"node {self.host} answered {method} with another call's answer")
         error = response.get("error")
@@ -104,3 +113,13 @@ class JsonRpc:
         if error is not None or "result" not in response:
             raise LedgerUnavailable(f"node {self.host} answered {method} with neither result nor error")
         return response["result"]
+
+
+def _may_answer_later(failed: Exception) -> bool:
+    match failed:
+        case TooLong():
+            return False
+        case RpcRefusal():
+            return failed.is_about_rate or failed.is_about_block
+        case _:
+            return isinstance(failed, LedgerUnavailable)

@@ -16,7 +16,7 @@ from eth_account.signers.local import LocalAccount
 import anchoring.ledger.recursion  # noqa: F401 - for its effect
 from anchoring.core.fees import Fee
 from anchoring.errors import Misconfigured
-from anchoring.types import Address, TxHash, as_tx_hash, parse_address
+from anchoring.types import Address, parse_address
 
 
 class LocalSigner:
@@ -29,10 +29,9 @@ class LocalSigner:
     def __repr__(self) -> str:
         return f"LocalSigner({self.address})"
 
-    def sign(self, transaction: dict[str, Any]) -> tuple[bytes, TxHash]:
-        """The signed bytes of a transaction of type 0 or 2, and their hash."""
-        signed = self._account.sign_transaction(transaction)
-        return bytes(signed.raw_transaction), as_tx_hash(bytes(signed.hash))
+    def sign(self, transaction: dict[str, Any]) -> bytes:
+        """The signed bytes of a transaction of type 0 or 2."""
+        return bytes(self._account.sign_transaction(transaction).raw_transaction)
 
 
 def price_fields(fee: Fee) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Each docstring is a contract; one suite tests it on every implementation.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
@@ -58,6 +59,45 @@ class RecordedAnchor:
     leaf_count: int
 
 
+class Reception(StrEnum):
+    """How a node took a broadcast, the best first. Nothing is decided by it but what is said to people: only receipts decide.
+
+    `known`: it has the same bytes. `nonce used`: a transaction of this nonce is mined, maybe this very one. `price`: it wants a
+    higher fee. `funds`: the key cannot pay. `hopeless`: these bytes can never be mined there. `silence`: anything else.
+    """
+
+    ACCEPTED = "accepted"
+    KNOWN = "known"
+    NONCE_USED = "nonce used"
+    PRICE = "price"
+    FUNDS = "funds"
+    HOPELESS = "hopeless"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broadcast:
+    """What was answered to signed bytes. Whatever it is, they may have been sent.
+
+    `words`: the node's; of each node where there are several, and `reception` is then the best of theirs.
+    """
+
+    reception: Reception
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What the further nodes say of something the first one shows.
+
+    `agrees`: at least one shows the same and none something else, or there is no further node. `contradictions`: a sentence for
+    each that shows something else, naming it. With one, nobody can tell; with neither, nobody has said anything yet.
+    """
+
+    agrees: bool
+    contradictions: tuple[str, ...] = ()
+
+
 class RegistryReader(Protocol):
     """Reads an anchor registry; needs no key.
 
@@ -103,10 +143,23 @@ class RegistryReader(Protocol):
 
 
 class Ledger(RegistryReader, Protocol):
-    """Anchors roots with one key."""
+    """Anchors roots with one key, through one node or several.
+
+    `identity` chooses the first node that answers, and all questions go to it until `identity` is asked again; the others are
+    asked by `identity`, `second_opinion` and `still_shown` alone. A node that did not answer is not asked again until then.
+
+    `identity` raises: Misconfigured, naming the node, when one that answers shows another ledger or contract;
+    LedgerUnavailable when none answers.
+    """
 
     @property
     def signer(self) -> Address: ...
+
+    def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
+        """Whether the further nodes show the same anchors in the same block. `anchors`: one or more, all of one block."""
+
+    def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
+        """A sentence for each further node that shows this block, which the first one shows no more."""
 
     def transaction_count(self, at: Head) -> int:
         """Transactions of our key mined up to this head; never the pending ones."""
@@ -128,13 +181,11 @@ class Ledger(RegistryReader, Protocol):
     def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
         """Run the call without sending it. Raises: LedgerRejected with the contract's reason."""
 
-    def sign(self, calldata: bytes, *, nonce: int, gas_limit: int, fee: Fee, at: Head, now: datetime) -> Attempt: ...
+    def sign(self, calldata: bytes, *, nonce: int, gas_limit: int, fee: Fee, at: Head, now: datetime) -> Attempt:
+        """Sign; the bytes are read again. Raises: LedgerRejected when they are not what was asked for; LedgerUnavailable."""
 
-    def broadcast(self, attempt: Attempt) -> str:
-        """Send the signed bytes, once. Returns the node's answer in words; silence and refusals are answers too.
-
-        Whatever it says, the transaction may have been sent: only receipts decide.
-        """
+    def broadcast(self, attempt: Attempt) -> Broadcast:
+        """Send the signed bytes, once to every node. Silence and refusals are answers too."""
 
     def receipt(self, tx_hash: TxHash) -> Receipt | None:
         """None while the transaction is in no block the node knows."""

@@ -280,6 +280,7 @@ class RoundRecord:
     """One run of the cron job.
 
     `head_number`, `head_time`: the ledger's newest block as seen then. `balance_wei`: what the anchoring key had, where it pays.
+    `detail`: why it was interrupted or failed; of one that is done, what further nodes say against the first one.
     """
 
     started_at: datetime

@@ -1,7 +1,9 @@
 """What became of earlier submissions: sent again until mined, confirmed, final, or taken back by a reorg.
 
 Every decision compares recorded block hashes with the ledger's. Success is an event of our contract with our root, never the
-status of a receipt. A node that lags says nothing, so absence alone changes nothing.
+status of a receipt. A node that lags says nothing, so absence alone changes nothing. Where several nodes are asked, a second one
+must agree before an anchor is final, and none may still show a block that is taken for gone: while two contradict each other
+nobody can tell.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from anchoring.core.batch import Anchor, Attempt, Batch, BatchState, BlockPlace,
 from anchoring.core.fees import Fee, FeeRules, replace_fee
 from anchoring.core.finality import FinalityRule, Verdict, judge
 from anchoring.errors import LedgerRejected
-from anchoring.ports.ledger import Head, Ledger, Receipt
+from anchoring.ports.ledger import Head, Ledger, Receipt, Reception
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Mined, Store
 from anchoring.types import to_hex
@@ -43,11 +45,15 @@ class FollowRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What is still open after a look at the ledger."""
+    """What is still open after a look at the ledger.
+
+    `contradictions`: what further nodes say against the first one, a sentence each.
+    """
 
     head: Head
     submitted: int
     confirmed: int
+    contradictions: tuple[str, ...]
 
     @property
     def is_settled(self) -> bool:
@@ -62,9 +68,10 @@ def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rules: FollowRules
     with store.reading() as uow:
         confirmed = uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND)
         submitted = uow.submissions.in_state(SubmissionState.SUBMITTED)
+    contradictions: list[str] = []
     for block in dict.fromkeys(map(_block_of, confirmed)):
-        _watch_block(store, ledger, clock, block, head, final_height)
-    _watch_final_blocks(store, ledger, clock, head, final_height)
+        contradictions += _watch_block(store, ledger, clock, block, head, final_height)
+    contradictions += _watch_final_blocks(store, ledger, clock, head, final_height)
     for submission in submitted:
         _watch_submission(store, ledger, clock, submission, head, final_height, rules)
     with store.reading() as uow:
@@ -72,6 +79,7 @@ def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rules: FollowRules
             head=head,
             submitted=len(uow.submissions.in_state(SubmissionState.SUBMITTED)),
             confirmed=len(uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND)),
+            contradictions=tuple(contradictions),
         )
 
 
@@ -81,24 +89,26 @@ def _block_of(batch: Batch) -> BlockPlace:
     return batch.anchor.block
 
 
-def _watch_block(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head, final_height: int) -> None:
+def _watch_block(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head, final_height: int) -> tuple[str, ...]:
+    """What contradicts; then nothing was changed."""
     match _judge(ledger, block, head, final_height):
         case Verdict.FINAL:
-            _finalize(store, ledger, clock, block, head)
+            return _finalize(store, ledger, clock, block, head)
         case Verdict.REORGED:
-            _withdraw(store, clock, block)
+            return _withdraw(store, ledger, clock, block)
         case Verdict.CONFIRMED | Verdict.UNKNOWN:
-            pass
+            return ()
 
 
-def _watch_final_blocks(store: Store, ledger: Ledger, clock: Clock, head: Head, final_height: int) -> None:
+def _watch_final_blocks(store: Store, ledger: Ledger, clock: Clock, head: Head, final_height: int) -> tuple[str, ...]:
     """While the newest final block stands, so do all before it; where it is gone, the next one is looked at."""
     while True:
         with store.reading() as uow:
             newest = uow.batches.newest_final()
         if newest is None or _judge(ledger, _block_of(newest), head, final_height) is not Verdict.REORGED:
-            return
-        _withdraw(store, clock, _block_of(newest))
+            return ()
+        if contradictions := _withdraw(store, ledger, clock, _block_of(newest)):
+            return contradictions
 
 
 def _judge(ledger: Ledger, block: BlockPlace, head: Head, final_height: int) -> Verdict:
@@ -106,7 +116,7 @@ def _judge(ledger: Ledger, block: BlockPlace, head: Head, final_height: int) -> 
     return judge(block, hash_there=hash_there, final_height=final_height)
 
 
-def _finalize(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head) -> None:
+def _finalize(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head) -> tuple[str, ...]:
     with store.reading() as uow:
         batches = uow.batches.anchored_in(block)
     agreed = [
@@ -115,23 +125,30 @@ def _finalize(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, hea
         if batch.tree and (recorded := ledger.recorded_anchor(batch.tree.root, head)) and recorded.block_number == block.number
     ]
     if not agreed:
-        return
+        return ()
+    opinion = ledger.second_opinion([batch.anchor for batch in agreed if batch.anchor])
+    if not opinion.agrees:
+        return opinion.contradictions
     with store.writing() as uow:
         changed = [batch for batch in agreed if uow.batches.finalize(batch.id, block, clock.now())]
         uow.submissions.finalize(block)
         uow.commit()
     for batch in changed:
         log.info("anchor.final", batch=batch.id, block=block.number)
+    return ()
 
 
-def _withdraw(store: Store, clock: Clock, block: BlockPlace) -> None:
-    """The block is gone: everything recorded in it is open again, in one transaction."""
+def _withdraw(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace) -> tuple[str, ...]:
+    """The block is gone, and no further node shows it: everything recorded in it is open again, in one transaction."""
+    if contradictions := ledger.still_shown(block):
+        return contradictions
     with store.writing() as uow:
         uow.submissions.reopen(block)
         changed = [one for one in uow.batches.anchored_in(block) if uow.batches.withdraw(one.id, block, "reorg", clock.now())]
         uow.commit()
     for batch in changed:
         log.warning("anchor.reorged", batch=batch.id, block=block.number, was=batch.state)
+    return ()
 
 
 def _watch_submission(
@@ -222,11 +239,22 @@ def _give_up(store: Store, submission: Submission, dead_end: SubmissionState, mi
 
 
 def _broadcast(store: Store, ledger: Ledger, clock: Clock, attempt: Attempt) -> None:
-    """Send the recorded bytes, and send them again while no receipt is seen: a pool may forget, and repeating is harmless."""
+    """Send the recorded bytes, and send them again while no receipt is seen: a pool may forget, and repeating is harmless.
+
+    Raises: LedgerRejected when no node will ever take them; they stay recorded, and the next round sends them again.
+    """
     if attempt.last_sent_at and clock.now() - attempt.last_sent_at < RESEND_AFTER:
         return
     answer = ledger.broadcast(attempt)
     with store.writing() as uow:
-        uow.submissions.record_broadcast(attempt.tx_hash, answer, clock.now())
+        uow.submissions.record_broadcast(attempt.tx_hash, answer.words, clock.now())
         uow.commit()
-    log.info("anchor.broadcast", transaction=to_hex(attempt.tx_hash), answer=answer)
+    transaction = to_hex(attempt.tx_hash)
+    log.info("anchor.broadcast", transaction=transaction, reception=answer.reception, answer=answer.words)
+    match answer.reception:
+        case Reception.FUNDS:
+            log.error("anchor.unfunded", transaction=transaction, signer=ledger.signer, answer=answer.words)
+        case Reception.HOPELESS:
+            raise LedgerRejected(f"transaction {transaction} will not be taken: {answer.words}")
+        case _:
+            pass  # only receipts tell

@@ -1,16 +1,20 @@
 """Sealed batches go to the ledger: one transaction for all of them, written down before it is sent."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
-from anchoring.core.batch import Attempt, BatchState, RootToAnchor, SubmissionState
+from anchoring.core.batch import Anchor, Attempt, BatchState, RootToAnchor, SubmissionState
 from anchoring.core.fees import FeeRules, choose_fee
-from anchoring.errors import LedgerUnavailable, StateCorrupt
+from anchoring.errors import LedgerRejected, LedgerUnavailable, StateCorrupt
 from anchoring.ports.ledger import Head, Ledger
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import NewSubmission, Store
 from anchoring.types import to_hex
+
+NOT_STATED: Final = 0
+"""The leaf count of a root that was anchored by the contract's 32-byte door: proofs carry the size themselves."""
 
 log = structlog.get_logger()
 
@@ -28,7 +32,8 @@ def open_submission(store: Store, ledger: Ledger, clock: Clock, rules: Submissio
 
     A root that stands on the ledger already is adopted, not sent again. Returns whether a submission was recorded.
 
-    Raises: LedgerUnavailable; LedgerRejected, Misconfigured, StateCorrupt, and nothing is signed.
+    Raises: LedgerUnavailable; LedgerRejected, Misconfigured, StateCorrupt, and nothing is signed. LedgerRejected also when a root
+    stands there with another leaf count: the other batches were submitted all the same.
     """
     with store.reading() as uow:
         if uow.submissions.in_state(SubmissionState.SUBMITTED):
@@ -39,24 +44,30 @@ def open_submission(store: Store, ledger: Ledger, clock: Clock, rules: Submissio
     if not roots:
         return False
     head = ledger.head()
-    roots = [root for root in roots if not _adopt(store, ledger, clock, root, head)]
-    if not roots:
-        return False
-    nonce = _next_nonce(ledger.transaction_count(head), highest_nonce)
-    submission, attempt = _sign(ledger, clock, roots, nonce, head, rules)
-    return _record(store, submission, attempt)
+    found = {root: anchor for root in roots if (anchor := ledger.find_anchor(root.root, head))}
+    foreign = {root: anchor for root, anchor in found.items() if anchor.leaf_count not in {NOT_STATED, root.leaf_count}}
+    for root, anchor in found.items():
+        if root not in foreign:
+            _adopt(store, clock, root, anchor)
+    recorded = False
+    if roots := [root for root in roots if root not in found]:
+        nonce = _next_nonce(ledger.transaction_count(head), highest_nonce)
+        submission, attempt = _sign(ledger, clock, roots, nonce, head, rules)
+        recorded = _record(store, submission, attempt)
+    for root, anchor in foreign.items():
+        raise LedgerRejected(
+            f"batch {root.batch_id} has {root.leaf_count} leaves, and {anchor.anchored_by} anchored its root {to_hex(root.root)} "
+            f"with {anchor.leaf_count}"
+        )
+    return recorded
 
 
-def _adopt(store: Store, ledger: Ledger, clock: Clock, root: RootToAnchor, head: Head) -> bool:
+def _adopt(store: Store, clock: Clock, root: RootToAnchor, anchor: Anchor) -> None:
     """Take over an anchor that no submission of ours made: anchoring its root again would only revert."""
-    anchor = ledger.find_anchor(root.root, head)
-    if anchor is None:
-        return False
     with store.writing() as uow:
         if uow.batches.confirm(root.batch_id, anchor, clock.now()):
             uow.commit()
             log.warning("anchor.adopted", batch=root.batch_id, root=to_hex(root.root), anchored_by=anchor.anchored_by)
-    return True
 
 
 def _next_nonce(mined: int, highest: int | None) -> int:

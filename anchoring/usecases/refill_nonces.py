@@ -29,4 +29,4 @@ def refill_nonces(store: Store, ledger: Ledger) -> None:
             attempts = uow.submissions.attempts(submission.id)
         for attempt in attempts[:1]:
             answer = ledger.broadcast(attempt)
-            log.warning("nonce.refilled", nonce=submission.nonce, transaction=to_hex(attempt.tx_hash), answer=answer)
+            log.warning("nonce.refilled", nonce=submission.nonce, transaction=to_hex(attempt.tx_hash), answer=answer.words)

@@ -28,6 +28,7 @@ def get_ledger(request: Request, service: ServiceDep) -> Response:
         "genesisHash": to_hex(identity.genesis_hash) if identity else None,
         "codeHash": to_hex(identity.code_hash) if identity else None,
         "finality": str(service.finality),
+        "nodes": service.nodes,
         "waiting": progress.waiting,
         "oldestWaiting": exact_time(progress.oldest_waiting) if progress.oldest_waiting else None,
         "sealedBatches": progress.sealed,

@@ -256,7 +256,7 @@ def test_broadcast_whose_answer_is_lost_has_arrived(network, proxy, answer):
         return answer
 
     proxy.rule = loses_the_answer
-    words = through(proxy, network).broadcast(sign_anchors(network.ledger, [(ROOT, 1)], 0))
+    words = through(proxy, network).broadcast(sign_anchors(network.ledger, [(ROOT, 1)], 0)).words
     assert words.startswith("node 127.0.0.1:")
     assert proxy.calls == ["eth_sendRawTransaction"]
     assert is_mined(network)
@@ -272,7 +272,7 @@ def test_broadcast_that_is_answered_too_late_is_not_repeated(network, proxy):
 
     proxy.rule = is_slow
     try:
-        words = through(proxy, network, timeout_s=0.3).broadcast(sign_anchors(network.ledger, [(ROOT, 1)], 0))
+        words = through(proxy, network, timeout_s=0.3).broadcast(sign_anchors(network.ledger, [(ROOT, 1)], 0)).words
         assert arrived.wait(10)
     finally:
         end.set()
@@ -283,7 +283,7 @@ def test_broadcast_that_is_answered_too_late_is_not_repeated(network, proxy):
 
 def test_broadcast_that_did_not_arrive_says_the_same(network, proxy):
     proxy.rule = lambda call: 504
-    words = through(proxy, network).broadcast(sign_anchors(network.ledger, [(ROOT, 1)], 0))
+    words = through(proxy, network).broadcast(sign_anchors(network.ledger, [(ROOT, 1)], 0)).words
     assert words.startswith("node 127.0.0.1:")
     assert not is_mined(network)
 
@@ -303,7 +303,7 @@ def test_penniless_key_anchors_on_a_ledger_without_fees_and_asks_no_price(networ
     ledger.identity()
     ledger.check_call(ledger.calldata(roots), ledger.gas_limit(roots), ledger.head())
     attempt = sign_anchors(ledger, [(ROOT, 1)], 0, fee=fee)
-    assert ledger.broadcast(attempt) == "accepted"
+    assert ledger.broadcast(attempt).words == "accepted"
     network.mine()
     receipt = ledger.receipt(attempt.tx_hash)
     assert receipt is not None
@@ -322,7 +322,7 @@ def test_market_policy_on_a_chain_with_a_base_fee():
         assert base_fee
         fee = choose_fee(fees, base_fee_wei=base_fee, gas_price_wei=network.ledger.gas_price(FeePolicy.MARKET))
         attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, fee=fee)
-        assert network.ledger.broadcast(attempt) == "accepted"
+        assert network.ledger.broadcast(attempt).words == "accepted"
         network.mine()
         receipt = network.ledger.receipt(attempt.tx_hash)
         assert receipt is not None
@@ -345,7 +345,7 @@ def test_legacy_policy_on_a_chain_without_a_base_fee(hardfork):
             choose_fee(replace(fees, policy=FeePolicy.MARKET), base_fee_wei=None, gas_price_wei=None)
         fee = choose_fee(fees, base_fee_wei=None, gas_price_wei=network.ledger.gas_price(FeePolicy.LEGACY))
         attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, fee=fee)
-        assert network.ledger.broadcast(attempt) == "accepted"
+        assert network.ledger.broadcast(attempt).words == "accepted"
         network.mine()
         receipt = network.ledger.receipt(attempt.tx_hash)
         assert receipt is not None
@@ -359,9 +359,9 @@ def test_key_without_money_is_told_so_in_words():
         network = AnvilNetwork(anvil, fees=FeeRules(policy=FeePolicy.MARKET, tip_wei=GWEI, cap_wei=100 * GWEI), funds_wei=ETHER)
         anvil.rpc.send("anvil_setBalance", network.signer.address, "0x0")
         attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, fee=Fee(max_fee_wei=3 * GWEI, tip_wei=GWEI))
-        assert "nsufficient funds" in network.ledger.broadcast(attempt)
+        assert "nsufficient funds" in network.ledger.broadcast(attempt).words
         anvil.rpc.send("anvil_setBalance", network.signer.address, hex(ETHER))
-        assert network.ledger.broadcast(attempt) == "accepted"  # the same bytes go later
+        assert network.ledger.broadcast(attempt).words == "accepted"  # the same bytes go later
 
 
 # Deployments.

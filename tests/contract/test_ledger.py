@@ -37,7 +37,7 @@ def network(request: pytest.FixtureRequest) -> Iterator[Network]:
 def anchor(network: Network, *numbers: int, nonce: int = 0):
     """Roots of these numbers, with their number as leaf count, mined in one transaction of ours."""
     attempt = sign_anchors(network.ledger, [(root_of(i), i) for i in numbers], nonce)
-    assert network.ledger.broadcast(attempt) == "accepted"
+    assert network.ledger.broadcast(attempt).words == "accepted"
     network.mine()
     return attempt
 
@@ -172,7 +172,7 @@ def test_signing_is_local_and_says_what_was_signed(network):
 
 def test_receipt_shows_the_anchors_of_one_root(network):
     attempt = sign_anchors(network.ledger, [(root_of(5), 5)], 0)
-    assert network.ledger.broadcast(attempt) == "accepted"
+    assert network.ledger.broadcast(attempt).words == "accepted"
     assert network.ledger.receipt(attempt.tx_hash) is None
     network.mine()
     receipt, head = network.ledger.receipt(attempt.tx_hash), network.ledger.head()
@@ -232,10 +232,10 @@ def test_transaction_that_reverts_has_a_receipt_without_anchors(network):
 
 def test_broadcast_answers_in_words_and_raises_nothing(network):
     attempt = sign_anchors(network.ledger, [(root_of(5), 5)], 0)
-    assert network.ledger.broadcast(attempt) == "accepted"
-    assert "already" in network.ledger.broadcast(attempt)
+    assert network.ledger.broadcast(attempt).words == "accepted"
+    assert "already" in network.ledger.broadcast(attempt).words
     network.mine()
-    assert "nonce too low" in network.ledger.broadcast(attempt)
+    assert "nonce too low" in network.ledger.broadcast(attempt).words
     assert len({one.sequence for one in network.ledger.receipt(attempt.tx_hash).anchors}) == 1
 
 
@@ -257,7 +257,7 @@ def test_transaction_of_another_program_takes_our_nonce(network):
     network.mine()
     assert network.ledger.transaction_count(network.ledger.head()) == 1
     late = sign_anchors(network.ledger, [(root_of(5), 5)], 0)
-    assert "nonce too low" in network.ledger.broadcast(late)
+    assert "nonce too low" in network.ledger.broadcast(late).words
 
 
 def test_reorg_takes_the_receipt_and_the_anchor_away(network):
@@ -276,7 +276,7 @@ def test_same_bytes_are_mined_again_after_a_reorg(network):
     attempt = anchor(network, 5)
     lost = network.ledger.head().block
     network.reorg(1)
-    assert network.ledger.broadcast(attempt) == "accepted"
+    assert network.ledger.broadcast(attempt).words == "accepted"
     network.mine()
     receipt = network.ledger.receipt(attempt.tx_hash)
     assert receipt is not None

@@ -1,6 +1,7 @@
 """A node that does not answer, or answers rubbish: every such answer has one type, and no answer carries a secret."""
 
 import logging
+import re
 import threading
 import traceback
 from collections.abc import Iterator
@@ -89,7 +90,7 @@ def test_rubbish_is_no_answer(proxy, rpc, answer, caplog):
 def test_node_that_is_not_there_is_no_answer(proxy, rpc):
     with rpc_proxy() as gone:
         url = gone.url
-    with pytest.raises(LedgerUnavailable, match="did not answer eth_chainId: ConnectionError"):
+    with pytest.raises(LedgerUnavailable, match="did not answer eth_chainId: ConnectError"):
         JsonRpc(url, timeout_s=5).send("eth_chainId")
 
 
@@ -127,12 +128,14 @@ def test_reads_are_given_up_in_the_end(proxy, rpc):
         (-32000, "rate-limit reached"),
     ],
 )
-def test_node_that_is_asked_too_often_is_asked_again(proxy, rpc, code, message):
+def test_node_that_is_asked_too_often_is_asked_again(proxy, rpc, ledger, code, message):
     proxy.rule = lambda call: call.error(code, message) if len(proxy.calls) < READ_ATTEMPTS else call.result("0x1")
     assert rpc.read("eth_chainId") == "0x1"
+    assert len(proxy.calls) == READ_ATTEMPTS
     proxy.rule = lambda call: call.error(code, message)
-    with pytest.raises(LedgerUnavailable, match="is asked too often"):
-        rpc.read("eth_chainId")
+    with pytest.raises(LedgerUnavailable, match=f"^node 127.0.0.1:{proxy.port} refused eth_chainId: {re.escape(message)}"):
+        ledger.identity()
+    assert len(proxy.calls) == 2 * READ_ATTEMPTS
 
 
 def test_refusals_are_answers(proxy, rpc):
@@ -328,7 +331,7 @@ def some_attempt(ledger: EvmLedger) -> Attempt:
 @pytest.mark.parametrize("answer", RUBBISH.values(), ids=RUBBISH.keys())
 def test_broadcast_is_made_once_whatever_the_answer(proxy, ledger, answer):
     proxy.rule = answer
-    words = ledger.broadcast(some_attempt(ledger))
+    words = ledger.broadcast(some_attempt(ledger)).words
     assert proxy.calls == ["eth_sendRawTransaction"]
     assert words.startswith("node 127.0.0.1")
     assert not [secret for secret in SECRETS if secret in words]
@@ -336,11 +339,11 @@ def test_broadcast_is_made_once_whatever_the_answer(proxy, ledger, answer):
 
 def test_broadcast_passes_a_refusal_on(proxy, ledger):
     proxy.rule = lambda call: call.error(-32003, "nonce too low")
-    assert ledger.broadcast(some_attempt(ledger)) == "nonce too low"
+    assert ledger.broadcast(some_attempt(ledger)).words == "nonce too low"
     assert len(proxy.calls) == 1
 
 
 @pytest.mark.parametrize("answer", [None, HASH, 7, {}])
 def test_broadcast_answered_with_another_hash_is_not_accepted(proxy, ledger, answer):
     proxy.answers(eth_sendRawTransaction=answer)
-    assert ledger.broadcast(some_attempt(ledger)).startswith("the node names another hash: ")
+    assert ledger.broadcast(some_attempt(ledger)).words.startswith("the node names another hash: ")

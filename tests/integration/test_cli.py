@@ -125,7 +125,7 @@ def test_wrong_usage_is_exit_code_2(credanchor: Credanchor, words: tuple[str, ..
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_wrong_values_are_exit_code_2_and_named(migrated: Credanchor, words: tuple[str, ...], error: str) -> None:
-    migrated.set(LEDGER__REGISTRY=REGISTRY, LEDGER__PRIVATE_KEY="0x" + "11" * 32, LEDGER__RPC_URL="http://127.0.0.1:1")
+    migrated.set(LEDGER__REGISTRY=REGISTRY, LEDGER__PRIVATE_KEY="0x" + "11" * 32, LEDGER__RPC_URLS="http://127.0.0.1:1")
 
     done = migrated(*words)
 
@@ -475,7 +475,7 @@ def holder(tmp_path: Path, migrated: Credanchor, store: SqlStore) -> tuple[Path,
     assert found
     proof = proof_to_json(found)
     (tmp_path / "store.db").unlink()
-    migrated.set(STORE__URL="nonsense", LEDGER__RPC_URL="nonsense", CLIENT__URL="nonsense", API__MAX_DIGESTS="nonsense")
+    migrated.set(STORE__URL="nonsense", LEDGER__RPC_URLS="nonsense", CLIENT__URL="nonsense", API__MAX_DIGESTS="nonsense")
     return write(tmp_path / "credential.json", CREDENTIAL), write(tmp_path / "proof.json", proof)
 
 

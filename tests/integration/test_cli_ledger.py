@@ -41,7 +41,7 @@ def node() -> Iterator[Anvil]:
 @pytest.fixture
 def deployed(credanchor: Credanchor, node: Anvil) -> str:
     """A contract with ANCHORER, as `eip155:…`; the anchoring key is the configured one."""
-    credanchor.set(LEDGER__RPC_URL=node.url, LEDGER__PRIVATE_KEY=ADMIN_KEY, LEDGER__CONFIRM_S="10")
+    credanchor.set(LEDGER__RPC_URLS=node.url, LEDGER__PRIVATE_KEY=ADMIN_KEY, LEDGER__CONFIRM_S="10")
     done = credanchor("ledger", "deploy", "--anchorer", ANCHORER, "--output", "deployment.json")
     assert done.code == 0, done.err
     settle(node)
@@ -159,7 +159,7 @@ def test_chain_that_is_another_is_refused(migrated: Credanchor, deployed: str, w
     ids=" ".join,
 )
 def test_node_that_does_not_answer_is_exit_code_4(migrated: Credanchor, deployed: str, words: tuple[str, ...]) -> None:
-    migrated.set(LEDGER__RPC_URL=DEAD_NODE)
+    migrated.set(LEDGER__RPC_URLS=DEAD_NODE)
 
     done = migrated(*words)
 
@@ -292,7 +292,7 @@ def test_round_without_the_role_fails_and_says_so(migrated: Credanchor, deployed
 
 def test_round_seals_although_the_node_is_down(migrated: Credanchor, deployed: str, store: SqlStore) -> None:
     digest = post_credential(store)
-    migrated.set(LEDGER__RPC_URL=DEAD_NODE)
+    migrated.set(LEDGER__RPC_URLS=DEAD_NODE)
 
     done = migrated("anchor", "run")
 

@@ -123,10 +123,10 @@ def test_what_is_no_key_is_refused_and_not_repeated(text):
 def test_key_is_shown_nowhere(keystore, password_file, caplog):
     caplog.set_level(logging.DEBUG)
     signer = signer_from_keystore(keystore, password_file)
-    signed, tx_hash = signer.sign({"to": None, "data": "0x", "value": 0, "nonce": 0, "gas": 21_000, "gasPrice": 0, "chainId": 1})
+    signed = signer.sign({"to": None, "data": "0x", "value": 0, "nonce": 0, "gas": 21_000, "gasPrice": 0, "chainId": 1})
     with pytest.raises(Exception, match=r".") as caught:
         signer.sign({"nonce": "not a number"})
-    said = [repr(signer), str(signer), f"{signer}", repr(signed), tx_hash.hex(), shown(caught.value), caplog.text]
+    said = [repr(signer), str(signer), f"{signer}", repr(signed), signed.hex(), shown(caught.value), caplog.text]
     for text in said:
         assert KEY not in text.lower()
         assert PASSWORD not in text

@@ -1,0 +1,108 @@
+"""What a further node says of anchors that the first one shows: the same, nothing, or something else.
+
+Silence, and a head that is lower, say nothing. Only what a node shows counts: another block at the height, another receipt, or no
+anchor in the very block.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from anchoring.core.batch import Anchor, BlockPlace
+from anchoring.errors import LedgerUnavailable
+from anchoring.ports.ledger import Head, Opinion, Receipt, RecordedAnchor
+from anchoring.types import BlockHash, Root, TxHash, to_hex
+
+
+class Node(Protocol):
+    """One further node. Raises, everywhere: LedgerUnavailable."""
+
+    @property
+    def node(self) -> str:
+        """Host and port."""
+
+    def block_hash(self, number: int) -> BlockHash | None: ...
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None: ...
+
+    def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None: ...
+
+
+class Contradiction(Exception):
+    """The node shows something else. The message names the node."""
+
+
+class FurtherNodes:
+    """The further nodes while one ledger is looked at. One that does not answer is not asked again.
+
+    `answering`: those that answered so far, of as many as are `configured`. `first`: the node whose word they are asked about.
+    """
+
+    def __init__(self, answering: Sequence[Node], *, configured: int, first: str) -> None:
+        self._first = first
+        self._answering = list(answering)
+        self._configured = configured
+
+    def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
+        """Implements ports.Ledger.second_opinion."""
+        if not self._configured:
+            return Opinion(agrees=True)
+        agree, contradictions = self._ask(lambda node: _confirms(node, anchors))
+        return Opinion(agrees=agree and not contradictions, contradictions=contradictions)
+
+    def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
+        """Implements ports.Ledger.still_shown."""
+        return self._ask(lambda node: _require_gone(node, block))[1]
+
+    def _ask(self, question: Callable[[Node], bool]) -> tuple[bool, tuple[str, ...]]:
+        """Whether one of them said yes, and what those said that contradict."""
+        agrees, contradictions = False, []
+        for node in list(self._answering):
+            try:
+                agrees |= question(node)
+            except Contradiction as contradiction:
+                contradictions.append(f"{contradiction}, against node {self._first}")
+            except LedgerUnavailable:
+                self._answering.remove(node)
+        return agrees, tuple(contradictions)
+
+
+def _confirms(node: Node, anchors: Sequence[Anchor]) -> bool:
+    """Whether the node shows these very anchors, all of one block. False where it has not come so far.
+
+    Raises: Contradiction; LedgerUnavailable.
+    """
+    block = anchors[0].block
+    hash_there = node.block_hash(block.number)
+    if hash_there is None:
+        return False
+    if hash_there != block.hash:
+        raise Contradiction(
+            f"node {node.node} shows block {to_hex(hash_there)} at height {block.number}, not {to_hex(block.hash)}"
+        )
+    receipts = {transaction: node.receipt(transaction) for transaction in {anchor.transaction for anchor in anchors}}
+    return all(_confirms_one(node, anchor, receipts[anchor.transaction]) for anchor in anchors)
+
+
+def _confirms_one(node: Node, anchor: Anchor, receipt: Receipt | None) -> bool:
+    if receipt and receipt.block == anchor.block and anchor in receipt.anchors:
+        return True
+    if receipt is None and _holds(node, anchor):
+        return False  # the receipts of a block may be known later than the block
+    raise Contradiction(
+        f"node {node.node} does not show transaction {to_hex(anchor.transaction)} anchoring root {to_hex(anchor.root)} "
+        f"in block {anchor.block.number}"
+    )
+
+
+def _holds(node: Node, anchor: Anchor) -> bool:
+    """Asked as of the very block, so that a node behind a balancer that has not seen it refuses instead of saying no."""
+    at = Head(block=anchor.block, time=anchor.anchored_at, base_fee_wei=None)
+    recorded = node.recorded_anchor(anchor.root, at)
+    return recorded is not None and (recorded.sequence, recorded.leaf_count) == (anchor.sequence, anchor.leaf_count)
+
+
+def _require_gone(node: Node, block: BlockPlace) -> bool:
+    """Raises: Contradiction when the node still shows the block; LedgerUnavailable."""
+    if node.block_hash(block.number) == block.hash:
+        raise Contradiction(f"node {node.node} still shows block {to_hex(block.hash)} at height {block.number}")
+    return True

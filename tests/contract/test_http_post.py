@@ -1,0 +1,231 @@
+"""A server that sends too much, too slowly or something else: the call ends at its deadline and reads no more than it may."""
+
+import gzip
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from anchoring.errors import LedgerUnavailable
+from anchoring.ledger.http_post import AnswerTooLong, HttpPoster, PostFailed
+from anchoring.ledger.rpc import JsonRpc, TooLong
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+BLOCK = b"x" * 65_536
+LIMIT = 200_000
+
+
+class RawServer:
+    """Answers each connection with what `answer` sends to its socket. `sent`: bytes that the client took, in all."""
+
+    def __init__(self, answer: Callable[["RawServer", socket.socket], None]) -> None:
+        self.answer = answer
+        self.sent = 0
+        self.connections = 0
+        self.ended = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def url(self) -> str:
+        return f"http://user:marker-password@127.0.0.1:{self.port}/marker-path"
+
+    def send(self, client: socket.socket, content: bytes) -> None:
+        client.sendall(content)
+        self.sent += len(content)
+
+    def close(self) -> None:
+        self.ended.set()
+        with socket.create_connection(("127.0.0.1", self.port)):
+            pass  # wakes the thread that accepts
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            if self.ended.is_set():
+                client.close()
+                return
+            self.connections += 1
+            self._threads.append(threading.Thread(target=self._serve, args=(client,)))
+            self._threads[-1].start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):  # the client goes away, as it should
+            self.answer(self, client)
+
+
+def read_request(client: socket.socket) -> bytes:
+    request = b""
+    while b"\r\n\r\n" not in request:
+        part = client.recv(65_536)
+        if not part:
+            raise OSError
+        request += part
+    return request
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., RawServer]]:
+    servers = []
+
+    def start(answer: Callable[[RawServer, socket.socket], None]) -> RawServer:
+        servers.append(RawServer(answer))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def drips(content: bytes, endless: bytes) -> Callable[[RawServer, socket.socket], None]:
+    """Says this, and then a byte every 10 ms until the client goes away."""
+
+    def answer(server: RawServer, client: socket.socket) -> None:
+        read_request(client)
+        server.send(client, content)
+        while not server.ended.wait(0.01):
+            server.send(client, endless)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        drips(OK + b"Content-Length: 1000000\r\n\r\n", b"x"),
+        drips(CHUNKED, b"1\r\nx\r\n"),
+        drips(OK, b"A: b\r\n"),
+        drips(OK + b"A: ", b"x"),
+        drips(b"", b"H"),
+        drips(b"HTTP/1.1 100 Continue\r\n\r\n", b""),
+        drips(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        lambda server, client: server.ended.wait(),
+    ],
+    ids=["body", "chunks", "header lines", "one header", "status line", "nothing", "continue", "no reading"],
+)
+def test_answer_that_drips_ends_at_the_deadline(serve, answer):
+    server = serve(answer)
+    with pytest.raises(PostFailed) as caught:
+        HttpPoster(server.url, timeout_s=0.3, max_bytes=LIMIT).post(b"{}")
+    assert str(caught.value) in {"ReadTimeout", "RemoteProtocolError"}
+    assert "marker" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("head", "part"),
+    [
+        (OK + b"\r\n", BLOCK),
+        (OK + b"Content-Length: 10000000000\r\n\r\n", BLOCK),
+        (CHUNKED, b"10000\r\n" + BLOCK + b"\r\n"),
+    ],
+    ids=["until closed", "declared", "chunks"],
+)
+def test_answer_without_end_is_read_to_the_bound_and_no_further(serve, head, part):
+    def floods(server: RawServer, client: socket.socket) -> None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        read_request(client)
+        server.send(client, head)
+        while not server.ended.is_set():
+            server.send(client, part)
+
+    server = serve(floods)
+    with pytest.raises(AnswerTooLong, match=f"more than {LIMIT} bytes"):
+        HttpPoster(server.url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
+    assert server.sent < LIMIT + 20_000_000  # what lay in buffers; the server would have gone on for ever
+
+
+def test_header_without_end_is_given_up(serve):
+    def floods(server: RawServer, client: socket.socket) -> None:
+        read_request(client)
+        server.send(client, OK + b"A: ")
+        while not server.ended.is_set():
+            server.send(client, BLOCK)
+
+    server = serve(floods)
+    with pytest.raises(PostFailed, match="RemoteProtocolError"):
+        HttpPoster(server.url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
+
+
+def says(content: bytes) -> Callable[[RawServer, socket.socket], None]:
+    def answer(server: RawServer, client: socket.socket) -> None:
+        read_request(client)
+        server.send(client, content)
+
+    return answer
+
+
+def test_compressed_answer_is_not_unpacked(serve):
+    bomb = gzip.compress(bytes(50_000_000))
+    head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
+    with pytest.raises(PostFailed, match="compressed"):
+        HttpPoster(serve(says(head + bomb)).url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
+
+
+def test_redirect_is_not_followed(serve):
+    elsewhere = serve(says(OK + b"Content-Length: 2\r\n\r\n{}"))
+    head = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % elsewhere.url.encode()
+    with pytest.raises(PostFailed, match="HTTP status 307"):
+        HttpPoster(serve(says(head)).url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
+    assert elsewhere.connections == 0
+
+
+def test_answer_of_exactly_the_bound_is_read(serve):
+    content = b"y" * LIMIT
+    server = serve(says(OK + b"Content-Length: %d\r\n\r\n" % LIMIT + content))
+    assert HttpPoster(server.url, timeout_s=10, max_bytes=LIMIT).post(b"{}") == content
+
+
+def test_request_carries_the_account_of_the_url_and_asks_for_no_compression(serve):
+    requests = []
+
+    def answer(server: RawServer, client: socket.socket) -> None:
+        requests.append(read_request(client))
+        server.send(client, OK + b"Content-Length: 2\r\n\r\n{}")
+
+    server = serve(answer)
+    assert HttpPoster(f"http://us%40er:p%3Aw@127.0.0.1:{server.port}/a?key=b", timeout_s=10, max_bytes=LIMIT).post(b"{}") == b"{}"
+    lines = requests[0].split(b"\r\n")
+    assert lines[0] == b"POST /a?key=b HTTP/1.1"
+    assert b"Authorization: Basic dXNAZXI6cDp3" in lines  # us@er:p:w
+    assert b"Accept-Encoding: identity" in lines
+    assert b"Host: 127.0.0.1:%d" % server.port in lines
+
+
+def test_connection_is_used_again_and_a_closed_one_is_replaced(serve):
+    def answers_twice(server: RawServer, client: socket.socket) -> None:
+        for _ in range(2):
+            read_request(client)
+            server.send(client, OK + b"Content-Length: 2\r\n\r\n{}")
+
+    server = serve(answers_twice)
+    poster = HttpPoster(server.url, timeout_s=10, max_bytes=LIMIT)
+    assert [poster.post(b"{}") for _ in range(2)] == [b"{}"] * 2
+    assert server.connections == 1
+    server._threads[-1].join()  # the server has closed it
+    assert poster.post(b"{}") == b"{}"
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ftp://a", "http://", "http://a:0", "http://a:99999", "http://[", "http://ä", "localhost:8545"]
+)
+def test_address_that_is_none_is_refused(url):
+    with pytest.raises(ValueError, match=r".*"):
+        HttpPoster(url, timeout_s=1, max_bytes=LIMIT)
+
+
+def test_both_are_typed_for_whoever_asks_the_node(serve):
+    slow = JsonRpc(serve(drips(CHUNKED, b"1\r\nx\r\n")).url, timeout_s=0.1)
+    with pytest.raises(LedgerUnavailable, match=r"^node 127\.0\.0\.1:\d+ did not answer eth_chainId: ReadTimeout$"):
+        slow.send("eth_chainId")
+    long = JsonRpc(serve(says(OK + b"\r\n" + BLOCK * 4)).url, timeout_s=10, max_bytes=LIMIT)
+    with pytest.raises(TooLong, match=r"^node 127\.0\.0\.1:\d+ answered eth_getLogs with an answer of more than 200000 bytes$"):
+        long.read("eth_getLogs")
