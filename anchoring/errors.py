@@ -94,9 +94,16 @@ class NotAllowed(AnchoringError):
 
 
 class StoreUnavailable(AnchoringError):
-    """The database did not answer. Whether a commit took hold is not known, and repeating it is safe."""
+    """The database did not answer. Whether a commit took hold is not known, and repeating it is safe.
+
+    `may_repeat`: it is known that nothing took hold, and the same unit of work may succeed at once.
+    """
 
     slug = "store-unavailable"
+
+    def __init__(self, message: str, *, may_repeat: bool = False) -> None:
+        super().__init__(message)
+        self.may_repeat = may_repeat
 
 
 class Busy(AnchoringError):

@@ -15,6 +15,9 @@ from anchoring.ports.store import Store, UnitOfWork
 
 T = TypeVar("T")
 
+MOST_TRIES: Final = 4
+"""How often a unit of work is begun when the database breaks it off: a deadlock, or a server that was restarted."""
+
 MOST_ROWS: Final = 10_000
 """No further write joins a commit that has as many rows: it bounds how long the first of them waits."""
 
@@ -80,9 +83,7 @@ class GroupCommit:
 
     def _commit(self, together: list[_Waiting]) -> None:
         try:
-            with self._store.writing() as uow:
-                outcomes = [waiting.write(uow) for waiting in together]
-                uow.commit()
+            outcomes = repeated(lambda: self._write(together))
         except Exception as failed:  # noqa: BLE001 - it is handed to whoever waits
             if len(together) > 1 and not isinstance(failed, StoreUnavailable):
                 for waiting in together:  # one of them spoilt it for all: each for itself
@@ -93,6 +94,26 @@ class GroupCommit:
             return
         for waiting, outcome in zip(together, outcomes, strict=True):
             waiting.resolve(outcome)
+
+    def _write(self, together: list[_Waiting]) -> list[Any]:
+        with self._store.writing() as uow:
+            outcomes = [waiting.write(uow) for waiting in together]
+            uow.commit()
+        return outcomes
+
+
+def repeated(work: Callable[[], T]) -> T:
+    """Do a unit of work again from its start when it is known that nothing of it took hold.
+
+    Raises: what `work` raises.
+    """
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return work()
+        except StoreUnavailable as broken_off:
+            if not broken_off.may_repeat:
+                raise
+    return work()
 
 
 def _resolve(result: asyncio.Future[Any], outcome: Any) -> None:

@@ -10,7 +10,7 @@ from anchoring.core.finality import FinalityRule
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings
-from service.group_commit import GroupCommit
+from service.group_commit import GroupCommit, repeated
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class ReadLane:
         """Run `read` in a reading unit of work. Raises: what `read` raises; StoreUnavailable."""
         if self._executor is None:
             return self._run(read)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, read)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, repeated, lambda: self._run(read))
 
     def stop(self) -> None:
         """Let reads under way finish."""

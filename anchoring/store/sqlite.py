@@ -1,0 +1,76 @@
+"""SQLite connections: in WAL mode, durable at each commit, and all to one and the same file."""
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, event
+
+from anchoring.errors import Misconfigured, StoreUnavailable
+
+WAL_PAUSE_S: Final = 0.01
+
+WRITES: Final = "credanchor_writes"
+"""Execution option of a transaction that writes."""
+
+DURABLE: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+"""What is in force on every connection; synchronous 2 is FULL: an acknowledged commit survives a power cut."""
+
+
+def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
+    """Set up every connection of an engine, and refuse one that would promise less."""
+    file = _OneFile(Path(str(engine.url.database)))
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself; `begin` below does
+        _switch_to_wal(connection, busy_timeout_s)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
+            connection.execute(f"PRAGMA {pragma}")
+        for pragma, value in DURABLE.items():
+            [found] = connection.execute(f"PRAGMA {pragma}").fetchone()
+            if found != value:
+                raise Misconfigured(f"SQLite has {pragma} = {found}, and {value} is needed: is the file on a local disk?")
+        file.require_same()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        file.require_same()
+        # A transaction that reads first and writes later fails at once when another wrote in between: take the lock first.
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class _OneFile:
+    """The database file as it was when it was first opened.
+
+    A connection keeps the file it opened, even when another takes its name: what is written then is acknowledged and lost.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+
+    def require_same(self) -> None:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            raise StoreUnavailable("the database file was taken away under the running program: restart it") from None
+        identity = (found.st_dev, found.st_ino)
+        self._identity = self._identity or identity
+        if identity != self._identity:
+            raise StoreUnavailable("the database file was replaced under the running program: restart it")
+
+
+def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+    """The first connection to a new file does so for good; SQLite does not wait by itself for another that is at it."""
+    deadline = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as failed:
+            if failed.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_PAUSE_S)
