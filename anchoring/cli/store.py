@@ -1,11 +1,12 @@
 """`credanchor store`: the database."""
 
 import re
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from anchoring.cli.output import say
+from anchoring.cli.output import plain, print_json, progress_bar, say
 from anchoring.errors import InvalidInput
 
 app = typer.Typer(name="store", no_args_is_help=True, help="Look after the database.")
@@ -26,3 +27,67 @@ def migrate(
         raise InvalidInput("going down may drop tables with digests and salts; add --yes", at="--revision")
     reached = migrate_store(read_settings().store, revision)
     say(f"the database is at migration {reached}")
+
+
+@app.command()
+def backup(
+    file: Annotated[
+        Path, typer.Argument(help="File to write; it must not exist yet. It holds salts: keep it as safe as the database.")
+    ],
+) -> None:
+    """Save the whole database to a file, as it is at one moment. Service and rounds may go on."""
+    from anchoring.bootstrap import back_up_store
+    from anchoring.settings import read_settings
+
+    with progress_bar() as progress:
+        saved = back_up_store(read_settings().store, file, progress)
+    say(f"saved {saved.rows_of('entry')} entries and {saved.rows_of('batch')} batches, sealed up to entry {saved.seal_mark}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `store backup` wrote, of either kind of database.")],
+    replace: Annotated[bool, typer.Option("--replace", help="What the database holds now goes.")] = False,
+) -> None:
+    """Put a backup into the configured database, which must be empty. Service and rounds must be stopped everywhere.
+
+    Nothing is signed afterwards until `credanchor ledger reconcile` has compared the database with the ledger.
+    """
+    from anchoring.bootstrap import restore_store
+    from anchoring.settings import read_settings
+
+    with progress_bar() as progress:
+        saved = restore_store(read_settings().store, file, progress, replace=replace)
+    say(f"restored {saved.rows_of('entry')} entries and {saved.rows_of('batch')} batches, saved at {saved.created_at:%F %T} UTC")
+    say("next: credanchor ledger reconcile; nothing is signed before")
+
+
+@app.command()
+def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Examine the database and compute every tree again. Exit code 1 when something is wrong, and what to do. Changes nothing."""
+    from anchoring.bootstrap import examine_store
+    from anchoring.settings import read_settings
+
+    with progress_bar() as progress:
+        findings = examine_store(read_settings().store, progress)
+    if as_json:
+        print_json([_finding(found) for found in findings])
+    else:
+        for found in findings:
+            typer.echo(f"{found.what:<12} {f'{found.count} faults' if found.count else 'right':<10} {found.good}".rstrip())
+            for fault in found.faults:
+                typer.echo(f"             {plain(fault)}")
+    for advice in dict.fromkeys(found.advice for found in findings if not found.is_right):
+        say(f"what to do: {advice}")
+    if not all(found.is_right for found in findings):
+        raise typer.Exit(1)
+
+
+def _finding(found: Any) -> dict[str, Any]:
+    return {
+        "what": found.what,
+        "right": found.is_right,
+        "faults": list(found.faults),
+        "count": found.count,
+        "advice": None if found.is_right else found.advice,
+    }

@@ -157,6 +157,9 @@ class Batches(Protocol):
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None: ...
 
+    def tiles(self, batch_id: int) -> Iterator[Tile]:
+        """Every tile of a batch, lowest level first, each level from the left."""
+
     def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
         """The tile of level 0 with the greatest first leaf not above this one."""
 
@@ -210,6 +213,9 @@ class Submissions(Protocol):
 
     def add_attempt(self, submission_id: int, attempt: Attempt) -> bool:
         """Another attempt for a nonce that is still open; False when it is not, or the attempt is recorded already."""
+
+    def all_attempts(self) -> Iterator[Attempt]:
+        """Every attempt of every submission, in any order."""
 
     def record_broadcast(self, tx_hash: TxHash, answer: str, at: datetime) -> None: ...
 

@@ -1,6 +1,6 @@
 """Batches and their tiles."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,9 @@ from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
 from anchoring.ports.store import EntryRange
 from anchoring.store.tables import anchor_history, batch, submission_item, tile
 from anchoring.types import Address, BlockHash, LeafHash, Root, TxHash
+
+TILES_A_FETCH: Final = 256
+"""Tiles read at once: 4 MiB."""
 
 _NO_ANCHOR = {
     "sequence": None,
@@ -150,6 +153,11 @@ class SqlBatches:
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None:
         row = self._connection.execute(_TILE_AT, {"batch_id": batch_id, "level": at.level, "n": at.n}).first()
         return None if row is None else _tile(row)
+
+    def tiles(self, batch_id: int) -> Iterator[Tile]:
+        statement = select(tile).where(tile.c.batch_id == batch_id).order_by(tile.c.level, tile.c.n)
+        with self._connection.execute(statement.execution_options(yield_per=TILES_A_FETCH)) as found:
+            yield from map(_tile, found)
 
     def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
         row = self._connection.execute(_TILE_OF_LEAF, {"batch_id": batch_id, "leaf": leaf}).first()

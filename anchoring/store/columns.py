@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from anchoring.core.canonical import Canonicalization
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+MICROSECOND: Final = timedelta(microseconds=1)
 
 # SQLite numbers rows by itself only in a column declared INTEGER, which is 64 bits wide there.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
@@ -34,14 +34,14 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("a naive datetime has no place in the store")
         if dialect.name == "postgresql":
             return value
-        return (value - EPOCH) // _MICROSECOND
+        return (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: datetime | int | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if isinstance(value, datetime):
             return value.astimezone(UTC)
-        return EPOCH + value * _MICROSECOND
+        return EPOCH + value * MICROSECOND
 
 
 # Codes are never reused: rows keep them.

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
+from anchoring.errors import StateCorrupt
 from anchoring.ports.store import Entry, EntryRange, NewEntry
 from anchoring.store.engine import SEAL_LOCK
 from anchoring.store.tables import entry, erasure, issuer
@@ -80,8 +81,11 @@ class SqlEntries:
             .where(entry.c.id.between(first_id, last_id), entry.c.digest.is_not(None))
             .execution_options(yield_per=ROWS_A_STATEMENT)
         )
-        for issuer_key, salt, digest in self._connection.execute(statement):
-            yield leaf_hash(issuer_ids[issuer_key], salt, digest)
+        with self._connection.execute(statement) as found:
+            for issuer_key, salt, digest in found:
+                if issuer_key not in issuer_ids:
+                    raise StateCorrupt(f"an entry from {first_id} to {last_id} is of issuer {issuer_key}, who is not there")
+                yield leaf_hash(issuer_ids[issuer_key], salt, digest)
 
     def count_after(self, entry_id: int) -> int:
         return self._connection.execute(select(func.count()).select_from(entry).where(entry.c.id > entry_id)).scalar_one()

@@ -1,6 +1,6 @@
 """Submissions and attempts: what was signed is written down before it is sent, and never deleted."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -87,6 +87,10 @@ class SqlSubmissions:
     def attempts(self, submission_id: int) -> Sequence[Attempt]:
         rows = self._connection.execute(select(attempt).where(attempt.c.submission_id == submission_id))
         return sorted(map(_attempt, rows), key=lambda made: made.max_fee_wei, reverse=True)
+
+    def all_attempts(self) -> Iterator[Attempt]:
+        with self._connection.execute(select(attempt).execution_options(yield_per=1_000)) as found:
+            yield from map(_attempt, found)
 
     def record_broadcast(self, tx_hash: TxHash, answer: str, at: datetime) -> None:
         sent = {

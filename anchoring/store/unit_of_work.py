@@ -1,7 +1,8 @@
 """Units of work over a database, and the store that opens them."""
 
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -36,10 +37,12 @@ class SqlUnitOfWork:
 
 
 class SqlStore:
-    """Implements ports.Store."""
+    """Implements ports.Store. `presence`: what says that the database is in use, let go of at the end."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, presence: ExitStack | None = None) -> None:
         self._engine = engine
+        self._presence = presence or ExitStack()
+        weakref.finalize(self, self._presence.close)  # a command that ends does not close what it opened
 
     @contextmanager
     def reading(self) -> Iterator[SqlUnitOfWork]:
@@ -54,3 +57,4 @@ class SqlStore:
     def close(self) -> None:
         """Close every pooled connection."""
         self._engine.dispose()
+        self._presence.close()

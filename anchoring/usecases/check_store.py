@@ -1,0 +1,119 @@
+"""Whether what is recorded hangs together: ranges, leaves, trees, transactions. The ledger is not asked."""
+
+from collections.abc import Callable, Iterator
+
+from anchoring.core.batch import Batch, BatchState, SubmissionState
+from anchoring.core.findings import Finding
+from anchoring.core.tree_check import CheckedTree, check_tree
+from anchoring.errors import StateCorrupt
+from anchoring.ports.runtime import Progress
+from anchoring.ports.store import Store, UnitOfWork
+from anchoring.types import TxHash, to_hex
+
+BATCHES_AT_ONCE = 100
+ALL_ENTRIES = 2**62
+
+RESTORE = "stop service and rounds, restore the newest backup, then: credanchor ledger reconcile"
+
+
+def check_store(store: Store, *, hash_of: Callable[[bytes], TxHash], progress: Progress) -> list[Finding]:
+    """Look at every batch, oldest last, and at every signed transaction; programs may go on meanwhile.
+
+    `hash_of`: the hash of a signed transaction.
+
+    Raises: StoreUnavailable.
+    """
+    ranges: list[str] = []
+    entries: list[str] = []
+    trees: list[str] = []
+    leaves: list[str] = []
+    newer: Batch | None = None
+    checked = 0
+    for batch in _batches(store):
+        with store.reading() as uow:
+            ranges += _range_faults(uow, batch, newer)
+            entries += _entry_faults(uow, batch)
+            if batch.tree is not None:
+                checked_tree = check_tree(batch.tree, uow.batches.tiles(batch.id))
+                trees += [f"batch {batch.id}: {fault}" for fault in checked_tree.faults]
+                leaves += _leaf_faults(uow, batch, checked_tree)
+        newer, checked = batch, checked + 1
+        progress("checking batches", batch.last_id - batch.first_id + 1, batch.last_id)
+    if newer is not None:
+        with store.reading() as uow:
+            ranges += _uncovered(uow, 0, newer.first_id - 1, f"before batch {newer.id}")
+    return [
+        Finding.of("ranges", ranges, advice=RESTORE, good=f"{checked} batches"),
+        Finding.of("entries", entries, advice=RESTORE),
+        Finding.of("trees", trees, advice=RESTORE),
+        Finding.of("leaves", leaves, advice=RESTORE),
+        Finding.of("submissions", _strays(store), advice=RESTORE),
+        Finding.of("attempts", _attempt_faults(store, hash_of), advice=RESTORE),
+    ]
+
+
+def _batches(store: Store) -> Iterator[Batch]:
+    """Newest first, beginning with the one whose tree is not built yet."""
+    with store.reading() as uow:
+        unfinished = uow.batches.unfinished()
+    if unfinished is not None:
+        yield unfinished
+    before_id = unfinished.id if unfinished else None
+    while True:
+        with store.reading() as uow:
+            page = uow.batches.page(before_id, BATCHES_AT_ONCE)
+        if not page:
+            return
+        yield from page
+        before_id = page[-1].id
+
+
+def _range_faults(uow: UnitOfWork, batch: Batch, newer: Batch | None) -> list[str]:
+    if newer is None:
+        return []
+    if batch.last_id >= newer.first_id:
+        return [f"batch {batch.id} ends at entry {batch.last_id}, and batch {newer.id} begins at {newer.first_id}"]
+    return _uncovered(uow, batch.last_id, newer.first_id - 1, f"between batches {batch.id} and {newer.id}")
+
+
+def _uncovered(uow: UnitOfWork, after_id: int, up_to_id: int, where: str) -> list[str]:
+    stray = uow.entries.next_range(after_id, up_to_id, ALL_ENTRIES)
+    return [f"{stray.count} entries {where} are in none, the first is {stray.first_id}"] if stray else []
+
+
+def _entry_faults(uow: UnitOfWork, batch: Batch) -> list[str]:
+    """A batch remembers how many entries it has: a second witness where a damaged file lost some and calls itself whole."""
+    there = uow.entries.next_range(batch.first_id - 1, batch.last_id, ALL_ENTRIES)
+    count = there.count if there else 0
+    if count != batch.leaf_count:
+        return [f"batch {batch.id} was begun with {batch.leaf_count} entries, and {count} are there"]
+    return []
+
+
+def _leaf_faults(uow: UnitOfWork, batch: Batch, tree: CheckedTree) -> list[str]:
+    """An erased entry has no digest to hold against the tree."""
+    try:
+        lacking = tree.lacks(uow.entries.leaf_hashes(batch.first_id, batch.last_id))
+    except StateCorrupt as corrupt:
+        return [f"batch {batch.id}: {corrupt.message}"]
+    return [f"batch {batch.id}: {lacking} entries have no leaf in its tree"] if lacking else []
+
+
+def _strays(store: Store) -> list[str]:
+    """Submitted batches that no submission carries. Looked at twice, since a round may be moving them just now."""
+    strays: set[int] = set()
+    for look in range(2):
+        with store.reading() as uow:
+            carried = {root.batch_id for one in uow.submissions.in_state(SubmissionState.SUBMITTED) for root in one.roots}
+            found = {batch.id for batch in uow.batches.in_state(BatchState.SUBMITTED, limit=ALL_ENTRIES)} - carried
+        strays = found if look == 0 else strays & found
+    return [f"batch {batch_id} is submitted, and no submission carries it" for batch_id in sorted(strays)]
+
+
+def _attempt_faults(store: Store, hash_of: Callable[[bytes], TxHash]) -> list[str]:
+    with store.reading() as uow:
+        return [
+            f"the bytes of transaction {to_hex(attempt.tx_hash)} have another hash"
+            for attempt in uow.submissions.all_attempts()
+            if hash_of(attempt.raw) != attempt.tx_hash
+        ]
