@@ -84,7 +84,7 @@ def restore_store(settings: StoreSettings, path: Path, progress: Progress, *, re
 
 def examine_store(settings: StoreSettings, progress: Progress) -> list[Finding]:
     """Whether database and records are whole. Raises: Misconfigured, StateCorrupt, StoreUnavailable."""
-    from anchoring.ledger.signer import transaction_hash
+    from anchoring.ledger.signed_transaction import transaction_hash
 
     with opened(settings.url, busy_timeout_s=settings.busy_timeout_s) as engine:
         require_current_schema(engine)

@@ -119,8 +119,11 @@ def audit(
     rpc_url: Annotated[str | None, typer.Option(help="Node to ask; best one that rounds do not use.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare every batch with every anchor on the ledger, both ways. Exit code 1 when something does not agree."""
-    from anchoring.bootstrap import first_block, open_node, open_nodes, open_reader, open_store, required_registry
+    """Compute every tree again, and compare every batch with every anchor on the ledger, both ways. Changes nothing.
+
+    Exit code 1 when something is wrong, and what to do.
+    """
+    from anchoring.bootstrap import examine_store, first_block, open_node, open_nodes, open_reader, open_store, required_registry
     from anchoring.settings import read_settings
     from anchoring.usecases.audit_ledger import audit_ledger
 
@@ -129,7 +132,8 @@ def audit(
     reader = open_reader(node, required_registry(settings.ledger), settings.ledger)
     store = open_store(settings.store)
     with progress_bar() as progress:
-        findings = list(audit_ledger(store, reader, first_block=first_block(settings.ledger), progress=progress))
+        findings = examine_store(settings.store, progress)
+        findings += audit_ledger(store, reader, first_block=first_block(settings.ledger), progress=progress)
     print_findings(findings, as_json=as_json)
 
 

@@ -4,13 +4,12 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from anchoring.core.finding import Finding
+from anchoring.core.findings import Finding
 from anchoring.errors import AnchoringError, InvalidInput
 from anchoring.ports.runtime import Progress
 
@@ -21,15 +20,28 @@ def print_json(content: Any) -> None:
 
 
 def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
-    """What an inspection found, as JSON or line by line with what to do. Ends with exit code 1 when there is anything."""
+    """What an examination found, and what to do. Ends with exit code 1 when something is wrong."""
     if as_json:
-        print_json([asdict(found) for found in findings])
+        print_json([_finding(found) for found in findings])
     else:
         for found in findings:
-            typer.echo(f"{found.check}: {found.subject}: {found.detail}\n    {found.advice}")
-        say(f"{len(findings)} findings" if findings else "all is well")
-    if findings:
+            typer.echo(f"{found.what:<12} {f'{found.count} faults' if found.count else 'right':<10} {found.good}".rstrip())
+            for fault in found.faults:
+                typer.echo(f"             {plain(fault)}")
+    for advice in dict.fromkeys(found.advice for found in findings if not found.is_right):
+        say(f"what to do: {advice}")
+    if not all(found.is_right for found in findings):
         raise typer.Exit(1)
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    return {
+        "what": found.what,
+        "right": found.is_right,
+        "faults": list(found.faults),
+        "count": found.count,
+        "advice": None if found.is_right else found.advice,
+    }
 
 
 def say(words: str) -> None:

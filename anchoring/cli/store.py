@@ -2,11 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from anchoring.cli.output import plain, print_json, progress_bar, say
+from anchoring.cli.output import print_findings, progress_bar, say
 from anchoring.errors import InvalidInput
 
 app = typer.Typer(name="store", no_args_is_help=True, help="Look after the database.")
@@ -70,24 +70,4 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
 
     with progress_bar() as progress:
         findings = examine_store(read_settings().store, progress)
-    if as_json:
-        print_json([_finding(found) for found in findings])
-    else:
-        for found in findings:
-            typer.echo(f"{found.what:<12} {f'{found.count} faults' if found.count else 'right':<10} {found.good}".rstrip())
-            for fault in found.faults:
-                typer.echo(f"             {plain(fault)}")
-    for advice in dict.fromkeys(found.advice for found in findings if not found.is_right):
-        say(f"what to do: {advice}")
-    if not all(found.is_right for found in findings):
-        raise typer.Exit(1)
-
-
-def _finding(found: Any) -> dict[str, Any]:
-    return {
-        "what": found.what,
-        "right": found.is_right,
-        "faults": list(found.faults),
-        "count": found.count,
-        "advice": None if found.is_right else found.advice,
-    }
+    print_findings(findings, as_json=as_json)

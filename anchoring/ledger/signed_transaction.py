@@ -37,6 +37,11 @@ def require_signed(raw: bytes, asked: dict[str, Any], signer: Address) -> TxHash
             raise LedgerRejected(f"the signer signed another transaction than it was asked to: its {name} differs")
     if any(signed.values()):
         raise LedgerRejected(f"the signer signed more than it was asked to: {', '.join(signed)}")
+    return transaction_hash(raw)
+
+
+def transaction_hash(raw: bytes) -> TxHash:
+    """The hash of a signed transaction, of any type."""
     return as_tx_hash(keccak(raw))
 
 

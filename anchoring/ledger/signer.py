@@ -12,7 +12,6 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
 
 import anchoring.ledger.recursion  # noqa: F401 - for its effect
 from anchoring.core.fees import Fee
@@ -33,11 +32,6 @@ class LocalSigner:
     def sign(self, transaction: dict[str, Any]) -> bytes:
         """The signed bytes of a transaction of type 0 or 2."""
         return bytes(self._account.sign_transaction(transaction).raw_transaction)
-
-
-def transaction_hash(raw: bytes) -> TxHash:
-    """The hash of a signed transaction, of any type."""
-    return as_tx_hash(keccak(raw))
 
 
 def price_fields(fee: Fee) -> dict[str, Any]:
