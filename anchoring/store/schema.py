@@ -42,9 +42,11 @@ def migrate(engine: Engine, revision: str = "head", *, patience_s: float = 30.0)
     _recorded_revision(engine)  # refuses, in words, what cannot be read
     run = _migrate_postgresql if engine.dialect.name == "postgresql" else _migrate_sqlite
     with translated(), engine.connect() as connection:
-        connection.detach()  # what is set here for a migration ends with this connection
-        run(connection, revision, patience_s)
-        return current_revision(connection) or "base"
+        try:
+            run(connection, revision, patience_s)
+            return current_revision(connection) or "base"
+        finally:
+            connection.invalidate()  # what is set here for a migration, and its lock, end with this connection
 
 
 def _migrate_sqlite(connection: Connection, revision: str, _patience_s: float) -> None:

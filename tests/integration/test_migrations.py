@@ -10,20 +10,25 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from anchoring.core.batch import BatchState
-from anchoring.errors import Misconfigured, StoreUnavailable
+from anchoring.errors import Misconfigured, StateCorrupt, StoreUnavailable
 from anchoring.store.engine import make_engine
+from anchoring.store.integrity import check_database
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.tables import metadata
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.check_store import check_store as check_records
+from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from scripts.devnet import ROOT
-from tests.factories import add_issuer, post
+from tests.factories import NOON, add_issuer, make_digest, make_salts, post
+from tests.filled import fill, hash_of
+from tests.installation import no_progress
 from tests.records import batch_in
 from tests.sessions import Session
-from tests.world import check_store
+from tests.world import check_store, rows
 
 REVISIONS = sorted(path.name[:4] for path in (ROOT / "migrations" / "versions").glob("0*.py"))
 HEAD = REVISIONS[-1]
@@ -79,6 +84,175 @@ def test_down_and_up_with_data_in_it(empty):
     migrate(empty)
     check_store(store, [])
     check_store(store, post(store, add_issuer(store), 1, 2, 3))
+
+
+def columns_at(engine: Engine, revision: str) -> dict[str, list[str]]:
+    """The columns of every table at a revision, of which an empty database is taken there."""
+    migrate(engine)
+    while (reached := migrate(engine, "-1")) != revision:
+        assert reached != "base"
+    found = inspect(engine)
+    columns = {table: [column["name"] for column in found.get_columns(table)] for table in table_names(engine)}
+    migrate(engine)
+    return columns
+
+
+def content(engine: Engine, columns: dict[str, list[str]]) -> dict[str, list[Any]]:
+    """What these columns hold, row by row."""
+    with engine.connect() as connection:
+        return {
+            table: sorted(
+                repr(tuple(row)) for row in connection.execute(select(*[metadata.tables[table].c[name] for name in names]))
+            )
+            for table, names in columns.items()
+        }
+
+
+def test_each_step_down_and_up_keeps_what_it_did_not_bring(empty):
+    """On a store with every state in it."""
+    steps = {revision: columns_at(empty, revision) for revision in REVISIONS[:-1]}
+    fill(SqlStore(empty))
+    first = content(empty, steps[REVISIONS[0]])
+    for revision in reversed(REVISIONS[:-1]):
+        before = content(empty, steps[revision])
+        assert migrate(empty, "-1") == revision
+        assert content(empty, steps[revision]) == before
+    assert migrate(empty) == HEAD
+    assert content(empty, steps[REVISIONS[0]]) == first
+    found = check_database(empty) + check_records(SqlStore(empty), hash_of=hash_of, progress=no_progress)
+    assert [finding for finding in found if not finding.is_right] == []
+    store = SqlStore(empty)
+    highest = max(row.id for row in rows(store, metadata.tables["entry"]))
+    assert post(store, add_issuer(store), 900)[0].id > highest
+
+
+def test_statements_of_the_revision_before_work_on_the_new_schema(empty):
+    """The program before is still at work when a migration runs: it names its own columns only, in each kind of statement."""
+    columns = columns_at(empty, REVISIONS[-2])
+    here = fill(SqlStore(empty))
+    assert here.acknowledged
+    saved = {table.name: rows(SqlStore(empty), table) for table in metadata.sorted_tables}
+    with empty.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        for table in metadata.sorted_tables:
+            for row in saved[table.name] if table.name in columns else []:
+                values = {name: row._mapping[name] for name in columns[table.name]}
+                connection.execute(table.insert().values(**values))
+                connection.execute(table.update().where(*[key == values[key.name] for key in table.primary_key]).values(**values))
+    expected = {
+        table: sorted(repr(tuple(row._mapping[name] for name in columns[table])) for row in saved[table]) for table in columns
+    }
+    assert content(empty, columns) == expected
+
+
+def test_migration_on_sqlite_may_make_a_table_anew(tmp_path, monkeypatch):
+    """With rows that refer to it, which SQLite would delete or refuse."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'store.db'}", pool_size=2, busy_timeout_s=5)
+    migrate(engine)
+    fill(SqlStore(engine))
+    before = {table: rows(SqlStore(engine), metadata.tables[table]) for table in ("issuer", "entry", "batch")}
+    add_migration(
+        tmp_path,
+        monkeypatch,
+        "    with op.batch_alter_table('issuer', recreate='always') as table:\n        table.create_check_constraint('named', 'name <> 0')",
+    )
+    assert migrate(engine) == "7777"
+    assert {table: rows(SqlStore(engine), metadata.tables[table]) for table in before} == before
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+    engine.dispose()
+
+
+def test_migration_on_sqlite_that_leaves_rows_without_what_they_refer_to_is_taken_back(tmp_path, monkeypatch):
+    engine = make_engine(f"sqlite:///{tmp_path / 'store.db'}", pool_size=2, busy_timeout_s=5)
+    migrate(engine)
+    post(SqlStore(engine), add_issuer(SqlStore(engine)), 1)
+    add_migration(tmp_path, monkeypatch, "    op.execute('DELETE FROM issuer')")
+    with pytest.raises(StateCorrupt, match="would leave rows that refer to nothing"):
+        migrate(engine)
+    assert len(rows(SqlStore(engine), metadata.tables["issuer"])) == 1
+    assert refused(engine).startswith(f"the database is at migration {HEAD}")
+    engine.dispose()
+
+
+def add_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, upgrade: str) -> None:
+    """A program with one more migration, which does this."""
+    newer = tmp_path / "migrations"
+    shutil.copytree(ROOT / "migrations", newer)
+    head = f'from alembic import op\n\nrevision = "7777"\ndown_revision = "{HEAD}"\n\n'
+    (newer / "versions" / "7777_another.py").write_text(f"{head}def upgrade():\n{upgrade}\n\ndef downgrade(): ...\n")
+    monkeypatch.setattr("anchoring.store.schema._PLACES", (newer,))
+
+
+# While programs go on.
+
+postgresql_only = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@postgresql_only
+def test_migration_behind_a_long_transaction_lets_posts_through_and_says_who_it_is(empty, tmp_path, monkeypatch):
+    """The migration wants the table of entries, a reader has it for long, and posts want it too."""
+    migrate(empty)
+    store = SqlStore(empty)
+    university = add_issuer(store)
+    post(store, university, 0)
+    add_migration(tmp_path, monkeypatch, "    op.execute('ALTER TABLE entry ADD COLUMN note text')")
+    monkeypatch.setattr("anchoring.store.schema.LOCK_WAIT", "100ms")
+    monkeypatch.setattr("anchoring.store.schema.PAUSE_S", 0.05)
+    with empty.connect() as long:
+        long.execute(text("SELECT count(*) FROM entry"))
+        migration = Session(migrate, empty, patience_s=1.0)
+        posted = 1
+        while migration.is_alive():
+            post(store, university, posted)
+            posted += 1
+        with pytest.raises(StoreUnavailable, match=r"stays locked by session \d+ \(credanchor\), at work since [\d:]+ UTC"):
+            migration.result()
+    assert posted > 2, "posts went on while the migration asked"
+    assert table_columns(empty, "entry").isdisjoint({"note"})
+    assert migrate(empty) == "7777"
+    assert "note" in table_columns(empty, "entry")
+    assert len(rows(store, metadata.tables["entry"])) == posted
+
+
+@postgresql_only
+def test_migration_gets_its_table_when_the_long_transaction_ends(empty, tmp_path, monkeypatch):
+    migrate(empty)
+    add_migration(tmp_path, monkeypatch, "    op.execute('ALTER TABLE entry ADD COLUMN note text')")
+    monkeypatch.setattr("anchoring.store.schema.LOCK_WAIT", "50ms")
+    monkeypatch.setattr("anchoring.store.schema.PAUSE_S", 0.01)
+    with empty.connect() as long:
+        long.execute(text("SELECT count(*) FROM entry"))
+        migration = Session(migrate, empty)
+        assert migration.is_held_up()
+    assert migration.result() == "7777"
+
+
+@postgresql_only
+def test_index_is_made_while_a_writer_is_at_work(empty, tmp_path, monkeypatch):
+    """As CONTRIBUTING.md says it is to be made. A plain one would keep the second writer out until the first ends."""
+    migrate(empty)
+    store = SqlStore(empty)
+    university = add_issuer(store)
+    index = "op.create_index('ix_note', 'entry', ['received_at'], postgresql_concurrently=True, if_not_exists=True)"
+    add_migration(tmp_path, monkeypatch, f"    with op.get_context().autocommit_block():\n        {index}")
+    monkeypatch.setattr("anchoring.store.schema.LOCK_WAIT", "10s")
+    with store.writing() as uow:
+        submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+        migration = Session(migrate, empty)
+        assert migration.is_held_up()
+        post(store, university, 2)
+        uow.commit()
+    assert migration.result() == "7777"
+    with empty.connect() as connection:
+        valid = connection.execute(text("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_note'::regclass")).scalar()
+    assert valid is True
+    assert len(rows(store, metadata.tables["entry"])) == 2
+
+
+def table_columns(engine: Engine, table: str) -> set[str]:
+    return {column["name"] for column in inspect(engine).get_columns(table)}
 
 
 def test_migrating_what_is_migrated_keeps_the_data(empty):
