@@ -21,7 +21,7 @@ from anchoring.core.proof import Registry, parse_registry
 from anchoring.errors import LedgerUnavailable, Misconfigured
 from anchoring.jobs import Round, RoundRules
 from anchoring.ports.runtime import Progress
-from anchoring.settings import GWEI, LedgerSettings, Settings, StoreSettings, read_settings
+from anchoring.settings import GWEI, LedgerSettings, ManifestSettings, Settings, StoreSettings, read_settings
 from anchoring.store.backup import restore_backup, save_backup
 from anchoring.store.backup_file import BackupHeader
 from anchoring.store.engine import make_engine, opened
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from anchoring.ledger.registry_reader import EvmRegistryReader
     from anchoring.ledger.rpc import JsonRpc
     from anchoring.ledger.signer import LocalSigner
+    from anchoring.manifests.folder import ManifestFolder
+    from anchoring.manifests.sealed_box import ManifestKey
 
 
 log = structlog.get_logger()
@@ -203,6 +205,31 @@ def create_keystore(keystore: Path, password_file: Path) -> Address:
     return signer.create_keystore(keystore, password_file)
 
 
+def open_manifests(settings: ManifestSettings) -> "ManifestFolder | None":
+    """The second place for manifests; None when none is named. Raises: Misconfigured when the key is missing or not safe."""
+    from anchoring.manifests.folder import ManifestFolder
+
+    if settings.folder is None:
+        return None
+    return ManifestFolder(settings.folder, manifest_key(settings))
+
+
+def manifest_key(settings: ManifestSettings) -> "ManifestKey":
+    """Raises: Misconfigured when no key is named, or its file is not safe."""
+    from anchoring.manifests.sealed_box import read_manifest_key
+
+    if settings.key_file is None:
+        raise Misconfigured("manifests are encrypted: set CREDANCHOR_MANIFESTS__KEY_FILE")
+    return read_manifest_key(settings.key_file, "manifests.key_file")
+
+
+def create_manifest_key(path: Path) -> None:
+    """A new key for manifests in a new file. Raises: Misconfigured."""
+    from anchoring.manifests import sealed_box
+
+    sealed_box.create_manifest_key(path)
+
+
 def open_client(url: str | None) -> AnchoringClient:
     """A client of the service at `url`, or of the configured one. Raises: Misconfigured."""
     settings = read_settings().client
@@ -232,7 +259,8 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
         first_block=first_block(settings.ledger),
     )
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress)
+    manifests = open_manifests(settings.manifests)
+    return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress, manifests=manifests)
 
 
 def check_ledger(settings: LedgerSettings) -> None:

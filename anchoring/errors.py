@@ -9,6 +9,7 @@ AnchoringError
 ├── Conflict                look at the present state first
 ├── NotAllowed              present the right key
 ├── StoreUnavailable        try again later; repeating is safe
+├── ManifestsUnavailable    try again later; nothing was signed
 ├── Busy                    try again later; another round is at work
 ├── ServiceUnavailable      try again later; the HTTP service did not answer its client
 ├── LedgerUnavailable       try again later; nothing moved
@@ -104,6 +105,12 @@ class StoreUnavailable(AnchoringError):
     def __init__(self, message: str, *, may_repeat: bool = False) -> None:
         super().__init__(message)
         self.may_repeat = may_repeat
+
+
+class ManifestsUnavailable(AnchoringError):
+    """The second place for manifests did not take or show one. No batch is submitted whose manifest is not there."""
+
+    slug = "manifests-unavailable"
 
 
 class Busy(AnchoringError):

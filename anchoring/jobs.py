@@ -12,11 +12,14 @@ from datetime import datetime, timedelta
 import structlog
 
 from anchoring.core.fees import FeePolicy
-from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, Misconfigured, StoreUnavailable
+from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, ManifestsUnavailable, Misconfigured, StoreUnavailable
 from anchoring.ports.ledger import Ledger
+from anchoring.ports.manifests import ManifestPlace
 from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import RoundRecord, RoundResult, Store
+from anchoring.types import Root
 from anchoring.usecases.follow_ledger import Followed, FollowRules, follow_ledger
+from anchoring.usecases.keep_manifests import keep_manifests
 from anchoring.usecases.match_anchors import Reconciliation, match_new_anchors, reconcile, require_reconciled
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
 from anchoring.usecases.refill_nonces import refill_nonces
@@ -50,7 +53,17 @@ class RoundReport:
 class Round:
     """One round under way, and the name under which it holds the lease."""
 
-    def __init__(self, store: Store, ledger: Ledger, clock: Clock, rules: RoundRules, *, holder: str, progress: Progress) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        clock: Clock,
+        rules: RoundRules,
+        *,
+        holder: str,
+        progress: Progress,
+        manifests: ManifestPlace | None = None,
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._clock = clock
@@ -58,13 +71,14 @@ class Round:
         self._holder = holder
         self._progress = progress
         self._contradictions: list[str] = []
+        self._manifests = manifests
 
     def run(self) -> RoundReport:
         """Seal, submit and follow.
 
         Raises: StateCorrupt while the ledger is ahead of this database, and nothing is sealed or signed; Busy while another round
-        holds the lease; LedgerUnavailable, and sealing is done all the same; other errors that a person must see. In each case
-        the next round goes on where this one stopped.
+        holds the lease; LedgerUnavailable, and sealing is done all the same; ManifestsUnavailable, and following is done as well;
+        other errors that a person must see. In each case the next round goes on where this one stopped.
         """
         self._contradictions = []
         with self._lease(), self._recorded() as record:
@@ -98,12 +112,15 @@ class Round:
         require_reconciled(self._store)
         silent = self._look_at_ledger()
         sealed = seal_batches(self._store, self._clock, max_leaves=self._rules.max_leaves, progress=self._renewing)
+        with_manifest = self._keep_manifests()
         if silent is not None:
             raise silent
         self._keep_lease()
         self._look()
         refill_nonces(self._store, self._ledger)
-        submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission)
+        if isinstance(with_manifest, ManifestsUnavailable):
+            raise with_manifest
+        submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission, with_manifest=with_manifest)
         return RoundReport(sealed=len(sealed), submitted=submitted, followed=self._follow())
 
     def _look_at_ledger(self) -> LedgerUnavailable | None:
@@ -115,6 +132,17 @@ class Round:
             return silent
         require_reconciled(self._store)
         return None
+
+    def _keep_manifests(self) -> frozenset[Root] | ManifestsUnavailable | None:
+        """The roots with a manifest, or why that is not known: nothing is submitted then, and what was submitted is followed."""
+        if self._manifests is None:
+            return None
+        try:
+            kept = keep_manifests(self._store, self._manifests, self._clock, self._renewing)
+        except ManifestsUnavailable as failed:
+            return failed
+        self._keep_lease()
+        return kept
 
     def _follow(self) -> Followed:
         """Send what is submitted, and look until all is final or the time is over."""
@@ -179,7 +207,7 @@ class Round:
             record.result = RoundResult.DONE
         except AnchoringError as failed:
             record.detail = "; ".join([failed.message, *self._contradictions])
-            if isinstance(failed, LedgerUnavailable | StoreUnavailable | Busy):
+            if isinstance(failed, LedgerUnavailable | ManifestsUnavailable | StoreUnavailable | Busy):
                 record.result = RoundResult.INTERRUPTED
                 log.warning("round.interrupted", error=failed.slug, detail=failed.message)
             else:

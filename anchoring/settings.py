@@ -135,6 +135,16 @@ class RoundSettings(_Group):
     """Batches anchored by one transaction at most."""
 
 
+class ManifestSettings(_Group):
+    """The second place, in which each batch's manifest is kept."""
+
+    folder: Path | None = None
+    """A folder, best mounted from another machine. It must be there; nothing is submitted while it is not."""
+
+    key_file: Path | None = None
+    """A file with the key that manifests are encrypted with, mode 0600."""
+
+
 class ApiSettings(_Group):
     """The HTTP service."""
 
@@ -174,6 +184,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     ledger: LedgerSettings = LedgerSettings()
     rounds: RoundSettings = RoundSettings()
+    manifests: ManifestSettings = ManifestSettings()
     api: ApiSettings = ApiSettings()
     client: ClientSettings = ClientSettings()
 

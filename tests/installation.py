@@ -5,12 +5,14 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.core.finality import BlockTag, FinalityRule
 from anchoring.errors import AnchoringError, LedgerUnavailable
 from anchoring.jobs import Round, RoundReport, RoundRules
+from anchoring.manifests.sealed_box import ManifestKey
 from anchoring.ports.store import Entry
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Root
@@ -20,9 +22,11 @@ from tests.factories import add_issuer, post
 from tests.fake_chain import FakeChain
 from tests.fakes import FakeLedger, MiningClock
 from tests.faults import Fault, Faults, FaultyStore, Killed
+from tests.manifests import FaultyFolder, check_manifests
 from tests.world import check_world
 
 LEASE_S = 60.0
+KEY = ManifestKey(bytes(range(32)))
 ROUNDS_TO_REST = 12
 
 NO_FEES = FeeRules(policy=FeePolicy.ZERO, tip_wei=0, cap_wei=0)
@@ -54,16 +58,17 @@ def no_progress(what: str, done: int, total: int) -> None:
 class Installation:
     """`store`: the real one, for arranging and checking; rounds use it, and `ledger`, through `faults`.
 
-    `acknowledged`: our own list of what was answered to issuers, outside the database under test.
+    `manifests`: a folder for them. `acknowledged`: our own list of what was answered to issuers, outside the database under test.
     """
 
-    def __init__(self, store: SqlStore, rules: RoundRules = RULES) -> None:
+    def __init__(self, store: SqlStore, rules: RoundRules = RULES, *, manifests: Path | None = None) -> None:
         self.store = store
         self.rules = rules
         self.chain = FakeChain()
         self.clock = MiningClock(self.chain)
         self.faults = Faults()
         self.ledger = FakeLedger(self.chain, self.faults)
+        self.manifests = FaultyFolder(manifests, KEY, self.faults) if manifests else None
         self.acknowledged: list[Entry] = []
         self._issuer = add_issuer(store)
         self._digests = count()
@@ -79,7 +84,15 @@ class Installation:
         """A round of a process of its own."""
         store = FaultyStore(self.store, self.faults)
         holder = f"machine-{next(self._holders)}"
-        return Round(store, ledger or self.ledger, self.clock, rules or self.rules, holder=holder, progress=no_progress)
+        return Round(
+            store,
+            ledger or self.ledger,
+            self.clock,
+            rules or self.rules,
+            holder=holder,
+            progress=no_progress,
+            manifests=self.manifests,
+        )
 
     def round(self) -> RoundReport:
         return self.make_round().run()
@@ -156,3 +169,5 @@ class Installation:
         """`newest`: look at the proofs of so many entries only."""
         acknowledged = self.acknowledged if newest is None else self.acknowledged[-newest:]
         check_world(self.store, self.chain, acknowledged)
+        if self.manifests:
+            check_manifests(self.store, self.manifests)

@@ -92,7 +92,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     from anchoring.bootstrap import configured_signer, open_nodes, open_reader, required_registry
     from anchoring.settings import read_settings
 
-    settings = read_settings().ledger
+    everything = read_settings()
+    settings, folder = everything.ledger, everything.manifests.folder
     registry = required_registry(settings)
     reader = open_reader(open_nodes(settings)[0], registry, settings)
     identity, head = reader.identity(), reader.head()
@@ -106,6 +107,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         "anchors": reader.anchor_count(head),
         "signer": signer.address if signer else None,
         "signerMayAnchor": reader.is_anchorer(signer.address, head) if signer else None,
+        "manifests": str(folder) if folder else None,
     }
     if as_json:
         print_json(found)

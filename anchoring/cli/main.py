@@ -17,6 +17,7 @@ from anchoring.errors import (
     Busy,
     InvalidInput,
     LedgerUnavailable,
+    ManifestsUnavailable,
     ServiceUnavailable,
     StoreUnavailable,
     VerificationError,
@@ -28,6 +29,7 @@ EXIT_CODES: Final[dict[type[AnchoringError], int]] = {
     VerificationError: 3,
     Busy: 4,
     LedgerUnavailable: 4,
+    ManifestsUnavailable: 4,
     ServiceUnavailable: 4,
     StoreUnavailable: 4,
 }

@@ -71,3 +71,14 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     with progress_bar() as progress:
         findings = examine_store(read_settings().store, progress)
     print_findings(findings, as_json=as_json)
+
+
+@app.command("create-manifest-key")
+def create_manifest_key(
+    file: Annotated[Path, typer.Argument(help="File for the key; it must not exist yet.")],
+) -> None:
+    """Make the key that manifests are encrypted with. Keep a copy elsewhere: without it no manifest can be read."""
+    from anchoring.bootstrap import create_manifest_key
+
+    create_manifest_key(file)
+    say(f"written to {file}; keep a copy away from the database and from the manifests")

@@ -5,8 +5,6 @@ error or a `repr`.
 """
 
 import json
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from eth_account.signers.local import LocalAccount
 import anchoring.ledger.recursion  # noqa: F401 - for its effect
 from anchoring.core.fees import Fee
 from anchoring.errors import Misconfigured
+from anchoring.secret_files import read_secret, write_secret
 from anchoring.types import Address, parse_address
 
 
@@ -51,8 +50,8 @@ def signer_from_key(private_key: str) -> LocalSigner:
 
 def signer_from_keystore(keystore: Path, password_file: Path) -> LocalSigner:
     """Decrypt a keystore that only its owner can read. Raises: Misconfigured naming the file."""
-    content = _read_secret(keystore, "ledger.keystore")
-    password = _read_secret(password_file, "ledger.keystore_password_file").rstrip("\r\n")
+    content = read_secret(keystore, "ledger.keystore")
+    password = read_secret(password_file, "ledger.keystore_password_file").rstrip("\r\n")
     try:
         return LocalSigner(Account.from_key(Account.decrypt(json.loads(content), password)))
     except (ValueError, TypeError, KeyError, NotImplementedError):
@@ -64,25 +63,10 @@ def create_keystore(keystore: Path, password_file: Path) -> Address:
 
     Raises: Misconfigured naming the file.
     """
-    password = _read_secret(password_file, "--password-file").rstrip("\r\n")
+    password = read_secret(password_file, "--password-file").rstrip("\r\n")
     if not password:
         raise Misconfigured(f"--password-file: {password_file} is empty")
     account = Account.create()
     content = json.dumps(Account.encrypt(account.key, password))
-    try:
-        with open(os.open(keystore, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(content)
-    except OSError as failed:
-        raise Misconfigured(f"keystore {keystore} cannot be written: {failed.strerror}") from None
+    write_secret(keystore, content, "keystore")
     return parse_address(account.address)
-
-
-def _read_secret(path: Path, setting: str) -> str:
-    try:
-        mode = path.stat()
-        content = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failed:
-        raise Misconfigured(f"{setting}: {path} cannot be read: {type(failed).__name__}") from None
-    if stat.S_IMODE(mode.st_mode) & 0o077 or mode.st_uid != os.getuid():
-        raise Misconfigured(f"{setting}: {path} must belong to this user and be readable by no other: chmod 600 {path}")
-    return content

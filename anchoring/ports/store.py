@@ -10,6 +10,7 @@ from typing import Protocol
 from anchoring.core.batch import Anchor, Attempt, Batch, BlockPlace, RootToAnchor, Submission, SubmissionState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import ApiKey, Issuer, StoredKey
+from anchoring.core.manifest import ManifestEntry
 from anchoring.core.proof import Registry
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
 from anchoring.ports.ledger import LedgerIdentity
@@ -88,6 +89,18 @@ class Entries(Protocol):
     def erase_requested(self, up_to_id: int, at: datetime) -> int:
         """Erase digest and salt of every entry asked for with id ≤ up_to_id; the leaf stays. Returns how many."""
 
+    def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
+        """The first `limit` entries with after_id < id ≤ last_id, ascending, the erased ones included."""
+
+    def issuers_between(self, first_id: int, last_id: int) -> Sequence[Did]:
+        """The issuers of the entries of the range, the erased ones included, each once."""
+
+    def unwritten_erasures(self, first_id: int, last_id: int) -> Sequence[int]:
+        """The entries of the range that are erased here and may still stand in a manifest."""
+
+    def mark_rewritten(self, entry_ids: Collection[int], at: datetime) -> None:
+        """Note that no manifest holds these erased entries any more."""
+
 
 class Batches(Protocol):
     """Batches and their tiles. Changes of state are compare-and-set: False means that the state was another."""
@@ -137,6 +150,12 @@ class Batches(Protocol):
 
     def in_state(self, *states: str, limit: int) -> Sequence[Batch]:
         """The oldest batches in these states."""
+
+    def roots(self) -> Sequence[tuple[int, Root]]:
+        """Id and root of every sealed batch, oldest first."""
+
+    def with_unwritten_erasures(self) -> Sequence[int]:
+        """Ids of the sealed batches of which an entry is erased here and may still stand in a manifest."""
 
     def anchored_in(self, block: BlockPlace) -> Sequence[Batch]:
         """The batches recorded as anchored in this block."""

@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anchoring.core.batch import ANCHORED, Anchor, Batch, BatchState, BlockPlace
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
 from anchoring.ports.store import EntryRange
-from anchoring.store.tables import anchor_history, batch, submission_item, tile
+from anchoring.store.entries import UNWRITTEN
+from anchoring.store.tables import anchor_history, batch, erasure, submission_item, tile
 from anchoring.types import Address, BlockHash, LeafHash, Root, TxHash
 
 TILES_A_FETCH: Final = 256
@@ -125,6 +126,15 @@ class SqlBatches:
     def in_state(self, *states: str, limit: int) -> Sequence[Batch]:
         statement = select(batch).where(batch.c.state.in_(states)).order_by(batch.c.id).limit(limit)
         return self._all(statement)
+
+    def roots(self) -> Sequence[tuple[int, Root]]:
+        statement = select(batch.c.id, batch.c.root).where(batch.c.root.is_not(None)).order_by(batch.c.id)
+        return [(batch_id, Root(root)) for batch_id, root in self._connection.execute(statement)]
+
+    def with_unwritten_erasures(self) -> Sequence[int]:
+        holds = erasure.c.entry_id.between(batch.c.first_id, batch.c.last_id) & batch.c.root.is_not(None)
+        statement = select(batch.c.id).join(erasure, holds).where(UNWRITTEN).distinct().order_by(batch.c.id)
+        return list(self._connection.execute(statement).scalars())
 
     def anchored_in(self, block: BlockPlace) -> Sequence[Batch]:
         return self._all(select(batch).where(_recorded_in(block)).order_by(batch.c.id))

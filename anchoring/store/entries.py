@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
+from anchoring.core.manifest import ManifestEntry
 from anchoring.errors import StateCorrupt
 from anchoring.ports.store import Entry, EntryRange, NewEntry
 from anchoring.store.engine import SEAL_LOCK
@@ -113,6 +114,33 @@ class SqlEntries:
             waiting = erasure.c.entry_id.in_(some) & erasure.c.done_at.is_(None)
             self._connection.execute(delete(erasure).where(waiting))
 
+    def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
+        rows = self._connection.execute(_PAGE, {"after_id": after_id, "last_id": last_id, "limit": limit})
+        return [
+            ManifestEntry(
+                id=row.id,
+                issuer=Did(row.did),
+                received_at=row.received_at,
+                digest=row.digest,
+                salt=row.salt,
+                canonicalization=row.canonicalization,
+            )
+            for row in rows
+        ]
+
+    def issuers_between(self, first_id: int, last_id: int) -> Sequence[Did]:
+        posted = select(entry.c.issuer_id).where(entry.c.id.between(first_id, last_id)).distinct()
+        statement = select(issuer.c.did).where(issuer.c.id.in_(posted)).order_by(issuer.c.id)
+        return [Did(did) for did in self._connection.execute(statement).scalars()]
+
+    def unwritten_erasures(self, first_id: int, last_id: int) -> Sequence[int]:
+        statement = select(erasure.c.entry_id).where(UNWRITTEN, erasure.c.entry_id.between(first_id, last_id))
+        return list(self._connection.execute(statement).scalars())
+
+    def mark_rewritten(self, entry_ids: Collection[int], at: datetime) -> None:
+        for some in _portions(list(entry_ids)):
+            self._connection.execute(update(erasure).where(erasure.c.entry_id.in_(some)).values(manifest_rewritten_at=at))
+
 
 def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(rows), ROWS_A_STATEMENT):
@@ -125,6 +153,14 @@ _OF_DIGEST: Final = _ENTRIES.where(entry.c.digest == bindparam("digest")).order_
 _OF_ISSUER: Final = _ENTRIES.where(
     entry.c.issuer_id == bindparam("issuer_id"), entry.c.digest.in_(bindparam("digests", expanding=True))
 )
+
+_PAGE: Final = (
+    _ENTRIES.where(entry.c.id > bindparam("after_id"), entry.c.id <= bindparam("last_id"))
+    .order_by(entry.c.id)
+    .limit(bindparam("limit"))
+)
+
+UNWRITTEN: Final = erasure.c.done_at.is_not(None) & erasure.c.manifest_rewritten_at.is_(None)
 
 
 def _entry(row: Row[Any]) -> Entry:

@@ -11,7 +11,7 @@ from anchoring.errors import LedgerRejected, LedgerUnavailable, StateCorrupt
 from anchoring.ports.ledger import Head, Ledger
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import NewSubmission, Store
-from anchoring.types import to_hex
+from anchoring.types import Root, to_hex
 
 NOT_STATED: Final = 0
 """The leaf count of a root that was anchored by the contract's 32-byte door: proofs carry the size themselves."""
@@ -27,9 +27,12 @@ class SubmissionRules:
     max_roots: int
 
 
-def open_submission(store: Store, ledger: Ledger, clock: Clock, rules: SubmissionRules) -> bool:
+def open_submission(
+    store: Store, ledger: Ledger, clock: Clock, rules: SubmissionRules, *, with_manifest: frozenset[Root] | None = None
+) -> bool:
     """Sign and record one transaction for the sealed batches, unless one is on its way. It is sent afterwards.
 
+    `with_manifest`: only these roots, since nothing is submitted that could not be rebuilt; None where no manifests are kept.
     A root that stands on the ledger already is adopted, not sent again. Returns whether a submission was recorded.
 
     Raises: LedgerUnavailable; LedgerRejected, Misconfigured, StateCorrupt, and nothing is signed. LedgerRejected also when a root
@@ -40,7 +43,11 @@ def open_submission(store: Store, ledger: Ledger, clock: Clock, rules: Submissio
             return False
         sealed = uow.batches.in_state(BatchState.SEALED, limit=rules.max_roots)
         highest_nonce = uow.submissions.highest_nonce(ledger.registry.chain_id, ledger.signer)
-    roots = [RootToAnchor(batch_id=batch.id, root=batch.tree.root, leaf_count=batch.leaf_count) for batch in sealed if batch.tree]
+    roots = [
+        RootToAnchor(batch_id=batch.id, root=batch.tree.root, leaf_count=batch.leaf_count)
+        for batch in sealed
+        if batch.tree and (with_manifest is None or batch.tree.root in with_manifest)
+    ]
     if not roots:
         return False
     head = ledger.head()

@@ -38,6 +38,11 @@ EFFECTS = LOCAL | {
     "broadcast",
     "receipt",
     "transactions_of",
+    "manifest_claim",
+    "manifest_write",
+    "manifest_sync",
+    "manifest_replace",
+    "manifest_folder_sync",
 }
 QUICK = with_finality(RULES, 1)
 
@@ -53,16 +58,24 @@ def silence() -> Iterator[None]:
 
 
 @pytest.fixture
-def here(store: SqlStore) -> Installation:
-    return Installation(store, QUICK)
+def second_place(tmp_path: Path) -> Path:
+    """For manifests: the most that a round does."""
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture
-def on_sqlite(tmp_path: Path) -> Iterator[Installation]:
+def here(store: SqlStore, second_place: Path) -> Installation:
+    return Installation(store, QUICK, manifests=second_place)
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path, second_place: Path) -> Iterator[Installation]:
     """For what the kind of database makes no difference to."""
     engine = make_engine(f"sqlite:///{tmp_path / 'store.db'}", pool_size=5, busy_timeout_s=1)
     migrate(engine)
-    yield Installation(SqlStore(engine), QUICK)
+    yield Installation(SqlStore(engine), QUICK, manifests=second_place)
     engine.dispose()
 
 
