@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from anchoring.core.fees import FeeRules
 from anchoring.core.finality import parse_finality
 from anchoring.core.findings import Finding
 from anchoring.core.proof import Registry, parse_registry
+from anchoring.core.rebuilding import RebuildReport, Sources
 from anchoring.errors import LedgerUnavailable, Misconfigured
 from anchoring.jobs import Round, RoundRules
 from anchoring.ports.runtime import Progress
@@ -33,6 +35,7 @@ from anchoring.types import Address
 from anchoring.usecases.check_store import check_store
 from anchoring.usecases.follow_ledger import FollowRules
 from anchoring.usecases.open_submission import SubmissionRules
+from anchoring.usecases.rebuild_store import RebuildRules, rebuild_store
 
 if TYPE_CHECKING:
     from anchoring.ledger.deployment import RegistryAdmin
@@ -223,6 +226,32 @@ def manifest_key(settings: ManifestSettings) -> "ManifestKey":
     return read_manifest_key(settings.key_file, "manifests.key_file")
 
 
+def find_sources(settings: ManifestSettings, paths: Sequence[Path]) -> Sources:
+    """Manifests and proofs in these files and folders, or in the configured folder; what is neither is refused by name.
+
+    Raises: Misconfigured when nothing is named, a path is not there, or there is a manifest and no key.
+    """
+    from anchoring.manifests.sources import find_sources
+
+    if not paths and settings.folder is None:
+        raise Misconfigured("name files or folders with manifests and proofs, or set CREDANCHOR_MANIFESTS__FOLDER")
+    return find_sources(paths or [settings.folder or Path()], lambda: manifest_key(settings))
+
+
+def rebuild(settings: Settings, sources: Sources, progress: Progress, *, take_unanchored: bool) -> RebuildReport:
+    """Rebuild the configured database from the configured ledger and these. Raises: as `rebuild_store` does."""
+    ledger = settings.ledger
+    rules = RebuildRules(
+        finality=parse_finality(ledger.finality),
+        first_block=first_block(ledger),
+        lease_s=settings.rounds.lease_s,
+        take_unanchored=take_unanchored,
+    )
+    reader = open_reader(ledger.rpc_url.get_secret_value(), required_registry(ledger), ledger)
+    store = open_store(settings.store)
+    return rebuild_store(store, reader, SystemClock(), rules, holder=_holder(), sources=sources, progress=progress)
+
+
 def create_manifest_key(path: Path) -> None:
     """A new key for manifests in a new file. Raises: Misconfigured."""
     from anchoring.manifests import sealed_box
@@ -258,9 +287,13 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
         poll_s=settings.rounds.poll_s,
         first_block=first_block(settings.ledger),
     )
-    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     manifests = open_manifests(settings.manifests)
-    return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress, manifests=manifests)
+    return Round(store, ledger, SystemClock(), rules, holder=_holder(), progress=progress, manifests=manifests)
+
+
+def _holder() -> str:
+    """A name for the lease that no other process has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def check_ledger(settings: LedgerSettings) -> None:

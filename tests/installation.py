@@ -70,6 +70,7 @@ class Installation:
         self.ledger = FakeLedger(self.chain, self.faults)
         self.manifests = FaultyFolder(manifests, KEY, self.faults) if manifests else None
         self.acknowledged: list[Entry] = []
+        self.first_nonce = 0
         self._issuer = add_issuer(store)
         self._digests = count()
         self._holders = count()
@@ -168,6 +169,6 @@ class Installation:
     def check(self, newest: int | None = None) -> None:
         """`newest`: look at the proofs of so many entries only."""
         acknowledged = self.acknowledged if newest is None else self.acknowledged[-newest:]
-        check_world(self.store, self.chain, acknowledged)
+        check_world(self.store, self.chain, acknowledged, first_nonce=self.first_nonce)
         if self.manifests:
             check_manifests(self.store, self.manifests)

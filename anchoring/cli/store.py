@@ -1,13 +1,16 @@
 """`credanchor store`: the database."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from anchoring.cli.output import print_findings, progress_bar, say
+from anchoring.cli.output import plain, print_findings, print_json, progress_bar, say
+from anchoring.core.rebuilding import RebuildReport
 from anchoring.errors import InvalidInput
+from anchoring.types import to_hex
 
 app = typer.Typer(name="store", no_args_is_help=True, help="Look after the database.")
 
@@ -82,3 +85,70 @@ def create_manifest_key(
 
     create_manifest_key(file)
     say(f"written to {file}; keep a copy away from the database and from the manifests")
+
+
+@app.command()
+def rebuild(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Manifests, proofs, and folders of them; the configured folder by default.")
+    ] = None,
+    unanchored: Annotated[
+        bool, typer.Option("--unanchored", help="Rebuild also batches that the ledger does not hold: rounds anchor them again.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Rebuild what the database has lost from manifests and the ledger, and say what is missing. Exit code 1 while anything is.
+
+    Nothing that is there is changed. Run it as often as more manifests or proofs turn up.
+    """
+    from anchoring.bootstrap import find_sources, rebuild
+    from anchoring.core.rebuilding import rebuild_to_json
+    from anchoring.settings import read_settings
+
+    settings = read_settings()
+    sources = find_sources(settings.manifests, paths or [])
+    with progress_bar() as progress:
+        report = rebuild(settings, sources, progress, take_unanchored=unanchored)
+    if as_json:
+        print_json(rebuild_to_json(report))
+    else:
+        _print_rebuilt(report)
+    raise typer.Exit(1 if report.missing else 0)
+
+
+def _print_rebuilt(report: RebuildReport) -> None:
+    figures = {
+        "anchors": report.anchors,
+        "batches rebuilt": report.restored,
+        "batches known": report.known,
+        "entries rebuilt": report.entries,
+        "posted again": report.reposted,
+        "erased again": report.erased_again,
+        "issuers added": len(report.issuers),
+        "leaves proven": report.proofs,
+        "files refused": len(report.refused),
+        "batches missing": len(report.missing),
+    }
+    for name, value in figures.items():
+        typer.echo(f"{name:<16} {value}")
+    for refused in report.refused:
+        typer.echo(f"refused  {plain(refused.name)}: {plain(refused.reason)}")
+    for one in report.missing:
+        leaves = one.anchor.leaf_count or "an unknown number of"
+        typer.echo(
+            f"missing  {to_hex(one.anchor.root)}  sequence {one.anchor.sequence}: proofs show {one.proven} of {leaves} leaves"
+        )
+    for advice in _advice(report):
+        say(advice)
+
+
+def _advice(report: RebuildReport) -> Iterator[str]:
+    if report.issuers:
+        yield "issuers have their DID for a name and no key: make one with: credanchor issuer key create DID"
+    if report.missing:
+        yield (
+            "batches are missing: look for their manifests and rebuild again; if there are none, accept the loss with "
+            "credanchor ledger reconcile --accept-loss, and have issuers post their digests anew; proofs of them go on verifying"
+        )
+    elif report.anchors:
+        yield "everything that the ledger holds is in the database; rounds and the service may be started"

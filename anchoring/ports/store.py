@@ -98,6 +98,22 @@ class Entries(Protocol):
     def unwritten_erasures(self, first_id: int, last_id: int) -> Sequence[int]:
         """The entries of the range that are erased here and may still stand in a manifest."""
 
+    def restore(self, after_id: int, entries: Sequence[ManifestEntry]) -> int:
+        """Record, under their own ids, those of a manifest's next entries that are not here; others stay as they are.
+
+        Where the issuer posted the digest again meanwhile, that later entry is the one that has it, and the one restored is as
+        though erased. Returns how often that was so. `entries`: ascending; all others with after_id < id ≤ the last of them are
+        not in the manifest.
+
+        Raises: InvalidInput when an id is taken by another entry.
+        """
+
+    def erase_again(self, entries: Sequence[ManifestEntry], at: datetime) -> int:
+        """Erase here what is erased in the manifest, and have the manifest rewritten where it differs. Returns how many were."""
+
+    def continue_above(self, entry_id: int) -> None:
+        """The next entry has a higher id than this."""
+
     def mark_rewritten(self, entry_ids: Collection[int], at: datetime) -> None:
         """Note that no manifest holds these erased entries any more."""
 
@@ -116,6 +132,18 @@ class Batches(Protocol):
 
     def fix_range(self, entries: EntryRange) -> bool:
         """Begin a batch with these entries; False when another round began one from the same id."""
+
+    def begin(self, batch_id: int, entries: EntryRange) -> None:
+        """Begin a batch that a manifest tells of, under its own id."""
+
+    def overlapping(self, first_id: int, last_id: int) -> Batch | None:
+        """A batch, finished or not, whose range has an id in common with this one."""
+
+    def last_entry_id_below(self, entry_id: int) -> int:
+        """Where the newest range ends that ends below this id; 0 when there is none."""
+
+    def continue_above(self, batch_id: int) -> None:
+        """The next batch has a higher id than this."""
 
     def keep_tiles(self, batch_id: int, tiles: Iterable[Tile]) -> None:
         """Keep tiles of an unfinished batch; those already there stay, since they can only be the same."""

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anchoring.core.batch import ANCHORED, Anchor, Batch, BatchState, BlockPlace
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
 from anchoring.ports.store import EntryRange
+from anchoring.store.engine import number_above
 from anchoring.store.entries import UNWRITTEN
 from anchoring.store.tables import anchor_history, batch, erasure, submission_item, tile
 from anchoring.types import Address, BlockHash, LeafHash, Root, TxHash
@@ -55,6 +56,19 @@ class SqlBatches:
             "state": BatchState.WAITING,
         }
         return self._connection.execute(statement, values).first() is not None
+
+    def begin(self, batch_id: int, entries: EntryRange) -> None:
+        values = {"id": batch_id, "first_id": entries.first_id, "last_id": entries.last_id, "leaf_count": entries.count}
+        self._connection.execute(insert(batch), values | {"state": BatchState.WAITING})
+
+    def overlapping(self, first_id: int, last_id: int) -> Batch | None:
+        return self._first(select(batch).where(batch.c.first_id <= last_id, batch.c.last_id >= first_id).limit(1))
+
+    def last_entry_id_below(self, entry_id: int) -> int:
+        return self._connection.execute(select(func.max(batch.c.last_id)).where(batch.c.last_id < entry_id)).scalar() or 0
+
+    def continue_above(self, batch_id: int) -> None:
+        number_above(self._connection, "batch", batch_id)
 
     def keep_tiles(self, batch_id: int, tiles: Iterable[Tile]) -> None:
         rows = [

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from anchoring.errors import AnchoringError, Misconfigured, StateCorrupt, StoreUnavailable
@@ -118,6 +118,16 @@ def _translation(failed: DBAPIError) -> AnchoringError | None:
     if isinstance(failed, OperationalError):
         return StoreUnavailable(f"the database did not answer: {first_line}")
     return None
+
+
+def number_above(connection: Connection, table: str, row_id: int) -> None:
+    """The next row that the table numbers by itself has a higher id than this."""
+    values = {"table": table, "above": row_id}
+    if connection.dialect.name == "postgresql":
+        sequence = "pg_get_serial_sequence(:table, 'id')"
+        connection.execute(text(f"SELECT setval({sequence}, GREATEST(:above, nextval({sequence})))"), values)
+    elif not connection.execute(text("UPDATE sqlite_sequence SET seq = max(seq, :above) WHERE name = :table"), values).rowcount:
+        connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :above)"), values)
 
 
 def _first_line(failed: DBAPIError) -> str:

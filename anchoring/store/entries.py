@@ -4,15 +4,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.manifest import ManifestEntry
-from anchoring.errors import StateCorrupt
+from anchoring.errors import InvalidInput, StateCorrupt
 from anchoring.ports.store import Entry, EntryRange, NewEntry
-from anchoring.store.engine import SEAL_LOCK
+from anchoring.store.engine import SEAL_LOCK, number_above
 from anchoring.store.tables import entry, erasure, issuer
 from anchoring.types import Did, Digest, LeafHash, Salt
 
@@ -140,6 +140,67 @@ class SqlEntries:
     def mark_rewritten(self, entry_ids: Collection[int], at: datetime) -> None:
         for some in _portions(list(entry_ids)):
             self._connection.execute(update(erasure).where(erasure.c.entry_id.in_(some)).values(manifest_rewritten_at=at))
+
+    def restore(self, after_id: int, entries: Sequence[ManifestEntry]) -> int:
+        here = {known.id: known for known in self.page(after_id, entries[-1].id, len(entries) + 1)}
+        issuers = {row.did: row.id for row in self._connection.execute(select(issuer.c.id, issuer.c.did))}
+        new = [given for given in entries if not _is_here(given, here.pop(given.id, None))]
+        if here:
+            raise InvalidInput(f"entry {min(here)} is in the database and not in it")
+        elsewhere = self._posted_by(new, issuers)
+        rows = [
+            {
+                "id": given.id,
+                "issuer_id": issuers[given.issuer],
+                "received_at": given.received_at,
+                **_content(None if (given.issuer, given.digest) in elsewhere else given),
+            }
+            for given in new
+        ]
+        if rows:
+            self._connection.execute(insert(entry), rows)
+        return sum((given.issuer, given.digest) in elsewhere for given in new)
+
+    def erase_again(self, entries: Sequence[ManifestEntry], at: datetime) -> int:
+        here = self.page(entries[0].id - 1, entries[-1].id, len(entries))
+        is_erased = {given.id: given.digest is None for given in entries}
+        forgotten = [known.id for known in here if (known.digest is None) != is_erased.get(known.id, known.digest is None)]
+        dialect = postgresql if self._is_postgresql else sqlite
+        noted = dialect.insert(erasure).on_conflict_do_update(
+            index_elements=["entry_id"], set_={"done_at": at, "manifest_rewritten_at": None}
+        )
+        for some in _portions(forgotten):
+            self._connection.execute(update(entry).where(entry.c.id.in_(some)).values(**_content(None)))
+            self._connection.execute(noted, [{"entry_id": entry_id, "requested_at": at, "done_at": at} for entry_id in some])
+        return sum(known.digest is not None and is_erased.get(known.id, False) for known in here)
+
+    def continue_above(self, entry_id: int) -> None:
+        number_above(self._connection, "entry", entry_id)
+
+    def _posted_by(self, entries: Sequence[ManifestEntry], issuers: Mapping[str, int]) -> set[tuple[Did, Digest | None]]:
+        """Issuer and digest of those that are recorded under another id."""
+        found: set[tuple[Did, Digest | None]] = set()
+        for did in {given.issuer for given in entries}:
+            digests = [given.digest for given in entries if given.issuer == did and given.digest]
+            for some in _portions(digests):
+                rows = self._connection.execute(_OF_ISSUER, {"issuer_id": issuers[did], "digests": some})
+                found |= {(did, Digest(row.digest)) for row in rows}
+        return found
+
+
+def _is_here(given: ManifestEntry, known: ManifestEntry | None) -> bool:
+    """Raises: InvalidInput when the id is taken by another entry."""
+    if known is None:
+        return False
+    is_same = known.digest is None or given.digest is None or known == given
+    if not is_same or (known.issuer, known.received_at) != (given.issuer, given.received_at):
+        raise InvalidInput(f"entry {given.id} is another one in the database")
+    return True
+
+
+def _content(given: ManifestEntry | None) -> dict[str, Any]:
+    """The columns that erasure empties."""
+    return {name: getattr(given, name, None) for name in ("digest", "salt", "canonicalization")}
 
 
 def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from anchoring.core.batch import BatchState
-from anchoring.core.finality import FinalityRule
 from anchoring.errors import ManifestsUnavailable, Misconfigured, NotFound, StateCorrupt
 from anchoring.manifests.folder import ManifestFolder
 from anchoring.manifests.sealed_box import create_manifest_key, read_manifest_key
@@ -21,11 +20,11 @@ from anchoring.usecases.keep_manifests import keep_manifests
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.trace_digest import trace_digest
 from tests.faults import Fault
-from tests.installation import KEY, RULES, Installation, no_progress
+from tests.installation import KEY, RULES, Installation, no_progress, with_finality
 from tests.manifests import FaultyFolder, digests_in, read
 from tests.world import rows
 
-QUICK = replace(RULES, finality=FinalityRule(1))
+QUICK = with_finality(RULES, 1)
 EFFECTS = ["claim", "write", "sync", "replace", "folder_sync"]
 
 
