@@ -28,7 +28,7 @@ from anchoring.store.backup import restore_backup, save_backup
 from anchoring.store.backup_file import BackupHeader
 from anchoring.store.engine import make_engine, opened
 from anchoring.store.integrity import check_database
-from anchoring.store.presence import be_present
+from anchoring.store.presence import be_present, by_itself
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address
@@ -239,17 +239,21 @@ def find_sources(settings: ManifestSettings, paths: Sequence[Path]) -> Sources:
 
 
 def rebuild(settings: Settings, sources: Sources, progress: Progress, *, take_unanchored: bool) -> RebuildReport:
-    """Rebuild the configured database from the configured ledger and these. Raises: as `rebuild_store` does."""
+    """Rebuild the configured database from the configured ledger and these, while no other program uses the database.
+
+    Raises: Conflict when one does, and what `rebuild_store` raises.
+    """
     ledger = settings.ledger
     rules = RebuildRules(
-        finality=parse_finality(ledger.finality),
+        finality=parse_finality(ledger.finality) if nodes_to_agree(ledger) == 1 else None,
         first_block=first_block(ledger),
-        lease_s=settings.rounds.lease_s,
         take_unanchored=take_unanchored,
     )
-    reader = open_reader(ledger.rpc_url.get_secret_value(), required_registry(ledger), ledger)
-    store = open_store(settings.store)
-    return rebuild_store(store, reader, SystemClock(), rules, holder=_holder(), sources=sources, progress=progress)
+    reader = open_reader(open_nodes(ledger)[0], required_registry(ledger), ledger)
+    with opened(settings.store.url, busy_timeout_s=settings.store.busy_timeout_s) as engine:
+        require_current_schema(engine)
+        with by_itself(engine):
+            return rebuild_store(SqlStore(engine), reader, SystemClock(), rules, sources=sources, progress=progress)
 
 
 def create_manifest_key(path: Path) -> None:
@@ -287,13 +291,9 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
         poll_s=settings.rounds.poll_s,
         first_block=first_block(settings.ledger),
     )
+    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     manifests = open_manifests(settings.manifests)
-    return Round(store, ledger, SystemClock(), rules, holder=_holder(), progress=progress, manifests=manifests)
-
-
-def _holder() -> str:
-    """A name for the lease that no other process has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress, manifests=manifests)
 
 
 def check_ledger(settings: LedgerSettings) -> None:

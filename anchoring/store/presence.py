@@ -71,6 +71,18 @@ def require_alone(connection: Connection) -> None:
             raise _in_use()
 
 
+@contextmanager
+def by_itself(engine: Engine) -> Iterator[None]:
+    """No other program uses the database, of either kind, until this ends. Raises: Conflict when one does; StoreUnavailable."""
+    with alone(engine), transaction(engine, writes=False) as watchman:
+        require_alone(watchman)
+        watchman.commit()  # its name stays: others ask for it, and no transaction is left open
+        try:
+            yield
+        finally:
+            watchman.invalidate()  # no connection of the pool has that name
+
+
 def _in_use() -> Conflict:
     return Conflict("the database is in use: stop the service and rounds of every machine first")
 

@@ -6,7 +6,6 @@ for erasures that it has forgotten. A batch is rebuilt as a whole, in one transa
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import islice
 from typing import TypeVar
 
@@ -18,7 +17,7 @@ from anchoring.core.manifest import LeafCollector, ManifestHead, ManifestReader,
 from anchoring.core.proof import InclusionProof
 from anchoring.core.rebuilding import ManifestSource, Missing, ProofSource, RebuildReport, Rebuilt, Refused, Sources
 from anchoring.core.tiles import Tile, build_tree
-from anchoring.errors import Busy, InvalidInput, Misconfigured, VerificationError
+from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.ports.ledger import Head, RegistryReader
 from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import EntryRange, Store, UnitOfWork
@@ -34,60 +33,24 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RebuildRules:
-    """`first_block`: where the contract's events begin. `take_unanchored`: what the ledger does not hold is rebuilt as sealed."""
+    """`finality`: None leaves it to rounds, which ask several nodes. `first_block`: where the contract's events begin.
 
-    finality: FinalityRule
+    `take_unanchored`: what the ledger does not hold is rebuilt as sealed.
+    """
+
+    finality: FinalityRule | None
     first_block: int
-    lease_s: float
     take_unanchored: bool = False
 
 
 def rebuild_store(
-    store: Store,
-    reader: RegistryReader,
-    clock: Clock,
-    rules: RebuildRules,
-    *,
-    holder: str,
-    sources: Sources,
-    progress: Progress,
+    store: Store, reader: RegistryReader, clock: Clock, rules: RebuildRules, *, sources: Sources, progress: Progress
 ) -> RebuildReport:
-    """Rebuild what is missing and say what is missing still.
+    """Rebuild what is missing and say what is missing still. No other program may use the database meanwhile.
 
-    Raises: Busy while a round is at work; LedgerUnavailable, Misconfigured, StoreUnavailable; batches rebuilt until then stay.
+    Raises: LedgerUnavailable, Misconfigured, StoreUnavailable; batches rebuilt until then stay.
     """
-    lease = _Lease(store, clock, holder, rules.lease_s)
-    lease.keep()
-    try:
-        return _Rebuild(store, reader, clock, rules, lease.renewing(progress)).run(sources)
-    finally:
-        lease.release()
-
-
-class _Lease:
-    """No round works meanwhile."""
-
-    def __init__(self, store: Store, clock: Clock, holder: str, lease_s: float) -> None:
-        self._store, self._clock, self._holder, self._lease_s = store, clock, holder, lease_s
-
-    def keep(self) -> None:
-        now = self._clock.now()
-        with self._store.writing() as uow:
-            if not uow.rounds.take_lease(self._holder, now, now + timedelta(seconds=self._lease_s)):
-                raise Busy(f"another round is at work: {uow.rounds.lease_holder()}; end it before rebuilding")
-            uow.commit()
-
-    def release(self) -> None:
-        with self._store.writing() as uow:
-            uow.rounds.release_lease(self._holder)
-            uow.commit()
-
-    def renewing(self, progress: Progress) -> Progress:
-        def renew(what: str, done: int, total: int) -> None:
-            self.keep()
-            progress(what, done, total)
-
-        return renew
+    return _Rebuild(store, reader, clock, rules, progress).run(sources)
 
 
 class _Rebuild:
@@ -117,7 +80,8 @@ class _Rebuild:
 
     def _look_at_ledger(self) -> None:
         identity, head = self._reader.identity(), self._reader.head()
-        self._final_height = self._reader.final_height(head, self._rules.finality)
+        if self._rules.finality:
+            self._final_height = self._reader.final_height(head, self._rules.finality)
         with self._store.writing() as uow:
             known = uow.rounds.record_identity(identity)
             uow.commit()

@@ -10,6 +10,7 @@ from eth_account import Account
 from starlette.testclient import TestClient
 
 from anchoring.store.engine import make_engine
+from anchoring.store.presence import be_present, by_itself
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
@@ -35,7 +36,7 @@ def installation(credanchor: Credanchor, node: Anvil, tmp_path: Path) -> Credanc
     (tmp_path / "manifests").mkdir()
     assert credanchor("store", "migrate").code == 0
     assert credanchor("store", "create-manifest-key", "manifest.key").code == 0
-    credanchor.set(LEDGER__RPC_URL=node.url, LEDGER__PRIVATE_KEY=ADMIN_KEY, LEDGER__FINALITY="depth:0")
+    credanchor.set(LEDGER__RPC_URLS=node.url, LEDGER__PRIVATE_KEY=ADMIN_KEY, LEDGER__FINALITY="depth:0")
     anchorer = Account.from_key(ANCHOR_KEY).address
     assert credanchor("ledger", "deploy", "--anchorer", anchorer, "--output", "deployment.json").code == 0
     credanchor.set(LEDGER__DEPLOYMENT="deployment.json", LEDGER__PRIVATE_KEY=ANCHOR_KEY, ROUNDS__POLL_S="0.05")
@@ -166,3 +167,17 @@ def test_status_says_whether_manifests_are_kept(
     not_kept = json.loads(installation("ledger", "status", "--json").out)["manifests"]
 
     assert (kept, not_kept) == (str(tmp_path / "manifests"), None)
+
+
+def test_database_in_use_is_not_rebuilt(installation: Credanchor, store: SqlStore) -> None:
+    with be_present(store._engine):
+        done = installation("store", "rebuild")
+
+    assert (done.code, done.error) == (1, "the database is in use: stop the service and rounds of every machine first")
+
+
+def test_service_does_not_start_during_a_rebuild(installation: Credanchor, store: SqlStore) -> None:
+    with by_itself(store._engine):
+        done = installation("anchor", "run")
+
+    assert (done.code, done.error) == (4, "the database is being restored")

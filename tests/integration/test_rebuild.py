@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from anchoring.core.batch import BatchState
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.rebuilding import ManifestSource, ProofSource, RebuildReport, Sources
-from anchoring.errors import Busy, LedgerUnavailable, Misconfigured, StateCorrupt
+from anchoring.errors import LedgerUnavailable, Misconfigured, StateCorrupt
 from anchoring.manifests.folder import ManifestFolder, read_manifest
 from anchoring.manifests.sealed_box import ManifestKey
 from anchoring.manifests.sources import find_sources
@@ -84,10 +84,15 @@ def lose(here: Installation) -> None:
 
 
 def rebuild(here: Installation, *paths: Path, unanchored: bool = False, sources: Sources | None = None) -> RebuildReport:
-    found = sources or find_sources(paths or [here.manifests.folder], lambda: KEY)
-    rules = RebuildRules(finality=here.rules.follow.finality, first_block=0, lease_s=LEASE_S, take_unanchored=unanchored)
+    found = sources or sources_in(here, *paths)
+    rules = RebuildRules(finality=here.rules.follow.finality, first_block=0, take_unanchored=unanchored)
     store = FaultyStore(here.store, here.faults)
-    return rebuild_store(store, here.ledger, here.clock, rules, holder="a rebuilder", sources=found, progress=no_progress)
+    return rebuild_store(store, here.ledger, here.clock, rules, sources=found, progress=no_progress)
+
+
+def sources_in(here: Installation, *paths: Path) -> Sources:
+    assert here.manifests
+    return find_sources(paths or [here.manifests.folder], lambda: KEY)
 
 
 def counts(report: RebuildReport) -> tuple[int, int, int, int]:
@@ -477,7 +482,7 @@ def test_manifest_whose_entries_lead_elsewhere_is_refused(here, tmp_path):
     assert {table.name: rows(here.store, table) for table in tables.metadata.sorted_tables if table.name not in STAMPED} == before
 
 
-STAMPED = {"ledger_identity", "round_lease", "orphan_anchor"}
+STAMPED = {"ledger_identity", "orphan_anchor"}
 
 
 def test_database_of_another_ledger_is_refused(here):
@@ -490,17 +495,16 @@ def test_database_of_another_ledger_is_refused(here):
         rebuild(here)
 
 
-def test_rebuilding_waits_for_a_round_that_is_at_work(here):
-    anchored(here, 1)
-    here.faults.arm("commit", Fault.KILLED_AFTER)  # of the lease
-    here.fails()
-    here.faults.restart()
+def test_where_several_nodes_must_agree_finality_is_left_to_rounds(here):
+    anchored(here, 2)
+    lose(here)
+    rules = RebuildRules(finality=None, first_block=0)
 
-    with pytest.raises(Busy, match="another round is at work"):
-        rebuild(here)
+    rebuild_store(here.store, here.ledger, here.clock, rules, sources=sources_in(here), progress=no_progress)
 
-    here.clock.advance(LEASE_S + 1)
-    assert rebuild(here).known == 1
+    assert here.states() == [BatchState.CONFIRMED]
+    here.rest()
+    assert here.states() == [BatchState.FINAL]
 
 
 @pytest.mark.parametrize("fault", Fault)
