@@ -15,7 +15,7 @@ import anchoring.ledger.recursion  # noqa: F401 - for its effect
 from anchoring.core.fees import Fee
 from anchoring.errors import Misconfigured
 from anchoring.secret_files import read_secret, write_secret
-from anchoring.types import Address, TxHash, as_tx_hash, parse_address
+from anchoring.types import Address, parse_address
 
 
 class LocalSigner:
