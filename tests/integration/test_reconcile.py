@@ -29,9 +29,12 @@ class Backups:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "store.db"
         self._copy = folder / "backup.db"
-        engine = make_engine(f"sqlite:///{self._path}", pool_size=5, busy_timeout_s=5)
-        migrate(engine)
-        self.here = Installation(SqlStore(engine))
+        store = self._opened()
+        migrate(store._engine)
+        self.here = Installation(store)
+
+    def _opened(self) -> SqlStore:
+        return SqlStore(make_engine(f"sqlite:///{self._path}", pool_size=5, busy_timeout_s=5))
 
     def take(self) -> None:
         with closing(sqlite3.connect(self._path)) as source, closing(sqlite3.connect(self._copy)) as copy:
@@ -44,6 +47,7 @@ class Backups:
         for left in self._path.parent.glob("store.db*"):
             left.unlink()
         self._copy.rename(self._path)
+        self.here.store = self._opened()
         lost = self.here.acknowledged[self._acknowledged :]
         del self.here.acknowledged[self._acknowledged :]
         self.here.clock.advance(1000)
