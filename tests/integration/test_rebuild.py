@@ -224,6 +224,24 @@ def test_large_batch_is_rebuilt_tile_by_tile(here):
     here.check(newest=3)
 
 
+def test_numbers_of_what_could_not_be_rebuilt_are_not_given_out_again(here):
+    """A manifest that turns out to be of use later finds its place free."""
+    anchored(here, 3)
+    here.post(2)
+    here.seal_only()
+    before = rows(here.store, tables.batch)
+    lose(here)
+    here.clock.advance(LEASE_S)
+
+    assert counts(rebuild(here)) == (1, 0, 1, 0)
+    here.acknowledged = here.acknowledged[:3]
+    new = here.post(1)
+    here.seal_only()
+
+    assert [entry.id for entry in new] == [6]
+    assert [row.id for row in rows(here.store, tables.batch)] == [before[0].id, before[1].id + 1]
+
+
 # --- erased entries
 
 
@@ -292,6 +310,22 @@ def test_erasure_that_an_old_backup_does_not_know_is_carried_out_again(here):
     assert erased_ids(here) == [entries[1].id]
     here.rest()
     here.check()
+
+
+def test_entry_that_waits_in_an_old_backup_and_was_erased_since_is_erased_again(here):
+    entries = here.post(3)
+    backup = copy_of(here.store)
+    here.rest()
+    erase(here, entries[1])
+    here.rest()
+    here.round()
+    put_back(here, backup)
+
+    report = rebuild(here)
+
+    assert (counts(report), report.erased_again) == ((1, 0, 0, 0), 1)
+    assert erased_ids(here) == [entries[1].id]
+    assert answers(here, entries[1:2]).popitem()[1].endswith(b"404")
 
 
 # --- into what is there
