@@ -103,7 +103,7 @@ class EvmLedger(EvmRegistryReader):
         except Misconfigured as wrong:
             if isinstance(wrong, NoContract) and not is_first:
                 raise LedgerUnavailable(f"node {rpc.host} has not come so far as the contract") from wrong
-            if len(self._nodes) == 1:
+            if len(self._nodes) == 1 or rpc.host in wrong.message:
                 raise
             raise Misconfigured(f"node {rpc.host}: {wrong.message}") from wrong
 

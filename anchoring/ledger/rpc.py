@@ -25,7 +25,7 @@ REVERTED: Final = 3
 
 _TOO_OFTEN: Final = re.compile(r"too many requests|rate.?limit|request rate|requests per|throughput|capacity")
 _TOO_OFTEN_CODE: Final = 429
-_NO_BLOCK: Final = re.compile(r"not found|unknown block|not currently canonical|missing trie node")
+_NO_BLOCK: Final = re.compile(r"not found|unknown block|not currently canonical|out ?of ?range|missing trie node")
 _NO_BLOCK_CODE: Final = -32001
 
 logging.getLogger("httpcore2").setLevel(logging.INFO)  # at DEBUG it logs the URL with the access key in it

@@ -1,7 +1,6 @@
 """Sealed batches go to the ledger: one transaction for all of them, written down before it is sent."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
@@ -12,9 +11,6 @@ from anchoring.ports.ledger import Head, Ledger
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import NewSubmission, Store
 from anchoring.types import Root, to_hex
-
-NOT_STATED: Final = 0
-"""The leaf count of a root that was anchored by the contract's 32-byte door: proofs carry the size themselves."""
 
 log = structlog.get_logger()
 
@@ -52,7 +48,7 @@ def open_submission(
         return False
     head = ledger.head()
     found = {root: anchor for root in roots if (anchor := ledger.find_anchor(root.root, head))}
-    foreign = {root: anchor for root, anchor in found.items() if anchor.leaf_count not in {NOT_STATED, root.leaf_count}}
+    foreign = {root: anchor for root, anchor in found.items() if not anchor.is_of(root.leaf_count)}
     for root, anchor in found.items():
         if root not in foreign:
             _adopt(store, clock, root, anchor)
