@@ -135,7 +135,10 @@ def first_block(settings: LedgerSettings) -> int:
 
 def open_nodes(settings: LedgerSettings) -> "list[JsonRpc]":
     """The configured nodes, one or more; none is asked yet. Raises: Misconfigured."""
-    nodes = [open_node(url.strip(), settings) for url in settings.rpc_urls.get_secret_value().split(",")]
+    try:
+        nodes = [open_node(url.strip(), settings) for url in settings.rpc_urls.get_secret_value().split(",")]
+    except Misconfigured as wrong:
+        raise Misconfigured(f"ledger.rpc_urls: {wrong.message}") from wrong
     hosts = [node.host for node in nodes]
     for host in hosts:
         if hosts.count(host) > 1:

@@ -77,7 +77,7 @@ class RegistryAdmin:
         self._confirm_s = confirm_s
 
     def chain_id(self) -> int:
-        return read_number(self._rpc.read("eth_chainId"))
+        return read_number(self._read("eth_chainId"))
 
     def deploy(self, *, admin: Address, anchorer: Address | None, admin_delay_s: int, predecessor: Address | None) -> Deployment:
         """Deploy the checked-in artifact. Raises: LedgerRejected, LedgerUnavailable."""
@@ -116,7 +116,7 @@ class RegistryAdmin:
             "value": 0,
             "data": to_hex(calldata),
             "gas": gas_limit,
-            "nonce": read_number(self._rpc.read("eth_getTransactionCount", self._signer.address, "latest")),
+            "nonce": read_number(self._read("eth_getTransactionCount", self._signer.address, "latest")),
             "chainId": self.chain_id(),
         }
         if to is not None:
@@ -128,15 +128,21 @@ class RegistryAdmin:
             raise LedgerRejected(f"the node refused the transaction: {excerpt(refused.message)}") from refused
         return self._receipt(to_hex(keccak(raw)))
 
+    def _read(self, method: str, *params: Any) -> Any:
+        try:
+            return self._rpc.read(method, *params)
+        except RpcRefusal as refused:
+            raise LedgerUnavailable(f"node {self._rpc.host} refused {method}: {excerpt(refused.message)}") from refused
+
     def _fee(self) -> Fee:
-        head = read_block(self._rpc.read("eth_getBlockByNumber", "latest", False))
-        gas_price = read_number(self._rpc.read("eth_gasPrice")) if self._fees.policy == "legacy" else None
+        head = read_block(self._read("eth_getBlockByNumber", "latest", False))
+        gas_price = read_number(self._read("eth_gasPrice")) if self._fees.policy == "legacy" else None
         return choose_fee(self._fees, base_fee_wei=head.base_fee_wei, gas_price_wei=gas_price)
 
     def _receipt(self, tx_hash: str) -> dict[str, Any]:
         waited_s, pause_s = 0.0, 0.2
         while waited_s < self._confirm_s:
-            receipt = self._rpc.read("eth_getTransactionReceipt", tx_hash)
+            receipt = self._read("eth_getTransactionReceipt", tx_hash)
             if receipt is not None:
                 if read_number(receipt.get("status")) != 1:
                     raise LedgerRejected(f"transaction {tx_hash} was mined and reverted: does the key have the role it needs?")

@@ -8,18 +8,19 @@ from dataclasses import replace
 
 import pytest
 from eth_utils.crypto import keccak
+from pydantic import SecretStr
 
-from anchoring.bootstrap import first_block
+from anchoring.bootstrap import first_block, nodes_to_agree, open_nodes
 from anchoring.core.batch import RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy, FeeRules, choose_fee
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
-from anchoring.ledger.deployment import Deployed, read_deployment
+from anchoring.ledger.deployment import Deployed, RegistryAdmin, read_deployment
 from anchoring.ledger.evm import EvmLedger
 from anchoring.ledger.rpc import JsonRpc
 from anchoring.settings import LedgerSettings
 from anchoring.types import Address, Root, to_hex
 from tests.conftest import run_anvil
-from tests.factories import make_digest
+from tests.factories import FrozenClock, make_digest
 from tests.networks import FREE, GAS, AnvilNetwork, anvil_network, fresh_key, sign_anchors
 from tests.rpc_proxy import RpcProxy, rpc_proxy
 
@@ -385,6 +386,39 @@ def test_events_begin_where_the_setting_or_the_deployment_file_says(tmp_path):
     assert first_block(LedgerSettings(deployment=path)) == 77
     assert first_block(LedgerSettings(deployment=path, first_block=5)) == 5
     assert first_block(LedgerSettings(deployment=path, registry="eip155:1:0x" + "34" * 20)) == 0  # the file speaks of another
+
+
+def test_two_nodes_must_agree_where_there_are_more_than_one():
+    urls = [f"http://127.0.0.1:{port}" for port in (8545, 8546, 8547)]
+    assert [nodes_to_agree(LedgerSettings(rpc_urls=SecretStr(",".join(urls[:count])))) for count in (1, 2, 3)] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("urls", ["", "http://a:1,", "http://a:1,nonsense", "http://a:1;http://b:1 "])
+def test_addresses_that_are_none_are_refused_without_being_shown(urls):
+    with pytest.raises(
+        Misconfigured, match=r"^ledger\.rpc_urls: the node's address is not a URL such as http://127\.0\.0\.1:8545$"
+    ):
+        open_nodes(LedgerSettings(rpc_urls=SecretStr(urls)))
+
+
+def test_node_that_is_named_twice_is_refused():
+    twice = SecretStr("http://key@a:1/x, http://b:1,https://a:1/y")
+    with pytest.raises(Misconfigured, match=r"^ledger\.rpc_urls names a:1 twice"):
+        open_nodes(LedgerSettings(rpc_urls=twice))
+
+
+@pytest.mark.parametrize("method", ["eth_getTransactionCount", "eth_getBlockByNumber", "eth_getTransactionReceipt"])
+def test_refusal_in_a_deployment_is_typed(network, proxy, method):
+    def refuses(call):
+        if call.method == method:
+            return call.error(-32601, "method not allowed")
+        return call.result("0x" + "12" * 32) if call.method == "eth_sendRawTransaction" else call.forward()
+
+    proxy.rule = refuses
+    fees = FeeRules(policy=FeePolicy.MARKET, tip_wei=0, cap_wei=GWEI)
+    admin = RegistryAdmin(JsonRpc(proxy.url, timeout_s=5), fresh_key(), fees, FrozenClock(), confirm_s=1)
+    with pytest.raises(LedgerUnavailable, match=f"refused {method}: method not allowed"):
+        admin.deploy(admin=network.other, anchorer=None, admin_delay_s=0, predecessor=None)
 
 
 @pytest.mark.parametrize(
