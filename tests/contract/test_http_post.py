@@ -2,11 +2,20 @@
 
 import gzip
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from anchoring.errors import LedgerUnavailable
 from anchoring.ledger.http_post import AnswerTooLong, HttpPoster, PostFailed
@@ -229,3 +238,36 @@ def test_both_are_typed_for_whoever_asks_the_node(serve):
     long = JsonRpc(serve(says(OK + b"\r\n" + BLOCK * 4)).url, timeout_s=10, max_bytes=LIMIT)
     with pytest.raises(TooLong, match=r"^node 127\.0\.0\.1:\d+ answered eth_getLogs with an answer of more than 200000 bytes$"):
         long.read("eth_getLogs")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that nobody else vouches for, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+    path = tmp_path / "node.pem"
+    path.write_bytes(pem)
+    return path
+
+
+def test_node_behind_tls_is_asked_when_its_certificate_is_trusted_and_only_then(serve, certificate, monkeypatch):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def answer(server: RawServer, client: socket.socket) -> None:
+        with context.wrap_socket(client, server_side=True) as secured:
+            read_request(secured)
+            server.send(secured, OK + b"Content-Length: 2\r\n\r\n{}")
+
+    url = serve(answer).url.replace("http", "https")
+    with pytest.raises(PostFailed, match=r"^ConnectError$"):
+        HttpPoster(url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert HttpPoster(url, timeout_s=10, max_bytes=LIMIT).post(b"{}") == b"{}"
