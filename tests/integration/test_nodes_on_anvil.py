@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import cycle
 from random import Random
@@ -98,6 +99,41 @@ def test_two_nodes_that_agree_make_it_final_and_both_get_the_transaction(scene):
     assert scene.first.calls.count("eth_sendRawTransaction") == scene.second.calls.count("eth_sendRawTransaction") == 1
     assert scene.answers()[0].startswith(f"{name(scene.first)}: accepted; {name(scene.second)}: ")
     assert scene.details() == []
+    scene.check()
+
+
+# Whatever the node says to the broadcast, and whether or not it took it.
+
+
+@pytest.mark.parametrize("arrives", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "transaction already imported",
+        "nonce too low",
+        "replacement transaction underpriced",
+        "Insufficient funds for gas * price + value",
+        "Sender account not authorized to send transactions",
+        "Internal error",
+    ],
+)
+def test_answer_to_the_broadcast_decides_nothing(scene, words, arrives):
+    def says(call: Call) -> Answer:
+        if call.method != "eth_sendRawTransaction":
+            return call.forward()
+        if arrives:
+            call.forward()
+        return call.error(-32003, words)
+
+    scene.post(1)
+    scene.first.rule = scene.second.rule = says
+    with pytest.raises(LedgerRejected) if "not authorized" in words else nullcontext():
+        scene.rounds()
+    assert scene.states() == [SUBMITTED]
+    scene.first.rule = scene.second.rule = Call.forward
+    scene.rounds(6)
+    assert scene.states() == [FINAL]
+    assert len(rows(scene.store, tables.attempt)) == 1
     scene.check()
 
 
