@@ -47,7 +47,7 @@ class FollowRules:
 class Followed:
     """What is still open after a look at the ledger.
 
-    `contradictions`: what further nodes say against the first one, a sentence each.
+    `contradictions`: what a node says against another, or against what was recorded, a sentence each.
     """
 
     head: Head
@@ -124,18 +124,23 @@ def _finalize(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, hea
         for batch in batches
         if batch.tree and (recorded := ledger.recorded_anchor(batch.tree.root, head)) and recorded.block_number == block.number
     ]
+    not_shown = tuple(
+        f"batch {batch.id} is recorded in block {block.number}, and the contract does not show its root there"
+        for batch in batches
+        if batch not in agreed
+    )
     if not agreed:
-        return ()
+        return not_shown
     opinion = ledger.second_opinion([batch.anchor for batch in agreed if batch.anchor])
     if not opinion.agrees:
-        return opinion.contradictions
+        return not_shown + opinion.contradictions
     with store.writing() as uow:
         changed = [batch for batch in agreed if uow.batches.finalize(batch.id, block, clock.now())]
         uow.submissions.finalize(block)
         uow.commit()
     for batch in changed:
         log.info("anchor.final", batch=batch.id, block=block.number)
-    return ()
+    return not_shown
 
 
 def _withdraw(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace) -> tuple[str, ...]:

@@ -189,6 +189,8 @@ def test_final_needs_the_contract_to_agree(here):
     here.round()
     assert here.states() == [CONFIRMED]
     assert here.submissions(SubmissionState.FINAL) == []
+    said = rows(here.store, tables.round_record)[-1].detail
+    assert said == "batch 1 is recorded in block 1, and the contract does not show its root there"
     here.chain.blocks[-1] = newest
     here.round()
     assert here.states() == [FINAL]
