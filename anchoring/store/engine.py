@@ -20,6 +20,7 @@ SEAL_LOCK: Final = 0x43524544
 
 _BROKEN_OFF: Final = {"40001", "40P01"}  # serialization failure, deadlock: the server chose this transaction to give way
 _READ_ONLY: Final = "25006"  # the server became a standby while the connection was open
+_ENDED: Final = {"25P03", "25P04", "57P01", "57P02", "57P05"}  # the server ended the session: too long idle, or it stops
 _DAMAGED: Final = {"XX001", "XX002"}
 _SQLITE_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -113,7 +114,7 @@ def _translation(failed: DBAPIError) -> AnchoringError | None:
         return StateCorrupt(f"the database cannot be read: {first_line}")
     if state in _BROKEN_OFF or state == _READ_ONLY:
         return StoreUnavailable(f"the database broke the transaction off: {first_line}", may_repeat=True)
-    if failed.connection_invalidated:
+    if failed.connection_invalidated or state in _ENDED:
         return StoreUnavailable(f"the database connection was lost: {first_line}", may_repeat=True)
     if isinstance(failed, OperationalError):
         return StoreUnavailable(f"the database did not answer: {first_line}")

@@ -45,12 +45,14 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
 class _OneFile:
     """The database file as it was when it was first opened.
 
-    A connection keeps the file it opened, even when another takes its name: what is written then is acknowledged and lost.
+    A connection keeps the file it opened, even when another takes its name: what is written then is acknowledged and lost. A
+    file that was copied over stays the same file, but what only ever grows has shrunk then.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._identity: tuple[int, int] | None = None
+        self._size = 0
 
     def require_same(self) -> None:
         try:
@@ -61,6 +63,9 @@ class _OneFile:
         self._identity = self._identity or identity
         if identity != self._identity:
             raise StoreUnavailable("the database file was replaced under the running program: restart it")
+        if found.st_size < self._size:
+            raise StoreUnavailable("the database file was overwritten under the running program: restart it")
+        self._size = found.st_size
 
 
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
