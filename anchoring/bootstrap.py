@@ -293,6 +293,7 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
         follow_s=settings.rounds.follow_s,
         poll_s=settings.rounds.poll_s,
         first_block=first_block(settings.ledger),
+        canary_every_s=settings.rounds.canary_every_s,
     )
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     manifests = open_manifests(settings.manifests)

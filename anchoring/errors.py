@@ -125,6 +125,12 @@ class ServiceUnavailable(AnchoringError):
     slug = "service-unavailable"
 
 
+class BacklogFull(AnchoringError):
+    """So much waits to be anchored that more could not be promised in time. Nothing was recorded; repeat later."""
+
+    slug = "backlog-full"
+
+
 class LedgerUnavailable(AnchoringError):
     """The node did not answer, or answered rubbish. Nothing is concluded from it."""
 

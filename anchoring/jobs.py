@@ -4,6 +4,7 @@ It may be killed at any line and run again, and two may run at once: the lease s
 compare-and-set of every state keep things right.
 """
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ from anchoring.core.fees import FeePolicy
 from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, ManifestsUnavailable, Misconfigured, StoreUnavailable
 from anchoring.ports.ledger import Ledger
 from anchoring.ports.manifests import ManifestPlace
-from anchoring.ports.runtime import Clock, Progress
+from anchoring.ports.runtime import Clock, Progress, RandomBytes
 from anchoring.ports.store import RoundRecord, RoundResult, Store
 from anchoring.types import Root
+from anchoring.usecases.check_canaries import check_canaries
 from anchoring.usecases.follow_ledger import Followed, FollowRules, follow_ledger
 from anchoring.usecases.keep_manifests import keep_manifests
 from anchoring.usecases.match_anchors import Reconciliation, match_new_anchors, reconcile, require_reconciled
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
+from anchoring.usecases.post_canary import post_canary
+from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.refill_nonces import refill_nonces
 from anchoring.usecases.seal_batches import seal_batches
 
@@ -30,7 +34,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundRules:
-    """The operator's settings; times in seconds. `first_block`: where the contract's events begin."""
+    """The operator's settings; times in seconds.
+
+    `first_block`: where the contract's events begin. `canary_every_s`: 0 for no canary.
+    """
 
     submission: SubmissionRules
     follow: FollowRules
@@ -39,6 +46,7 @@ class RoundRules:
     follow_s: float
     poll_s: float
     first_block: int
+    canary_every_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,7 @@ class Round:
         holder: str,
         progress: Progress,
         manifests: ManifestPlace | None = None,
+        random_bytes: RandomBytes = secrets.token_bytes,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -72,6 +81,7 @@ class Round:
         self._progress = progress
         self._contradictions: list[str] = []
         self._manifests = manifests
+        self._random_bytes = random_bytes
 
     def run(self) -> RoundReport:
         """Seal, submit and follow.
@@ -88,14 +98,7 @@ class Round:
             record.head_number, record.head_time = head.block.number, head.time
             if self._rules.submission.fees.policy is not FeePolicy.ZERO:
                 record.balance_wei = self._ledger.balance(head)
-        followed = report.followed
-        log.info(
-            "round.finished",
-            sealed=report.sealed,
-            submitted=report.submitted,
-            still_submitted=followed.submitted,
-            still_confirmed=followed.confirmed,
-        )
+            _tell(report)
         return report
 
     def reconcile(self, *, accept_loss: bool) -> Reconciliation:
@@ -111,6 +114,7 @@ class Round:
     def _steps(self) -> RoundReport:
         require_reconciled(self._store)
         silent = self._look_at_ledger()
+        post_canary(self._store, self._clock, self._random_bytes, every_s=self._rules.canary_every_s)
         sealed = seal_batches(self._store, self._clock, max_leaves=self._rules.max_leaves, progress=self._renewing)
         with_manifest = self._keep_manifests()
         if silent is not None:
@@ -121,7 +125,10 @@ class Round:
         if isinstance(with_manifest, ManifestsUnavailable):
             raise with_manifest
         submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission, with_manifest=with_manifest)
-        return RoundReport(sealed=len(sealed), submitted=submitted, followed=self._follow())
+        followed = self._follow()
+        if self._rules.canary_every_s:
+            check_canaries(self._store, self._ledger, self._clock, followed.head, prove_inclusion)
+        return RoundReport(sealed=len(sealed), submitted=submitted, followed=followed)
 
     def _look_at_ledger(self) -> LedgerUnavailable | None:
         """Whether this is our ledger, and knows no more than we do. Sealing does not wait for a node that does not answer."""
@@ -202,6 +209,7 @@ class Round:
             round_id = uow.rounds.begin(self._holder, started_at)
             uow.commit()
         record = _OpenRecord()
+        bound = structlog.contextvars.bind_contextvars(round=round_id)
         try:
             yield record
             record.result = RoundResult.DONE
@@ -215,6 +223,7 @@ class Round:
                 log.error("round.failed", error=failed.slug, detail=failed.message)  # noqa: TRY400 - the caller prints it
             raise
         finally:
+            structlog.contextvars.reset_contextvars(**bound)
             with self._store.writing() as uow:
                 uow.rounds.finish(
                     round_id,
@@ -230,6 +239,17 @@ class Round:
                     ),
                 )
                 uow.commit()
+
+
+def _tell(report: RoundReport) -> None:
+    followed = report.followed
+    log.info(
+        "round.finished",
+        sealed=report.sealed,
+        submitted=report.submitted,
+        still_submitted=followed.submitted,
+        still_confirmed=followed.confirmed,
+    )
 
 
 @dataclass(slots=True)

@@ -109,6 +109,12 @@ class LedgerSettings(_Group):
     gas_per_root: int = Field(default=45_000, ge=1_000, le=30_000_000)
     """Gas limit added for each root in it."""
 
+    stalled_s: float = Field(default=600.0, gt=0, le=86_400)
+    """A ledger without a new block for so long counts as stalled, in seconds. It changes warnings, nothing else."""
+
+    low_balance_rounds: int = Field(default=100, ge=0, le=1_000_000)
+    """A key that cannot pay for so many more rounds counts as low on funds. It changes warnings, nothing else."""
+
     confirm_s: float = Field(default=120.0, gt=0, le=3600)
     """How long `ledger deploy` and its kin wait for their transaction to be mined, in seconds."""
 
@@ -133,6 +139,9 @@ class RoundSettings(_Group):
 
     max_roots: int = Field(default=100, ge=1, le=1000)
     """Batches anchored by one transaction at most."""
+
+    canary_every_s: float = Field(default=3600.0, ge=0, le=86_400)
+    """How often a digest of our own goes along with those of issuers, in seconds; 0 for never."""
 
 
 class ManifestSettings(_Group):
@@ -162,6 +171,12 @@ class ApiSettings(_Group):
 
     body_timeout_s: float = Field(default=60.0, gt=0, le=3600)
     """Longest a client may take to send a body, in seconds."""
+
+    max_merge_delay_s: int = Field(default=86_400, ge=60, le=31_536_000)
+    """What issuers are promised: the longest from the answer to a post to its final anchor, in seconds."""
+
+    max_waiting: int = Field(default=10_000_000, ge=1, le=1_000_000_000)
+    """Entries that may wait to be sealed. Above it posts are answered 503, so that what was accepted can keep its promise."""
 
 
 class ClientSettings(_Group):

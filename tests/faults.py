@@ -5,7 +5,18 @@ from contextlib import contextmanager
 from enum import Enum
 
 from anchoring.errors import AnchoringError, StoreUnavailable
-from anchoring.ports.store import Batches, Entries, Issuers, Orphans, Rounds, Store, Submissions, UnitOfWork
+from anchoring.ports.store import (
+    Batches,
+    Canaries,
+    Entries,
+    Figures,
+    Issuers,
+    Orphans,
+    Rounds,
+    Store,
+    Submissions,
+    UnitOfWork,
+)
 
 
 class Killed(BaseException):
@@ -145,6 +156,10 @@ class _FaultyUnitOfWork:
         return self._uow.batches
 
     @property
+    def canaries(self) -> Canaries:
+        return self._uow.canaries
+
+    @property
     def submissions(self) -> Submissions:
         return self._uow.submissions
 
@@ -159,6 +174,10 @@ class _FaultyUnitOfWork:
     @property
     def rounds(self) -> Rounds:
         return self._uow.rounds
+
+    @property
+    def figures(self) -> Figures:
+        return self._uow.figures
 
     def commit(self) -> None:
         with self._faults.effect("commit", StoreUnavailable):

@@ -1,13 +1,20 @@
 """`credanchor service`: the HTTP service."""
 
+import os
 import signal
 import socket
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import Annotated, Final
 
 import typer
 
 from anchoring.errors import Misconfigured
+
+METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's own variable: workers keep their counts in this folder, so that each of them can answer for all."""
 
 app = typer.Typer(name="service", no_args_is_help=True, help="Run the HTTP service.")
 
@@ -33,21 +40,34 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn stops in order and then raises the signal again, for these
         signal.signal(number, lambda *_: sys.exit(0))
     try:
-        uvicorn.run(
-            "service.app:from_environment",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            access_log=False,
-            server_header=False,
-            http="httptools",
-            timeout_graceful_shutdown=10,
-            log_level="warning",
-        )
+        with _metrics_folder(workers):
+            uvicorn.run(
+                "service.app:from_environment",
+                factory=True,
+                host=host,
+                port=port,
+                workers=workers,
+                access_log=False,
+                server_header=False,
+                http="httptools",
+                timeout_graceful_shutdown=10,
+                log_level="warning",
+            )
     except SystemExit as ended:  # its codes mean something else than ours
         if ended.code:
             raise Misconfigured("the service did not start; the reason stands above") from None
+
+
+@contextmanager
+def _metrics_folder(workers: int) -> Iterator[None]:
+    """One process keeps its counts to itself; several need a folder, which lasts as long as they do."""
+    os.environ.pop(METRICS_FOLDER, None)
+    if workers == 1:
+        yield
+        return
+    with TemporaryDirectory(prefix="credanchor-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ[METRICS_FOLDER] = folder
+        yield
 
 
 def _require_free(host: str, port: int) -> None:

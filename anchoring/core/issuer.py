@@ -15,6 +15,9 @@ from typing import Final
 from anchoring.errors import NotAllowed
 from anchoring.types import Did
 
+CANARY: Final = Did("did:web:canary.credanchor.invalid")
+"""Whose digests rounds post by themselves to see how long anchoring takes. No key opens for it, and `.invalid` is nobody's."""
+
 PREFIX_BYTES: Final = 4
 SECRET_BYTES: Final = 32
 

@@ -71,14 +71,20 @@ class Entries(Protocol):
     def next_range(self, after_id: int, up_to_id: int, limit: int) -> EntryRange | None:
         """The first `limit` entries with after_id < id ≤ up_to_id; None when there are none."""
 
+    def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
+        """Whether one with after_id < id ≤ up_to_id is of another issuer than the canary."""
+
     def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[LeafHash]:
         """The leaf of every entry of the range that is not erased, in any order."""
 
     def count_after(self, entry_id: int) -> int:
-        """How many entries have a higher id."""
+        """How many entries have a higher id, those of the canary not counted."""
+
+    def backlog(self, entry_id: int, limit: int | None = None) -> int:
+        """How many entries have a higher id: an upper bound that costs nothing, counted only where it reaches `limit`."""
 
     def oldest_after(self, entry_id: int) -> datetime | None:
-        """When the first entry with a higher id was received."""
+        """When the first entry with a higher id was received, those of the canary left out."""
 
     def request_erasure(self, entry_id: int, at: datetime) -> None:
         """Note that an entry is to be erased once its batch is sealed; a second request changes nothing."""
@@ -116,6 +122,32 @@ class Entries(Protocol):
 
     def mark_rewritten(self, entry_ids: Collection[int], at: datetime) -> None:
         """Note that no manifest holds these erased entries any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A digest of our own. `passed`: None until its final proof was checked; `detail`: what was wrong with it."""
+
+    entry: Entry
+    posted_at: datetime
+    checked_at: datetime | None
+    passed: bool | None
+    detail: str | None
+
+
+class Canaries(Protocol):
+    """The digests that rounds post by themselves, and what became of them."""
+
+    def record(self, entry_id: int, at: datetime) -> None:
+        """From now on this entry is a canary."""
+
+    def newest(self) -> Canary | None: ...
+
+    def unchecked(self, limit: int) -> Sequence[Canary]:
+        """Those whose proof was not checked yet, oldest first."""
+
+    def settle(self, entry_id: int, at: datetime, detail: str | None) -> bool:
+        """Its proof was checked; `detail`: None when it passed. False when another round did so before."""
 
 
 class Batches(Protocol):
@@ -381,11 +413,93 @@ class Rounds(Protocol):
         """The database was compared with the ledger, and signing may go on."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a submission cost so far. `is_settled`: it will not change but by a reorg of a final block."""
+
+    submission_id: int
+    is_settled: bool
+    gas_used: int
+    fee_wei: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a round ended. `result`, `finished_at`: None while it goes on, and for ever if it was killed."""
+
+    round_id: int
+    started_at: datetime
+    finished_at: datetime | None
+    result: RoundResult | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSeen:
+    """The ledger's newest block as rounds saw it. `first_seen_at`: by the first round in a row that saw this one.
+
+    `ahead_s`: our clock ahead of the block's time, in the round of the last few where that was least.
+    """
+
+    number: int
+    time: datetime
+    first_seen_at: datetime
+    ahead_s: float
+    balance_wei: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSubmission:
+    """The submission that is on its way."""
+
+    opened_at: datetime
+    attempts: int
+
+
+class Figures(Protocol):
+    """What operators watch. Each is read through an index, or grows with rounds and never with entries."""
+
+    def batches(self) -> Mapping[str, int]:
+        """How many are in each state."""
+
+    def submissions(self) -> Mapping[str, int]:
+        """How many are in each state."""
+
+    def first_open_entry_id(self) -> int | None:
+        """Where the oldest batch begins that is not final; None when all are."""
+
+    def costs_after(self, submission_id: int) -> Sequence[Cost]:
+        """Of the submissions with higher ids, in order of id."""
+
+    def outcomes_after(self, round_id: int) -> Sequence[Outcome]:
+        """Of the rounds with higher ids, in order of id."""
+
+    def open_submission(self) -> OpenSubmission | None: ...
+
+    def merge_delays_s(self, limit: int) -> Sequence[float]:
+        """From the first entry's answer to finality, of so many final batches, the newest first."""
+
+    def head_seen(self) -> HeadSeen | None: ...
+
+    def withdrawn_anchors(self) -> Mapping[str, int]:
+        """How many anchors a reorg took away, by the state they had."""
+
+    def orphan_anchors(self) -> Mapping[str, int]:
+        """How many anchors of our key have no batch here: `open`, and `accepted` by a person."""
+
+    def canaries(self) -> Mapping[str, int]:
+        """How many `passed` and `failed`."""
+
+    def size_bytes(self) -> int:
+        """Of the whole database."""
+
+
 class UnitOfWork(Protocol):
     """One transaction. What was not committed when it ends is rolled back."""
 
     @property
     def entries(self) -> Entries: ...
+    @property
+    def canaries(self) -> Canaries: ...
     @property
     def batches(self) -> Batches: ...
     @property
@@ -396,6 +510,8 @@ class UnitOfWork(Protocol):
     def issuers(self) -> Issuers: ...
     @property
     def rounds(self) -> Rounds: ...
+    @property
+    def figures(self) -> Figures: ...
 
     def commit(self) -> None:
         """Make it durable. Raises: StoreUnavailable when it is not known whether it is."""

@@ -118,10 +118,11 @@ class SqlBatches:
         live = select(submission_item).where(submission_item.c.batch_id == batch_id, submission_item.c.live == 1)
         carried = self._connection.execute(live).first() is not None
         back_to = BatchState.SUBMITTED if carried else BatchState.SEALED
+        was = self._connection.execute(select(batch.c.state).where(batch.c.id == batch_id)).scalar()
         if not self._change([batch_id], ANCHORED, _NO_ANCHOR | {"state": back_to}, block):
             return False
         open_record = (anchor_history.c.batch_id == batch_id) & anchor_history.c.withdrawn_at.is_(None)
-        self._connection.execute(update(anchor_history).where(open_record).values(withdrawn_at=at, why=why))
+        self._connection.execute(update(anchor_history).where(open_record).values(withdrawn_at=at, why=why, was=was))
         return True
 
     def release(self, batch_id: int) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from anchoring.core.issuer import Issuer
+from anchoring.core.issuer import CANARY, Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.manifest import ManifestEntry
 from anchoring.errors import InvalidInput, StateCorrupt
@@ -88,11 +88,25 @@ class SqlEntries:
                     raise StateCorrupt(f"an entry from {first_id} to {last_id} is of issuer {issuer_key}, who is not there")
                 yield leaf_hash(issuer_ids[issuer_key], salt, digest)
 
+    def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
+        statement = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id, _OF_ISSUERS).limit(1)
+        return self._connection.execute(statement).first() is not None
+
     def count_after(self, entry_id: int) -> int:
-        return self._connection.execute(select(func.count()).select_from(entry).where(entry.c.id > entry_id)).scalar_one()
+        counted = select(func.count()).select_from(entry).where(entry.c.id > entry_id, _OF_ISSUERS)
+        return self._connection.execute(counted).scalar_one()
+
+    def backlog(self, entry_id: int, limit: int | None = None) -> int:
+        at_most = (self._connection.execute(select(func.max(entry.c.id))).scalar() or 0) - entry_id
+        if (
+            limit is None or at_most < limit or not self._is_postgresql
+        ):  # SQLite leaves no gaps; PostgreSQL does where a digest was known
+            return max(0, at_most)
+        some = select(entry.c.id).where(entry.c.id > entry_id).limit(limit).subquery()
+        return self._connection.execute(select(func.count()).select_from(some)).scalar_one()
 
     def oldest_after(self, entry_id: int) -> datetime | None:
-        statement = select(entry.c.received_at).where(entry.c.id > entry_id).order_by(entry.c.id).limit(1)
+        statement = select(entry.c.received_at).where(entry.c.id > entry_id, _OF_ISSUERS).order_by(entry.c.id).limit(1)
         return self._connection.execute(statement).scalar()
 
     def request_erasure(self, entry_id: int, at: datetime) -> None:
@@ -207,6 +221,9 @@ def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         yield rows[start : start + ROWS_A_STATEMENT]
 
+
+_CANARY_ID: Final = select(issuer.c.id).where(issuer.c.did == CANARY).scalar_subquery()
+_OF_ISSUERS: Final = entry.c.issuer_id != func.coalesce(_CANARY_ID, 0)
 
 # Statements of hot routes are made once: to make one costs more than to run it.
 _ENTRIES: Final = select(entry, issuer.c.did).join(issuer, issuer.c.id == entry.c.issuer_id)

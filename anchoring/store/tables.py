@@ -87,6 +87,17 @@ erasure: Final = Table(
     Index("ix_erasure_pending", "entry_id", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
 )
 
+canary: Final = Table(
+    "canary",
+    metadata,
+    Column("entry_id", RowId, ForeignKey("entry.id"), primary_key=True, autoincrement=False),
+    Column("posted_at", UtcDateTime, nullable=False),
+    Column("checked_at", UtcDateTime),
+    Column("passed", Integer),
+    Column("detail", Text),
+    CheckConstraint("(checked_at IS NULL) = (passed IS NULL)", name="checked"),
+)
+
 batch: Final = Table(
     "batch",
     metadata,
@@ -193,6 +204,13 @@ anchor_history: Final = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     Column("withdrawn_at", UtcDateTime),
     Column("why", Text),
+    Column("was", String(10), comment="state when it was withdrawn"),
+    Index(
+        "ix_anchor_history_withdrawn",
+        "was",
+        sqlite_where=text("withdrawn_at IS NOT NULL"),
+        postgresql_where=text("withdrawn_at IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

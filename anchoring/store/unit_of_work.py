@@ -9,8 +9,10 @@ from sqlalchemy.exc import DBAPIError
 
 from anchoring.errors import StoreUnavailable
 from anchoring.store.batches import SqlBatches
+from anchoring.store.canaries import SqlCanaries
 from anchoring.store.engine import transaction
 from anchoring.store.entries import SqlEntries
+from anchoring.store.figures import SqlFigures
 from anchoring.store.issuers import SqlIssuers
 from anchoring.store.orphans import SqlOrphans
 from anchoring.store.rounds import SqlRounds
@@ -23,11 +25,13 @@ class SqlUnitOfWork:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.entries = SqlEntries(connection)
+        self.canaries = SqlCanaries(connection)
         self.batches = SqlBatches(connection)
         self.submissions = SqlSubmissions(connection)
         self.orphans = SqlOrphans(connection)
         self.issuers = SqlIssuers(connection)
         self.rounds = SqlRounds(connection)
+        self.figures = SqlFigures(connection)
 
     def commit(self) -> None:
         try:

@@ -47,9 +47,10 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
         unfinished = uow.batches.unfinished()
         if unfinished is not None:
             return unfinished
-        waiting = uow.entries.next_range(uow.batches.last_entry_id(), mark, max_leaves)
-        if waiting is None:
-            return None
+        after = uow.batches.last_entry_id()
+        waiting = uow.entries.next_range(after, mark, max_leaves)
+        if waiting is None or not uow.entries.has_issuers_entry(after, mark):
+            return None  # a canary that a round left behind waits for company
         uow.batches.fix_range(waiting)
         uow.commit()
     # Read again: had another round fixed it first, the range is that round's.

@@ -1,0 +1,43 @@
+"""A digest of our own goes along with those of issuers now and then, so that anchoring is tried all the way.
+
+It never goes alone: where nothing of an issuer waits nothing is posted, and nothing but canaries is never sealed.
+"""
+
+from datetime import timedelta
+
+import structlog
+
+from anchoring.core.issuer import CANARY
+from anchoring.ports.runtime import Clock, RandomBytes
+from anchoring.ports.store import NewEntry, Store
+from anchoring.types import HASH_BYTES, SALT_BYTES, Digest, Salt, to_hex
+
+NAME = "Canary of this installation"
+
+log = structlog.get_logger()
+
+
+def post_canary(store: Store, clock: Clock, random_bytes: RandomBytes, *, every_s: float) -> None:
+    """Post a random digest when something of an issuer waits and the last canary is that old; `every_s` of 0 posts none.
+
+    Raises: StoreUnavailable, and nothing is posted.
+    """
+    if every_s == 0:
+        return
+    now = clock.now()
+    with store.reading() as uow:
+        newest = uow.canaries.newest()
+        waits = uow.entries.oldest_after(uow.batches.last_entry_id()) is not None
+    if not waits or (newest and now - newest.posted_at < timedelta(seconds=every_s)):
+        return
+    digest = Digest(random_bytes(HASH_BYTES))
+    with store.writing() as uow:
+        uow.issuers.add(CANARY, NAME, now)
+        issuer = uow.issuers.with_did(CANARY)
+        if issuer is None:
+            raise AssertionError("an issuer that was just added is there")
+        new = NewEntry(digest=digest, salt=Salt(random_bytes(SALT_BYTES)), canonicalization=None)
+        uow.entries.add_missing(issuer, [new], now)
+        uow.canaries.record(uow.entries.of_issuer(issuer, [digest])[digest].id, now)
+        uow.commit()
+    log.info("canary.posted", digest=to_hex(digest))
