@@ -14,7 +14,11 @@ from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store
 from anchoring.settings import Settings, read_settings
 from service import openapi, problems
+from service.backlog import Backlog
+from service.figures import FigureReader
 from service.group_commit import GroupCommit
+from service.metrics import Metrics
+from service.promises import read_promises
 from service.request_context import RequestContext
 from service.routers import batches, credentials, digests, health, ledger, proofs, verification
 from service.schemas import Problem
@@ -29,11 +33,18 @@ Writing needs an issuer's key (`Authorization: Bearer ca_…`), reading is open.
 
 def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) -> FastAPI:
     """The application over an open store; it starts its writer thread when it starts itself."""
+    clock = clock or SystemClock()
+    metrics, promises = Metrics(), read_promises(settings)
+    reads = ReadLane(store, is_embedded=settings.store.url.startswith("sqlite"))
     service = Service(
         store=store,
-        writes=GroupCommit(store),
-        reads=ReadLane(store, is_embedded=settings.store.url.startswith("sqlite")),
-        clock=clock or SystemClock(),
+        writes=GroupCommit(store, clock, metrics),
+        reads=reads,
+        backlog=Backlog(reads.read, clock, limit=promises.max_waiting),
+        metrics=metrics,
+        figures=FigureReader(store, clock, promises),
+        promises=promises,
+        clock=clock,
         random_bytes=os.urandom,
         api=settings.api,
         finality=parse_finality(settings.ledger.finality),
@@ -60,7 +71,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         responses={"4XX": PROBLEM, "5XX": PROBLEM},
     )
     app.state.service = service
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, metrics=metrics)
     problems.install(app)
     openapi.install(app)
     for router in (credentials, digests, proofs, batches, verification, ledger, health):

@@ -5,13 +5,17 @@ One thread a process writes; requests hand it their use case and wait without ho
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 
 from anchoring.errors import ServiceUnavailable, StoreUnavailable
+from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store, UnitOfWork
+from service.metrics import Metrics
 
 T = TypeVar("T")
 
@@ -36,10 +40,16 @@ class _Waiting:
 
 
 class GroupCommit:
-    """The writer thread. Started and stopped with the service."""
+    """The writer thread. Started and stopped with the service.
 
-    def __init__(self, store: Store) -> None:
+    `failed_at`: when the database did not take the last commit; None when it took it, or none was tried.
+    """
+
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
         self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self.failed_at: datetime | None = None
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="group-commit")
         self._stopped = False
@@ -82,9 +92,11 @@ class GroupCommit:
             self._commit(together)
 
     def _commit(self, together: list[_Waiting]) -> None:
+        started = time.perf_counter()
         try:
             outcomes = repeated(lambda: self._write(together))
         except Exception as failed:  # noqa: BLE001 - it is handed to whoever waits
+            self._note(together, started, failed)
             if len(together) > 1 and not isinstance(failed, StoreUnavailable):
                 for waiting in together:  # one of them spoilt it for all: each for itself
                     self._commit([waiting])
@@ -92,6 +104,7 @@ class GroupCommit:
             for waiting in together:  # a database that does not answer is not asked once for each
                 waiting.resolve(failed)
             return
+        self._note(together, started, None)
         for waiting, outcome in zip(together, outcomes, strict=True):
             waiting.resolve(outcome)
 
@@ -100,6 +113,12 @@ class GroupCommit:
             outcomes = [waiting.write(uow) for waiting in together]
             uow.commit()
         return outcomes
+
+    def _note(self, together: list[_Waiting], started: float, failed: Exception | None) -> None:
+        unavailable = isinstance(failed, StoreUnavailable)
+        self.failed_at = self._clock.now() if unavailable else None
+        elapsed_s = time.perf_counter() - started
+        self._metrics.committed(len(together), elapsed_s, queued=self._queue.qsize(), failed=unavailable)
 
 
 def repeated(work: Callable[[], T]) -> T:

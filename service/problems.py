@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from anchoring.errors import (
     AnchoringError,
+    BacklogFull,
     Busy,
     Conflict,
     InvalidInput,
@@ -34,6 +35,7 @@ from anchoring.errors import (
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:credanchor:problem:"
 RETRY_AFTER_S: Final = 5
+BACKLOG_RETRY_AFTER_S: Final = 60
 TOLD: Final = "the operator has been told"
 
 STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
@@ -48,6 +50,7 @@ STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
     ManifestsUnavailable: (503, "The place for manifests does not answer"),
     Busy: (503, "Another round is at work"),
     LedgerUnavailable: (503, "The ledger does not answer"),
+    BacklogFull: (503, "Too much waits to be anchored"),
     ServiceUnavailable: (503, "The service does not answer"),
     LedgerRejected: (500, "The ledger refused"),
     StateCorrupt: (500, "The stored state is wrong"),
@@ -95,7 +98,7 @@ async def _anchoring_error(_request: Request, error: AnchoringError) -> Response
     if status == http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        response.headers["Retry-After"] = str(BACKLOG_RETRY_AFTER_S if isinstance(error, BacklogFull) else RETRY_AFTER_S)
     return response
 
 

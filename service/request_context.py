@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
+from service.metrics import Metrics
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 
@@ -21,30 +22,35 @@ class RequestContext:
     nobody foresaw is answered here, so that its answer and its log lines carry the id too.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, _request_id(scope), is_head=scope["method"] == "HEAD")
+        method = scope["method"]
+        answer = _Answer(send, _request_id(scope), is_head=method == "HEAD")
+        inner = {**scope, "method": "GET"} if answer.is_head else scope
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=answer.request_id):
             try:
-                await self._app({**scope, "method": "GET"} if answer.is_head else scope, receive, answer.send)
+                await self._app(inner, receive, answer.send)
             except Exception as error:
                 if answer.status is not None:
                     raise  # half of an answer is out: only the server can cut it short
                 await problems.crashed(error)(scope, receive, answer.send)
             finally:
-                elapsed_ms = round((time.perf_counter() - started) * 1000, 2)
+                elapsed_s = time.perf_counter() - started
+                route = inner.get("route")  # the router puts it there
+                self._metrics.answered(route.path if route else None, method, answer.status or 0, elapsed_s)
                 log.info(
                     "request.finished",
-                    method=scope["method"],
+                    method=method,
                     path=scope["path"],
                     status=answer.status,
-                    elapsed_ms=elapsed_ms,
+                    elapsed_ms=round(elapsed_s * 1000, 2),
                 )
 
 

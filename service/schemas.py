@@ -60,6 +60,8 @@ class CredentialAccepted(Schema):
     salt: Hex16
     canonicalization: Rule | None
     received_at: datetime
+    max_merge_delay_s: int
+    """Longest until it is anchored for good, as promised."""
     notes: list[str]
     """What the digest does not cover."""
     links: Links
@@ -71,6 +73,7 @@ class DigestsAccepted(Schema):
     issuer: str
     salts: list[Hex16]
     received_at: list[datetime]
+    max_merge_delay_s: int
     links: Links
     """URI templates with `{digest}`."""
 
@@ -202,6 +205,24 @@ class RoundOut(Schema):
     head_number: int | None
 
 
+class PromisesOut(Schema):
+    """The numbers of docs/promises.md as this deployment keeps them."""
+
+    max_merge_delay_s: int
+    merge_share: float
+    round_every_s: float
+    canary_every_s: float
+    max_waiting: int
+    signed_receipts: bool
+    proof_availability: float
+    post_availability: float
+    clock_drift_s: int
+    recovery_h: int
+    incident_answer_h: int
+    incident_list_h: int
+    end_notice_days: int
+
+
 class LedgerOut(Schema):
     """Which ledger and contract, and how things stand as of the last round. The node is not asked."""
 
@@ -218,11 +239,13 @@ class LedgerOut(Schema):
     transactions_in_flight: int
     last_anchored: AnchorOut | None
     last_round: RoundOut | None
+    promises: PromisesOut
     expected_wait_s: int
 
 
 class Readiness(Schema):
-    """Whether the service can take digests now, and why not."""
+    """Whether the service can do its work now, and why not; and what an operator should see to meanwhile."""
 
     ready: bool
     reasons: list[str]
+    warnings: list[str]

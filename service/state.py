@@ -10,7 +10,11 @@ from anchoring.core.finality import FinalityRule
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings
+from service.backlog import Backlog
+from service.figures import FigureReader
 from service.group_commit import GroupCommit, repeated
+from service.metrics import Metrics
+from service.promises import Promises
 
 T = TypeVar("T")
 
@@ -51,6 +55,10 @@ class Service:
     store: Store
     writes: GroupCommit
     reads: ReadLane
+    backlog: Backlog
+    metrics: Metrics
+    figures: FigureReader
+    promises: Promises
     clock: Clock
     random_bytes: RandomBytes
     api: ApiSettings

@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,11 +17,11 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from anchoring.core.batch import Anchor, Batch, BlockPlace
+from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace, RootToAnchor, SubmissionState
 from anchoring.core.issuer import Issuer
 from anchoring.core.proof import Registry
 from anchoring.ports.ledger import LedgerIdentity
-from anchoring.ports.store import Entry, RoundRecord, RoundResult, Store
+from anchoring.ports.store import Entry, Mined, RoundRecord, RoundResult, Store
 from anchoring.settings import ApiSettings, RoundSettings, Settings, StoreSettings
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
@@ -32,6 +33,7 @@ from service.app import create_app
 from service.routers import batches, credentials, digests, health, ledger, proofs, verification
 from service.schemas import Problem
 from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, post
+from tests.records import BLOCK, batch_in, make_attempt, make_root, make_submission
 
 T = TypeVar("T")
 
@@ -238,6 +240,33 @@ def record_round(uow: Any, clock: FrozenClock, result: RoundResult = RoundResult
     now = clock.now()
     record = RoundRecord(started_at=now, finished_at=now, holder="a test", result=result, head_number=200, detail=detail)
     uow.rounds.finish(uow.rounds.begin("a test", now), record)
+
+
+def record_head(uow: Any, clock: FrozenClock, *, number: int, time: datetime, balance_wei: int | None = None) -> None:
+    """One round that saw this block."""
+    now = clock.now()
+    record = RoundRecord(
+        started_at=now,
+        finished_at=now,
+        holder="a test",
+        result=RoundResult.DONE,
+        head_number=number,
+        head_time=time,
+        balance_wei=balance_wei,
+    )
+    uow.rounds.finish(uow.rounds.begin("a test", now), record)
+
+
+def spend(store: SqlStore, *, nonce: int, fee_wei: int, state: SubmissionState = SubmissionState.CONFIRMED) -> None:
+    """A submission that was mined and paid for; its batch is of entries that are not there."""
+    batch_id = batch_in(store, BatchState.SEALED, entries=range(1_000 + nonce, 1_001 + nonce))
+    root = RootToAnchor(batch_id=batch_id, root=make_root(nonce), leaf_count=1)
+    mined = Mined(tx_hash=make_attempt(nonce).tx_hash, block=BLOCK, gas_used=50_000, fee_wei=fee_wei)
+    with store.writing() as uow:
+        assert uow.submissions.open(make_submission(nonce, root), make_attempt(nonce))
+        [opened] = uow.submissions.in_state(SubmissionState.SUBMITTED)
+        assert uow.submissions.change_state(opened.id, SubmissionState.SUBMITTED, state, mined=mined)
+        uow.commit()
 
 
 def post_and_anchor(api: Api, *numbers: int, final: bool = True) -> tuple[list[Entry], Batch]:

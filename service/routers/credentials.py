@@ -56,6 +56,7 @@ async def post_credential(
         lambda: canonicalize(body, media_type, requested=requested, limits=limits), is_large=len(body) > LARGE_BYTES
     )
     posted = PostedDigest(digest=form.digest, canonicalization=form.canonicalization)
+    await service.backlog.take(1)
     [entry] = await service.writes.write(
         lambda uow: submit_digests(uow, issuer, [posted], now=service.clock.now(), random_bytes=service.random_bytes)
     )
@@ -66,6 +67,7 @@ async def post_credential(
         "salt": to_hex(entry.salt),
         "canonicalization": entry.canonicalization,
         "receivedAt": exact_time(entry.received_at),
+        "maxMergeDelayS": service.promises.max_merge_delay_s,
         "notes": list(form.notes),
         "links": found,
     }

@@ -60,6 +60,7 @@ async def post_digests(request: Request, service: ServiceDep, issuer: IssuerDep)
     """
     refuse_unknown_query(request)
     posted = await read_digests(request, service.api)
+    await service.backlog.take(len(posted))
     entries = await service.writes.write(
         lambda uow: submit_digests(uow, issuer, posted, now=service.clock.now(), random_bytes=service.random_bytes),
         rows=len(posted),
@@ -112,5 +113,6 @@ def _accepted(service: Service, entries: list[Entry]) -> dict[str, object]:
         "issuer": entries[0].issuer,
         "salts": [to_hex(entry.salt) for entry in entries],
         "receivedAt": [exact_time(entry.received_at) for entry in entries],
+        "maxMergeDelayS": service.promises.max_merge_delay_s,
         "links": links(service, "{digest}", entries[0].issuer),
     }

@@ -1,13 +1,20 @@
-"""Whether the process lives, and whether it can do its work."""
+"""Whether the process lives, whether it can do its work, and the figures behind both."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 from fastapi import APIRouter, Request, Response
 
 from anchoring.errors import StoreUnavailable
-from anchoring.ports.store import RoundRecord, RoundResult
-from anchoring.usecases.report_progress import report_progress
+from anchoring.ports.store import HeadSeen, RoundRecord, RoundResult
+from anchoring.usecases.report_figures import Figures
 from service.answers import json_answer
+from service.bodies import refuse_unknown_query
 from service.dependencies import ServiceDep
+from service.metrics import MEDIA_TYPE
+from service.promises import Promises
 from service.schemas import Readiness
 from service.state import Service
 
@@ -15,8 +22,11 @@ router = APIRouter(tags=["operating"])
 
 log = structlog.get_logger()
 
-LATE_PERIODS = 5
-"""A service is not ready when no round has finished for this many periods."""
+LATE_PERIODS: Final = 5
+"""Rounds are late when none has begun for this many periods."""
+
+UNREADY_AFTER_FAILED_WRITE: Final = timedelta(seconds=30)
+"""So long a process stays away from posts that the database would not take; then it tries again."""
 
 
 @router.get("/healthz", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
@@ -26,28 +36,59 @@ async def get_health() -> Response:
 
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
-def get_readiness(_request: Request, service: ServiceDep) -> Response:
-    """200 when the database answers and rounds take place; else 503 with the reasons."""
-    reasons = _reasons(service)
-    answer = {"ready": not reasons, "reasons": reasons}
+def get_readiness(request: Request, service: ServiceDep) -> Response:
+    """200 while the database answers and takes what is posted; else 503 with the reasons.
+
+    What hinders rounds is a warning: the service goes on taking digests and serving proofs meanwhile.
+    """
+    refuse_unknown_query(request)
+    reasons, warnings = [], []
+    now = service.clock.now()
+    try:
+        warnings = list(_warnings(service, service.figures.read(), now))
+    except StoreUnavailable as failed:
+        log.warning("store.unavailable", detail=failed.message)
+        reasons.append("the database does not answer")
+    failed_at = service.writes.failed_at
+    if failed_at and now - failed_at < UNREADY_AFTER_FAILED_WRITE:
+        reasons.append(f"the database did not take the last post, {(now - failed_at).total_seconds():.0f} s ago")
+    answer = {"ready": not reasons, "reasons": reasons, "warnings": warnings}
     return json_answer(answer, status=503 if reasons else 200, headers={"Cache-Control": "no-store"})
 
 
-def _reasons(service: Service) -> list[str]:
-    try:
-        with service.store.reading() as uow:
-            newest = report_progress(uow).last_round
-    except StoreUnavailable as failed:
-        log.warning("store.unavailable", detail=failed.message)
-        return ["the database does not answer"]
-    return [] if newest is None else _about_round(service, newest)
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def get_metrics(request: Request, service: ServiceDep) -> Response:
+    """The figures of docs/operations.md for Prometheus, also while the database is down. For the operator's network only."""
+    refuse_unknown_query(request)
+    exposition = service.metrics.exposition(service.figures.families())
+    return Response(exposition, headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
 
-def _about_round(service: Service, newest: RoundRecord) -> list[str]:
-    reasons = []
+def _warnings(service: Service, figures: Figures, now: datetime) -> Iterator[str]:
+    promises = service.promises
+    if figures.waiting >= promises.max_waiting:
+        yield f"{figures.waiting} entries wait and {promises.max_waiting} may: posts are refused"
+    if figures.last_round:
+        yield from _about_round(figures.last_round, promises, now)
+    if figures.head:
+        yield from _about_head(figures.head, promises, now)
+    if figures.rounds_left is not None and figures.rounds_left < promises.low_balance_rounds:
+        yield f"the anchoring key can pay for {figures.rounds_left:.0f} more rounds"
+    if figures.newest_canary and figures.newest_canary.passed is False:
+        yield "the proof of the newest canary did not hold; the log event canary.failed says why"
+
+
+def _about_round(newest: RoundRecord, promises: Promises, now: datetime) -> Iterator[str]:
     if newest.result is RoundResult.FAILED:
-        reasons.append("the last round failed; its log event round.failed says why")
-    age_s = (service.clock.now() - newest.started_at).total_seconds()
-    if age_s > LATE_PERIODS * service.round_period_s:
-        reasons.append(f"the last round began {age_s:.0f} s ago; one is due every {service.round_period_s:g} s")
-    return reasons
+        yield "the last round failed; its log event round.failed says why"
+    age_s = (now - newest.started_at).total_seconds()
+    if age_s > LATE_PERIODS * promises.round_every_s:
+        yield f"the last round began {age_s:.0f} s ago; one is due every {promises.round_every_s:g} s"
+
+
+def _about_head(head: HeadSeen, promises: Promises, now: datetime) -> Iterator[str]:
+    """Both the block's own time and ours: a node may show an old block as new, or none at all."""
+    still_s = (now - head.first_seen_at).total_seconds()
+    age_s = (now - head.time).total_seconds()
+    if max(still_s, age_s) > promises.stalled_s:
+        yield f"the ledger's head is block {head.number}, {age_s:.0f} s old, seen for {still_s:.0f} s"

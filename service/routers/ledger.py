@@ -42,6 +42,7 @@ def get_ledger(request: Request, service: ServiceDep) -> Response:
         }
         if newest
         else None,
+        "promises": service.promises.as_json(),
         "expectedWaitS": pace.wait_s(BatchState.WAITING, service.clock.now()),
     }
     return json_answer(answer, headers={"Cache-Control": REVALIDATE})

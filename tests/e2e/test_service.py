@@ -6,8 +6,10 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.devnet import COMMAND, free_port
 
@@ -57,3 +59,47 @@ def test_service_stops_in_order_while_a_body_is_arriving(environment: dict[str, 
     assert answer == b"" or (answer.startswith(b"HTTP/1.1 503") and b"application/problem+json" in answer)
     assert process.returncode == 0
     assert "Traceback" not in log
+
+
+def scraped(port: int) -> dict[str, float]:
+    """Answers to `/healthz` and posts that the service has counted."""
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        families = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
+    requests = families["credanchor_request_seconds"].samples
+    health = [one.value for one in requests if one.name.endswith("_count") and one.labels["route"] == "/healthz"]
+    return {"health": sum(health), "up": families["credanchor_store_up"].samples[0].value}
+
+
+def workers(process: int) -> set[int]:
+    """Process ids of its workers."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return {int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
+def test_workers_count_together_also_when_one_of_them_dies(environment: dict[str, str], tmp_path: Path) -> None:
+    """Any worker answers for all; what a dead one counted stays counted; the folder goes with the service."""
+    port, folder = free_port(), tmp_path / "tmp"
+    folder.mkdir()
+    command = [str(COMMAND), "service", "run", "--port", str(port), "--workers", "2"]
+    process = subprocess.Popen(command, env=environment | {"TMPDIR": str(folder)}, stderr=subprocess.DEVNULL)
+    try:
+        connected(port).close()
+        for _ in range(40):
+            urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60).close()
+        assert {scraped(port)["health"] for _ in range(10)} == {40}
+        assert len(list(folder.glob("credanchor-metrics-*"))) == 1
+        dead = min(workers(process.pid))
+        os.kill(dead, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while len(living := workers(process.pid) - {dead}) < 2:
+            assert time.monotonic() < deadline, living
+            time.sleep(0.1)
+        for _ in range(10):
+            urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60).close()
+        assert {tuple(scraped(port).values()) for _ in range(5)} == {(50, 1)}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert list(folder.iterdir()) == []

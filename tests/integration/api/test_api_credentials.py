@@ -52,6 +52,7 @@ def test_post_credential_hashes_by_the_rule_of_its_media_type(
         "salt": salt,
         "canonicalization": rule,
         "receivedAt": "2026-11-23T12:00:00Z",
+        "maxMergeDelayS": 86_400,
         "notes": answer["notes"],
         "links": links,
     }

@@ -21,6 +21,7 @@ from anchoring.types import to_hex
 from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from service.bodies import compute
 from service.group_commit import MOST_ROWS, GroupCommit
+from service.metrics import Metrics
 from tests.api import (
     BINARY,
     NDJSON,
@@ -34,7 +35,7 @@ from tests.api import (
     running,
     stored,
 )
-from tests.factories import NOON, add_issuer, make_digest, make_salts
+from tests.factories import NOON, FrozenClock, add_issuer, make_digest, make_salts
 from tests.faults import Fault, Faults, FaultyStore
 
 T = TypeVar("T")
@@ -236,7 +237,7 @@ def test_posts_that_wait_together_share_a_commit_and_are_durable_when_answered(s
 
 def test_many_rows_do_not_share_a_commit_with_yet_more(store: SqlStore) -> None:
     gated = GatedStore(store)
-    writes = GroupCommit(gated)
+    writes = GroupCommit(gated, FrozenClock(), Metrics())
 
     async def scenario() -> None:
         writes.start()
@@ -272,7 +273,7 @@ def test_bulk_post_counts_as_many_rows(store: SqlStore) -> None:
 def test_write_that_fails_does_not_spoil_those_beside_it(store: SqlStore) -> None:
     issuer = add_issuer(store)
     gated = GatedStore(store)
-    writes = GroupCommit(gated)
+    writes = GroupCommit(gated, FrozenClock(), Metrics())
 
     def post(i: int, uow: UnitOfWork) -> bytes:
         [entry] = submit_digests(uow, issuer, [PostedDigest(digest=make_digest(i))], now=NOON, random_bytes=make_salts)
@@ -319,7 +320,7 @@ def test_more_slow_reads_than_threads_and_connections_all_come_through(store: Sq
 
 
 @pytest.mark.parametrize("fault", [Fault.FAILS_BEFORE, Fault.FAILS_AFTER])
-@pytest.mark.parametrize("number", [0, 1, 2], ids=["begin to read", "begin to write", "commit"])
+@pytest.mark.parametrize("number", range(4), ids=["read the key", "read the backlog", "begin to write", "commit"])
 @pytest.mark.parametrize("path", ["/v1/digests", "/v1/credentials"])
 def test_post_that_the_database_failed_may_be_repeated(store: SqlStore, number: int, fault: Fault, path: str) -> None:
     faults = Faults()
@@ -335,7 +336,7 @@ def test_post_that_the_database_failed_may_be_repeated(store: SqlStore, number: 
     problem = check_problem(failed, 503, "store-unavailable")
     assert problem["detail"] == "try again later; repeating is safe"
     assert failed.headers["retry-after"] == "5"
-    assert len(held) == (number == 2 and fault.takes_hold)
+    assert len(held) == (number == 3 and fault.takes_hold)
     assert answers[0] == answers[1]
     salts = [entry.salt for entry in entries_of(store)]
     assert [to_hex(salt) for salt in salts] == (answers[0].get("salts") or [answers[0]["salt"]])
@@ -440,7 +441,7 @@ def test_service_that_stops_answers_what_waits_and_takes_no_more(store: SqlStore
 
 def test_client_that_left_does_not_end_the_writer(store: SqlStore) -> None:
     gated = GatedStore(store)
-    writes = GroupCommit(gated)
+    writes = GroupCommit(gated, FrozenClock(), Metrics())
 
     unforeseen: list[Any] = []
 

@@ -2,21 +2,44 @@
 
 import json
 import re
+from datetime import timedelta
 from enum import StrEnum
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import sqlalchemy
+from sqlalchemy import text
 
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.verification import CheckName, Outcome
 from anchoring.ports.store import RoundResult
+from anchoring.store.engine import make_engine
+from anchoring.store.schema import migrate
+from anchoring.store.unit_of_work import SqlStore
 from scripts import export_openapi
 from service import schemas
-from tests.api import ROUTES, Api, check_problem, hex_digest, post_and_anchor, record_round, running, seal
+from tests.api import ROUTES, Api, check_problem, hex_digest, post_and_anchor, record_head, record_round, running, seal, spend
+from tests.factories import NOON, post
 from tests.faults import Fault, Faults, FaultyStore
+
+PROMISES = {
+    "maxMergeDelayS": 86_400,
+    "mergeShare": 0.99,
+    "roundEveryS": 60,
+    "canaryEveryS": 3600,
+    "maxWaiting": 10_000_000,
+    "signedReceipts": False,
+    "proofAvailability": 0.999,
+    "postAvailability": 0.99,
+    "clockDriftS": 5,
+    "recoveryH": 4,
+    "incidentAnswerH": 24,
+    "incidentListH": 72,
+    "endNoticeDays": 90,
+}
 
 
 def test_ledger_before_the_first_round_names_none(api: Api) -> None:
@@ -37,6 +60,7 @@ def test_ledger_before_the_first_round_names_none(api: Api) -> None:
         "transactionsInFlight": 0,
         "lastAnchored": None,
         "lastRound": None,
+        "promises": PROMISES,
         "expectedWaitS": 60,
     }
 
@@ -70,6 +94,7 @@ def test_ledger_says_how_things_stand(api: Api) -> None:
             "result": "done",
             "headNumber": 200,
         },
+        "promises": PROMISES,
         "expectedWaitS": 25,
     }
 
@@ -80,14 +105,15 @@ def test_health_is_the_process_alone(api: Api) -> None:
     assert (response.status_code, response.text) == (200, "ok\n")
 
 
-def test_readiness_follows_the_rounds(api: Api) -> None:
+def test_readiness_warns_of_rounds_and_goes_on(api: Api) -> None:
+    """Rounds that fail are no reason to send no more posts here: they wait until rounds go on (P5)."""
     ready = api.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"ready": True, "reasons": []})
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "reasons": [], "warnings": []})
     with api.store.writing() as uow:
         record_round(uow, api.clock)
         uow.commit()
     api.clock.advance(300)
-    assert api.get("/readyz").status_code == 200
+    assert api.get("/readyz").json()["warnings"] == []
 
     api.clock.advance(1)
     late = api.get("/readyz")
@@ -96,10 +122,89 @@ def test_readiness_follows_the_rounds(api: Api) -> None:
         uow.commit()
     failed = api.get("/readyz")
 
-    assert (late.status_code, failed.status_code) == (503, 503)
-    assert late.json()["reasons"] == ["the last round began 301 s ago; one is due every 60 s"]
-    assert failed.json()["reasons"] == ["the last round failed; its log event round.failed says why"]
+    assert (late.status_code, failed.status_code) == (200, 200)
+    assert late.json()["warnings"] == ["the last round began 301 s ago; one is due every 60 s"]
+    assert failed.json()["warnings"] == ["the last round failed; its log event round.failed says why"]
     assert late.headers["cache-control"] == "no-store"
+
+
+def test_readiness_warns_of_a_ledger_that_stands_still(api: Api) -> None:
+    """By the block's own time and by how long rounds have seen the same block (L28)."""
+    clock = api.clock
+    with api.store.writing() as uow:
+        record_head(uow, clock, number=10, time=clock.now())
+        clock.advance(600)
+        record_head(uow, clock, number=10, time=clock.now() - timedelta(seconds=1))
+        uow.commit()
+    assert api.get("/readyz").json()["warnings"] == []
+    clock.advance(1)
+    assert api.get("/readyz").json()["warnings"] == ["the ledger's head is block 10, 2 s old, seen for 601 s"]
+
+    with api.store.writing() as uow:
+        record_head(uow, clock, number=11, time=clock.now() - timedelta(seconds=700))
+        uow.commit()
+    assert api.get("/readyz").json()["warnings"] == ["the ledger's head is block 11, 700 s old, seen for 0 s"]
+
+
+def test_readiness_warns_of_a_key_low_on_funds_and_of_a_canary_that_failed(api: Api) -> None:
+    spend(api.store, nonce=0, fee_wei=10)
+    spend(api.store, nonce=1, fee_wei=30)
+    with api.store.writing() as uow:
+        record_head(uow, api.clock, number=10, time=api.clock.now(), balance_wei=2000)
+        uow.commit()
+    assert api.get("/readyz").json()["warnings"] == []
+    [entry] = post(api.store, api.issuer, 1)
+    with api.store.writing() as uow:
+        record_head(uow, api.clock, number=11, time=api.clock.now(), balance_wei=1999)
+        uow.canaries.record(entry.id, NOON)
+        assert uow.canaries.settle(entry.id, NOON, "the path ends elsewhere")
+        uow.commit()
+    answer = api.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    assert answer.json()["warnings"] == [
+        "the anchoring key can pay for 100 more rounds",
+        "the proof of the newest canary did not hold; the log event canary.failed says why",
+    ]
+
+
+def test_process_whose_posts_the_database_does_not_take_is_not_ready_for_a_while(store) -> None:
+    faults = Faults()
+    with running(store, faulty=FaultyStore(store, faults)) as api:
+        faults.arm("commit", Fault.FAILS_BEFORE)
+        check_problem(api.post_numbers(1), 503, "store-unavailable")
+        faults.restart()
+        api.clock.advance(29)
+        unready = api.get("/readyz")
+        api.clock.advance(1)
+        tried_again = api.get("/readyz")
+        faults.arm("commit", Fault.FAILS_BEFORE)
+        api.post_numbers(1)
+        faults.restart()
+        assert api.get("/readyz").status_code == 503
+        assert api.post_numbers(1).status_code == 202
+        recovered = api.get("/readyz")
+
+    assert unready.status_code == 503
+    assert unready.json()["reasons"] == ["the database did not take the last post, 29 s ago"]
+    assert (tried_again.status_code, recovered.status_code) == (200, 200)
+
+
+def test_full_disk_makes_a_process_unready_while_it_still_reads(tmp_path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'full.db'}", pool_size=1, busy_timeout_s=5)
+    migrate(engine)
+    with running(SqlStore(engine)) as api:
+        api.post_numbers(1)
+        with engine.connect() as connection:
+            pages = connection.execute(text("PRAGMA page_count")).scalar_one()
+        sqlalchemy.event.listen(engine, "begin", lambda begun: begun.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))
+        check_problem(api.post_numbers(*range(2, 3000)), 503, "store-unavailable")
+        unready = api.get("/readyz")
+        reading = api.get(f"/v1/digests/{hex_digest(1)}")
+    engine.dispose()
+
+    assert unready.status_code == 503
+    assert unready.json()["reasons"] == ["the database did not take the last post, 0 s ago"]
+    assert reading.json()["state"] == "waiting"
 
 
 def test_readiness_tells_that_the_database_is_gone_and_not_where_it_was(store) -> None:
@@ -158,7 +263,7 @@ def test_openapi_describes_every_route(shared_api: Api) -> None:
     assert document["openapi"].startswith("3.1")
     assert {route.path for route in ROUTES} == set(document["paths"])
     identifiers = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
-    assert len(identifiers) == len(set(identifiers)) == 12
+    assert len(identifiers) == len(set(identifiers)) == 13
 
 
 def test_openapi_errors_are_problem_documents(shared_api: Api) -> None:
