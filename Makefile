@@ -14,7 +14,7 @@ CODE := anchoring service scripts tests migrations
 FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge))),forge)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev run demo test test-contracts check contracts contracts-check vectors vectors-check openapi openapi-check \
+.PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check vectors vectors-check openapi openapi-check \
 	format bench lock ci clean
 
 help: ## Show this list
@@ -40,6 +40,11 @@ check: $(SET_UP) contracts-check vectors-check openapi-check ## Format, lint, ty
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 	cd contracts && $(FORGE) fmt --check
+
+ops-check: $(BIN)/promtool ## Alert rules and their tests on made-up series (promtool), systemd units
+	$(BIN)/promtool check config scripts/ops/prometheus.yml
+	$(BIN)/promtool test rules scripts/ops/alerts_test.yml
+	$(BIN)/python -m scripts.check_units
 
 format: $(SET_UP) ## Format the code
 	$(BIN)/ruff format $(CODE)
@@ -73,7 +78,7 @@ lock: ## Pin dependencies with hashes (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		--extra dev pyproject.toml --output-file requirements.txt
 
-ci: check test ## What continuous integration runs
+ci: check ops-check test ## What continuous integration runs
 
 clean: ## Remove what was installed and built, but no data
 	rm -rf .venv contracts/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -84,6 +89,9 @@ clean: ## Remove what was installed and built, but no data
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+$(BIN)/promtool: | $(SET_UP)
+	$(BIN)/python -m scripts.promtool
 
 contracts/node_modules/.set-up: contracts/package-lock.json contracts/.npmrc
 	@node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' || { echo 'Node 20 or newer is needed'; exit 1; }

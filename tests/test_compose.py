@@ -1,9 +1,11 @@
 """docker-compose.yml fits the program: its variables, commands, files and keys. It is not started: tests need no Docker."""
 
+import json
 import re
 import shlex
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from eth_account import Account
@@ -22,7 +24,23 @@ def words_of(service: dict[str, Any]) -> list[str]:
     """The `credanchor …` of a service, inside a shell or not."""
     command = service["command"]
     line = command[2] if command[:2] == ["sh", "-c"] else shlex.join(command)
-    return shlex.split(line[line.index("credanchor ") :])
+    return shlex.split(line[line.index("credanchor ") :].partition(";")[0])
+
+
+def test_compose_is_valid_by_the_schema_of_the_compose_specification() -> None:
+    schema = json.loads((ROOT / "tests/vectors/compose/compose-spec.json").read_text(encoding="utf-8"))
+    jsonschema.Draft7Validator(schema).validate(COMPOSE)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(schema).validate(COMPOSE | {"services": {"api": {"comand": []}}})
+
+
+def dockerfile(service: dict[str, Any]) -> str:
+    """What a service is built by; nothing where it is not built here."""
+    build = service.get("build", {})
+    if "dockerfile" in build:
+        path = ROOT / str(build["context"]) / str(build["dockerfile"])
+        return path.read_text(encoding="utf-8")
+    return str(build.get("dockerfile_inline", ""))
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -48,7 +66,7 @@ def test_compose_runs_commands_that_exist_with_their_options(name: str) -> None:
 
 def test_compose_runs_every_part_once() -> None:
     verbs = {name: " ".join(words_of(SERVICES[name])[1:3]) for name in OURS}
-    assert verbs == {"migrate": "store migrate", "deploy": "ledger deploy", "api": "service run", "rounds": "anchor watch"}
+    assert verbs == {"migrate": "store migrate", "deploy": "ledger deploy", "api": "service run", "rounds": "anchor run"}
 
 
 def test_compose_starts_parts_after_what_they_need() -> None:
@@ -73,17 +91,23 @@ def test_compose_builds_from_files_that_exist() -> None:
         if "build" not in service:
             continue
         context = ROOT / service["build"]["context"]
-        for line in re.findall(r"^COPY (.*)$", service["build"]["dockerfile_inline"], re.MULTILINE):
+        for line in re.findall(r"^COPY (.*)$", dockerfile(service), re.MULTILINE):
             for source in line.split()[:-1]:
                 assert (context / source).exists(), source
 
 
+def test_compose_mounts_files_that_exist() -> None:
+    mounted = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", []) if volume[0] == "."]
+    assert len(mounted) == 5
+    assert all((ROOT / path).is_file() for path in mounted)
+
+
 def test_compose_names_images_without_a_registry_and_declares_its_volumes() -> None:
     for service in SERVICES.values():
-        assert re.fullmatch(r"[a-z-]+:[a-z0-9-]+", service["image"])
+        assert re.fullmatch(r"([a-z]+/)?[a-z-]+:[a-z0-9.-]+", service["image"])
         for volume in service.get("volumes", []):
-            assert volume.partition(":")[0] in COMPOSE["volumes"]
-        for base in re.findall(r"^FROM (\S+)$", service.get("build", {}).get("dockerfile_inline", ""), re.MULTILINE):
+            assert volume[0] == "." or volume.partition(":")[0] in COMPOSE["volumes"]
+        for base in re.findall(r"^FROM (\S+)$", dockerfile(service), re.MULTILINE):
             assert re.fullmatch(r"[a-z-]+:[a-z0-9.-]+", base)
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), "for trying, nothing is offered to the network"

@@ -22,8 +22,9 @@ from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from service.group_commit import GroupCommit, repeated
+from service.metrics import Metrics
 from tests.api import check_problem, running
-from tests.factories import NOON, add_issuer, make_digest, make_salts, post
+from tests.factories import NOON, FrozenClock, add_issuer, make_digest, make_salts, post
 from tests.faults import Fault
 from tests.installation import RULES, Installation, no_progress, with_finality
 from tests.postgres_cluster import PostgresCluster, postgres_clusters
@@ -133,7 +134,7 @@ def test_deadlock_of_two_workers_costs_neither_of_them_its_answer(store):
 
         return asyncio.run(worker.write(write))
 
-    workers = [GroupCommit(store), GroupCommit(store)]
+    workers = [GroupCommit(store, FrozenClock(), Metrics()) for _ in range(2)]
     for worker in workers:
         worker.start()
     try:
