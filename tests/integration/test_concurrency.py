@@ -1,6 +1,8 @@
 """Several sessions at once: no entry is lost behind a seal, nobody is answered twice, nothing deadlocks."""
 
 import random
+import subprocess
+import sys
 import time
 
 import pytest
@@ -97,6 +99,51 @@ def test_writers_with_slow_commits_lose_nothing_to_a_busy_sealer(store, universi
     seal(store, max_leaves=50)
     check_store(store, acknowledged)
     assert sum(row.leaf_count for row in rows(store, tables.batch)) == len(acknowledged) > 50
+
+
+SEALER = """
+import sys
+from anchoring.bootstrap import SystemClock
+from anchoring.store.engine import make_engine
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.seal_batches import seal_batches
+store = SqlStore(make_engine(sys.argv[1], pool_size=1, busy_timeout_s=20))
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(40):
+    seal_batches(store, SystemClock(), max_leaves=20, progress=lambda *_: None)
+"""
+
+
+def test_sealers_in_four_processes_and_writers_make_no_bad_batch(store, university):
+    """Without a lease, which only saves work: 160 times sealing in all, while posts go on."""
+    url = store._engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", SEALER, url]
+    sealers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
+    for sealer in sealers:
+        assert sealer.stdout is not None
+        while sealer.stdout.readline() != b"ready\n":
+            assert sealer.poll() is None
+    for sealer in sealers:
+        assert sealer.stdin is not None
+        sealer.stdin.write(b"go\n")
+        sealer.stdin.flush()
+    acknowledged: list[Entry] = []
+
+    def writer(start: int) -> None:
+        for number in range(start, start + 200, 2):
+            acknowledged.extend(submit(store, university, number, number + 1))
+
+    sessions = [Session(writer, 1_000_000 * i) for i in range(3)]
+    for session in sessions:
+        session.result()
+    for sealer in sealers:
+        sealer.communicate()
+    assert [sealer.returncode for sealer in sealers] == [0] * 4
+    seal(store)
+    check_store(store, acknowledged)
+    assert sum(row.leaf_count for row in rows(store, tables.batch)) == len(acknowledged)
+    assert len(rows(store, tables.batch)) > 4
 
 
 # The same digest at the same time.

@@ -176,6 +176,32 @@ def test_session_that_the_server_ends_in_mid_transaction_costs_a_post_nothing(st
     ]
 
 
+@pytest.mark.parametrize("step", ["read", "leave"])
+def test_session_that_was_idle_too_long_in_a_transaction_is_a_lost_connection(store, step):
+    """The server ends it, so that it holds nobody up; nothing of it took hold."""
+    university = add_issuer(store)
+    with opened(store._engine.url.render_as_string(hide_password=False), busy_timeout_s=0.2) as hasty:
+
+        def idles() -> None:
+            with SqlStore(hasty).writing() as uow:
+                submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+                mine = "FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
+                wait_until(lambda: count_of(store, f"SELECT count(*) {mine}") == 0, "the server ends the session")
+                if step == "read":
+                    uow.entries.count_after(0)
+
+        with pytest.raises(StoreUnavailable) as caught:
+            idles()
+        assert caught.value.may_repeat
+    assert rows(store, tables.entry) == []
+
+
+def count_of(store: SqlStore, question: str) -> int:
+    with store._engine.connect() as connection:
+        count: int = connection.execute(text(question)).scalar_one()
+        return count
+
+
 def test_read_on_a_session_that_ended_is_repeated(store):
     ended: list[int] = []
     with running(store) as api:
