@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Protocol
 
 from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy
@@ -170,10 +171,16 @@ class FakeLedger:
         return seen[head.block.number]
 
 
+class Mines(Protocol):
+    """Whatever has blocks made when it is told to."""
+
+    def mine(self) -> None: ...
+
+
 class MiningClock(FrozenClock):
     """While somebody sleeps, the ledger mines a block."""
 
-    def __init__(self, chain: FakeChain) -> None:
+    def __init__(self, chain: Mines) -> None:
         super().__init__()
         self._chain = chain
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from typing import NoReturn
 
 from anchoring.errors import AnchoringError, StoreUnavailable
 from anchoring.ports.store import (
@@ -103,10 +104,14 @@ class Faults:
         self.restart()
         self.fired = True
 
+    def die(self, where: str) -> NoReturn:
+        """The process ends here and now, without an effect of its own `finally`."""
+        self._is_dead = self.fired = True
+        raise Killed(where)
+
     def _strike(self, fault: Fault, name: str, unavailable: type[AnchoringError]) -> None:
         if fault.kills:
-            self._is_dead = True  # the dying process' own `finally` has no effect any more
-            raise Killed(name)
+            self.die(name)
         raise unavailable(f"no answer to {name}")
 
 

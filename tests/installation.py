@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.fees import FeePolicy, FeeRules
@@ -13,6 +14,7 @@ from anchoring.core.finality import BlockTag, FinalityRule
 from anchoring.errors import AnchoringError, LedgerUnavailable
 from anchoring.jobs import Round, RoundReport, RoundRules
 from anchoring.manifests.sealed_box import ManifestKey
+from anchoring.ports.ledger import Ledger
 from anchoring.ports.store import Entry
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Root
@@ -23,7 +25,7 @@ from tests.fake_chain import FakeChain
 from tests.fakes import FakeLedger, MiningClock
 from tests.faults import Fault, Faults, FaultyStore, Killed
 from tests.manifests import FaultyFolder, check_manifests
-from tests.world import check_world
+from tests.world import Witness, check_world
 
 LEASE_S = 60.0
 KEY = ManifestKey(bytes(range(32)))
@@ -55,20 +57,32 @@ def no_progress(what: str, done: int, total: int) -> None:
     """Nobody looks."""
 
 
-class Installation:
+class Chain(Witness, Protocol):
+    """A chain that mines when it is told to; also an honest witness."""
+
+    def mine(self, blocks: int = 1) -> None: ...
+
+
+C = TypeVar("C", bound=Chain)
+L = TypeVar("L", bound=Ledger)
+
+
+class InstallationOn(Generic[C, L]):
     """`store`: the real one, for arranging and checking; rounds use it, and `ledger`, through `faults`.
 
     `manifests`: a folder for them. `acknowledged`: our own list of what was answered to issuers, outside the database under test.
     """
 
-    def __init__(self, store: SqlStore, rules: RoundRules = RULES, *, manifests: Path | None = None) -> None:
+    def __init__(
+        self, store: SqlStore, chain: C, ledger: L, faults: Faults, rules: RoundRules, *, manifests: Path | None = None
+    ) -> None:
         self.store = store
         self.rules = rules
-        self.chain = FakeChain()
-        self.clock = MiningClock(self.chain)
-        self.faults = Faults()
-        self.ledger = FakeLedger(self.chain, self.faults)
-        self.manifests = FaultyFolder(manifests, KEY, self.faults) if manifests else None
+        self.chain = chain
+        self.clock = MiningClock(chain)
+        self.faults = faults
+        self.ledger = ledger
+        self.manifests = FaultyFolder(manifests, KEY, faults) if manifests else None
         self.acknowledged: list[Entry] = []
         self.first_nonce = 0
         self._issuer = add_issuer(store)
@@ -81,7 +95,7 @@ class Installation:
         self.acknowledged += entries
         return entries
 
-    def make_round(self, *, rules: RoundRules | None = None, ledger: FakeLedger | None = None) -> Round:
+    def make_round(self, *, rules: RoundRules | None = None, ledger: Ledger | None = None) -> Round:
         """A round of a process of its own."""
         store = FaultyStore(self.store, self.faults)
         holder = f"machine-{next(self._holders)}"
@@ -108,13 +122,6 @@ class Installation:
         with self.store.reading() as uow:
             sealed = uow.batches.in_state(BatchState.SEALED, limit=100)
         return [(batch.tree.root, batch.leaf_count) for batch in sealed if batch.tree]
-
-    def twin(self, store: SqlStore) -> "Installation":
-        """Another database at the same ledger with the same key, which has an issuer already."""
-        twin = copy(self)
-        twin.store, twin.faults, twin.acknowledged = store, Faults(), []
-        twin.ledger = FakeLedger(self.chain, twin.faults, self.ledger.signer)
-        return twin
 
     def fails(self) -> None:
         """A round that ends with an error or is killed; its lease may stay behind."""
@@ -172,3 +179,18 @@ class Installation:
         check_world(self.store, self.chain, acknowledged, first_nonce=self.first_nonce)
         if self.manifests:
             check_manifests(self.store, self.manifests)
+
+
+class Installation(InstallationOn[FakeChain, FakeLedger]):
+    """On a ledger in memory."""
+
+    def __init__(self, store: SqlStore, rules: RoundRules = RULES, *, manifests: Path | None = None) -> None:
+        chain, faults = FakeChain(), Faults()
+        super().__init__(store, chain, FakeLedger(chain, faults), faults, rules, manifests=manifests)
+
+    def twin(self, store: SqlStore) -> "Installation":
+        """Another database at the same ledger with the same key, which has an issuer already."""
+        twin = copy(self)
+        twin.store, twin.faults, twin.acknowledged = store, Faults(), []
+        twin.ledger = FakeLedger(self.chain, twin.faults, self.ledger.signer)
+        return twin

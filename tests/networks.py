@@ -99,8 +99,25 @@ class AnvilNetwork:
     def mine(self, blocks: int = 1) -> None:
         self.anvil.rpc.send("anvil_mine", hex(blocks))
 
-    def reorg(self, depth: int) -> None:
-        self.anvil.rpc.send("anvil_reorg", depth, [])
+    def reorg(self, depth: int, *, to_pool: bool = False, instead: Sequence[bytes] = ()) -> None:
+        """`to_pool`: what vanishes waits again. `instead`: signed transactions in the first of the new blocks."""
+        orphaned = self._raw_of_newest(depth) if to_pool else []
+        self.anvil.rpc.send("anvil_reorg", depth, [[to_hex(raw), 0] for raw in instead])
+        for raw in orphaned:
+            self.anvil.rpc.send("eth_sendRawTransaction", raw)
+
+    def _raw_of_newest(self, depth: int) -> list[str]:
+        head = int(self.anvil.rpc.send("eth_blockNumber"), 16)
+        blocks = [self.anvil.rpc.send("eth_getBlockByNumber", hex(i), False) for i in range(head - depth + 1, head + 1)]
+        return [self.anvil.rpc.send("eth_getRawTransactionByHash", tx) for block in blocks for tx in block["transactions"]]
+
+    def forget_pool(self) -> None:
+        """The node was restarted."""
+        self.anvil.rpc.send("anvil_dropAllTransactions")
+
+    def pooled(self) -> int:
+        """How many transactions wait in the pool."""
+        return int(self.anvil.rpc.send("txpool_status")["pending"], 16)
 
     def other_anchors(self, root: Root, leaf_count: int) -> None:
         ledger = EvmLedger(self.anvil.rpc, self.registry, self._other, GAS)
@@ -109,16 +126,19 @@ class AnvilNetwork:
         self.mine()
 
     def take_nonce(self, nonce: int) -> None:
-        payment = {"to": "0x" + "99" * 20, "value": 0, "nonce": nonce, "gas": 21_000, "gasPrice": 0}
-        raw = self.signer.sign(payment | {"chainId": self.registry.chain_id})
-        self.anvil.rpc.send("eth_sendRawTransaction", to_hex(raw))
+        self.anvil.rpc.send("eth_sendRawTransaction", to_hex(self.payment(nonce)))
+
+    def payment(self, nonce: int) -> bytes:
+        """A transaction that another program signed with our key."""
+        payment = {"to": "0x" + "99" * 20, "value": 0, "nonce": nonce, "gas": 21_000, "gasPrice": self._fees.cap_wei}
+        return self.signer.sign(payment | {"chainId": self.registry.chain_id})
 
     @contextmanager
     def rewound(self) -> Iterator["AnvilNetwork"]:
         """What happens here is undone afterwards."""
         snapshot = self.anvil.rpc.send("evm_snapshot")
         yield self
-        self.anvil.rpc.send("anvil_dropAllTransactions")
+        self.forget_pool()
         assert self.anvil.rpc.send("evm_revert", snapshot) is True
 
     def events(self) -> Sequence[Anchor]:

@@ -5,16 +5,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+import httpx2
 from sqlalchemy import Row, Table, select, text
 
 from anchoring.core.batch import ANCHORED, Anchor, Batch, SubmissionState
 from anchoring.core.leaf import issuer_id_of, leaf_hash
+from anchoring.core.proof_json import proof_from_json
 from anchoring.core.tiles import Tile, TileCoordinate
 from anchoring.ports.store import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Address, BlockHash, Did, TxHash
-from anchoring.usecases.prove_inclusion import prove_inclusion
+from anchoring.types import Address, BlockHash, Did, TxHash, to_hex
+from tests.api import make_app, run_async
 
 MINED = {SubmissionState.CONFIRMED, SubmissionState.FINAL, SubmissionState.REVERTED}
 DEAD_ENDS = {SubmissionState.REVERTED, SubmissionState.DISPLACED}
@@ -51,7 +53,8 @@ def check_world(store: SqlStore, witness: Witness, acknowledged: Iterable[Entry]
     check_store(store, acknowledged)
     _check_anchors(store, witness)
     _check_nonces(store, witness, first_nonce)
-    _check_proofs(store, acknowledged)
+    _check_proofs(store, witness, acknowledged)
+    _check_sessions(store)
 
 
 def rows(store: SqlStore, table: Table) -> Sequence[Row[Any]]:
@@ -157,17 +160,50 @@ def _check_items(store: SqlStore) -> None:
             assert submission.block_hash == (batch.anchor.block.hash if batch.anchor else None), f"the block of batch {batch.id}"
 
 
-def _check_proofs(store: SqlStore, acknowledged: Iterable[Entry]) -> None:
-    with store.reading() as uow:
-        for entry in acknowledged:
-            batch = uow.batches.of_entry(entry.id)
-            proof = prove_inclusion(uow, entry, batch) if batch else None
-            if proof is None:
-                continue
-            assert batch is not None
-            proof.verify_path()
-            assert batch.tree is not None
-            assert (proof.root, proof.anchor.state) == (batch.tree.root, batch.state), f"W7: the proof of entry {entry.id}"
+def _check_proofs(store: SqlStore, witness: Witness, acknowledged: Sequence[Entry]) -> None:
+    """What the API serves, read as a stranger reads it and held against the ledger."""
+    by_root = {event.root: event for event in witness.events()}
+    anchored = {batch.tree.root: batch for batch in _batches(store) if batch.tree and batch.anchor}
+    proven = set()
+    for entry, answer in zip(acknowledged, served_proofs(store, acknowledged), strict=True):
+        assert answer.status_code in {200, 202}, f"W7: entry {entry.id} is answered with {answer.status_code}"
+        if answer.status_code == 202:
+            assert "path" not in answer.json(), f"W7: entry {entry.id} waits and has a proof"
+            continue
+        proof = proof_from_json(answer.json())
+        proof.verify_path()
+        assert (proof.issuer, proof.digest, proof.salt) == (entry.issuer, entry.digest, entry.salt), f"W7: entry {entry.id}"
+        event, claim = by_root.get(proof.root), proof.anchor
+        assert event is not None, f"W7: the proof of entry {entry.id} names a root that is not on the ledger"
+        stated = (claim.sequence, claim.transaction, claim.block_number, claim.block_hash, claim.anchored_at)
+        shown = (event.sequence, event.transaction, event.block.number, event.block.hash, event.anchored_at)
+        assert stated == shown, f"W7: the proof of entry {entry.id} names another anchor"
+        assert claim.state == anchored[proof.root].state, f"W7: the proof of entry {entry.id} claims to be {claim.state}"
+        proven.add(entry.id)
+    for entry in acknowledged:
+        is_anchored = any(batch.first_id <= entry.id <= batch.last_id for batch in anchored.values())
+        assert (entry.id in proven) == is_anchored, f"W7: the proof of entry {entry.id} is kept back"
+
+
+def served_proofs(store: SqlStore, entries: Sequence[Entry]) -> Sequence[httpx2.Response]:
+    """What the API answers who asks for the proofs of these entries."""
+
+    async def ask(client: httpx2.AsyncClient) -> list[httpx2.Response]:
+        return [await client.get(f"/v1/proofs/{to_hex(entry.digest)}?issuer={entry.issuer}") for entry in entries]
+
+    return run_async(make_app(store), ask)
+
+
+def check_logs(text: str, secrets: Iterable[str]) -> None:
+    """W9: `text` is everything that was logged and printed; none of these is in it, in whatever case."""
+    text = text.lower()
+    for secret in secrets:
+        assert secret.lower().removeprefix("0x") not in text, "W9: a secret was logged"
+
+
+def signed_bytes(store: SqlStore) -> list[str]:
+    """Signed transactions, which are not to be logged."""
+    return [row.raw.hex() for row in rows(store, tables.attempt)]
 
 
 def _check_sessions(store: SqlStore) -> None:

@@ -17,6 +17,7 @@ from anchoring.core.batch import Anchor, Attempt, Batch, BatchState, BlockPlace,
 from anchoring.core.fees import Fee, FeeRules, replace_fee
 from anchoring.core.finality import FinalityRule, Verdict, judge
 from anchoring.errors import LedgerRejected
+from anchoring.failpoints import failpoint
 from anchoring.ports.ledger import Head, Ledger, Receipt, Reception
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Mined, Store
@@ -137,7 +138,9 @@ def _finalize(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, hea
     with store.writing() as uow:
         changed = [batch for batch in agreed if uow.batches.finalize(batch.id, block, clock.now())]
         uow.submissions.finalize(block)
+        failpoint("final.written")
         uow.commit()
+        failpoint("anchor.final")
     for batch in changed:
         log.info("anchor.final", batch=batch.id, block=block.number)
     return not_shown
@@ -164,6 +167,7 @@ def _watch_submission(
     for attempt in attempts:
         receipt = ledger.receipt(attempt.tx_hash)
         if receipt and ledger.block_hash(receipt.block.number) == receipt.block.hash:
+            failpoint("receipt.seen")
             _settle(store, clock, submission, attempt, receipt, final_height)
             return
     if final_height >= 0 and ledger.transactions_of(submission.signer, final_height) > submission.nonce:
@@ -193,10 +197,12 @@ def _offer_more(
     more = ledger.sign(
         submission.calldata, nonce=submission.nonce, gas_limit=submission.gas_limit, fee=fee, at=head, now=clock.now()
     )
+    failpoint("replacement.signed")
     with store.writing() as uow:
         if not uow.submissions.add_attempt(submission.id, more):
             return attempts
         uow.commit()
+        failpoint("replacement.persisted")
     log.warning("anchor.replaced", nonce=submission.nonce, transaction=to_hex(more.tx_hash), offered_wei=fee.max_fee_wei)
     return [more, *attempts]
 
@@ -228,6 +234,7 @@ def _confirm(store: Store, clock: Clock, submission: Submission, mined: Mined, a
             if batch is None or batch.anchor is None or batch.anchor.block != mined.block:
                 return  # recorded in another block, which can only be gone: the next look takes it back first
         uow.commit()
+        failpoint("anchor.confirmed")
     log.info("anchor.confirmed", transaction=to_hex(mined.tx_hash), block=mined.block.number, roots=len(submission.roots))
 
 
@@ -250,10 +257,13 @@ def _broadcast(store: Store, ledger: Ledger, clock: Clock, attempt: Attempt) -> 
     """
     if attempt.last_sent_at and clock.now() - attempt.last_sent_at < RESEND_AFTER:
         return
+    failpoint("broadcast.beginning")
     answer = ledger.broadcast(attempt)
+    failpoint("broadcast.answered")
     with store.writing() as uow:
         uow.submissions.record_broadcast(attempt.tx_hash, answer.words, clock.now())
         uow.commit()
+        failpoint("broadcast.recorded")
     transaction = to_hex(attempt.tx_hash)
     log.info("anchor.broadcast", transaction=transaction, reception=answer.reception, answer=answer.words)
     match answer.reception:

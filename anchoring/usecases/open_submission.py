@@ -7,6 +7,7 @@ import structlog
 from anchoring.core.batch import Anchor, Attempt, BatchState, RootToAnchor, SubmissionState
 from anchoring.core.fees import FeeRules, choose_fee
 from anchoring.errors import LedgerRejected, LedgerUnavailable, StateCorrupt
+from anchoring.failpoints import failpoint
 from anchoring.ports.ledger import Head, Ledger
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import NewSubmission, Store
@@ -56,6 +57,7 @@ def open_submission(
     if roots := [root for root in roots if root not in found]:
         nonce = _next_nonce(ledger.transaction_count(head), highest_nonce)
         submission, attempt = _sign(ledger, clock, roots, nonce, head, rules)
+        failpoint("attempt.signed")
         recorded = _record(store, submission, attempt)
     for root, anchor in foreign.items():
         raise LedgerRejected(
@@ -112,6 +114,7 @@ def _record(store: Store, submission: NewSubmission, attempt: Attempt) -> bool:
         recorded = recorded and uow.batches.submit([root.batch_id for root in submission.roots])
         if recorded:
             uow.commit()
+            failpoint("attempt.persisted")
             log.info(
                 "submission.opened", nonce=submission.nonce, transaction=to_hex(attempt.tx_hash), roots=len(submission.roots)
             )

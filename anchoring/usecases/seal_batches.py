@@ -11,6 +11,7 @@ import structlog
 from anchoring.core.batch import Batch, BatchState
 from anchoring.core.tiles import Tile, build_tree
 from anchoring.errors import StateCorrupt
+from anchoring.failpoints import failpoint
 from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import Store
 from anchoring.types import to_hex
@@ -51,6 +52,7 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
         waiting = uow.entries.next_range(after, mark, max_leaves)
         if waiting is None or not uow.entries.has_issuers_entry(after, mark):
             return None  # a canary that a round left behind waits for company
+        failpoint("seal.beginning")
         uow.batches.fix_range(waiting)
         uow.commit()
     # Read again: had another round fixed it first, the range is that round's.
@@ -71,7 +73,9 @@ def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None
     keeper.flush()
     with store.writing() as uow:
         if uow.batches.seal(batch.id, tree, clock.now()):
+            failpoint("seal.written")
             uow.commit()
+            failpoint("batch.sealed")
             log.info("batch.sealed", batch=batch.id, root=to_hex(tree.root), leaf_count=batch.leaf_count)
 
 
