@@ -382,7 +382,10 @@ class Rounds(Protocol):
     """The lease by which one round runs at a time, the record of rounds, the ledger they belong to, and the mark of a restore."""
 
     def take_lease(self, holder: str, now: datetime, until: datetime) -> bool:
-        """Take or renew the lease; False while another holder has it. It saves work and guards nothing."""
+        """Take or renew the lease; False while another holder has it. It saves work and guards nothing.
+
+        One that lasts more than twice as long as the one asked for is taken: a clock was set back.
+        """
 
     def lease_holder(self) -> str | None: ...
 

@@ -25,7 +25,8 @@ class SqlRounds:
         first = self._dialect.insert(round_lease).on_conflict_do_nothing(index_elements=["id"])
         if self._connection.execute(first, {"id": 1, "holder": holder, "until": until}).rowcount == 1:
             return True
-        free = or_(round_lease.c.holder == holder, round_lease.c.until <= now)
+        never = until + (until - now)  # nobody takes one for so long: a clock was set back, and the holder may be dead
+        free = or_(round_lease.c.holder == holder, round_lease.c.until <= now, round_lease.c.until > never)
         taken = update(round_lease).where(free).values(holder=holder, until=until)
         return self._connection.execute(taken).rowcount == 1
 

@@ -181,7 +181,8 @@ def _watch_submission(
 def _is_stuck(highest: Attempt, head: Head, clock: Clock, rules: FollowRules) -> bool:
     """Neither time nor blocks alone say so: the ledger may have stood still, or this program."""
     waited_s = (clock.now() - highest.signed_at).total_seconds()
-    return waited_s >= rules.patience_s and head.block.number - highest.head_number >= BLOCKS_PASSED_BY
+    has_waited = not 0 <= waited_s < rules.patience_s  # signed in the future: the clock was set back
+    return has_waited and head.block.number - highest.head_number >= BLOCKS_PASSED_BY
 
 
 def _offer_more(
@@ -255,8 +256,8 @@ def _broadcast(store: Store, ledger: Ledger, clock: Clock, attempt: Attempt) -> 
 
     Raises: LedgerRejected when no node will ever take them; they stay recorded, and the next round sends them again.
     """
-    if attempt.last_sent_at and clock.now() - attempt.last_sent_at < RESEND_AFTER:
-        return
+    if attempt.last_sent_at and timedelta(0) <= clock.now() - attempt.last_sent_at < RESEND_AFTER:
+        return  # sent in the future: the clock was set back, and nobody knows how long ago it was
     failpoint("broadcast.beginning")
     answer = ledger.broadcast(attempt)
     failpoint("broadcast.answered")

@@ -110,6 +110,14 @@ def test_lease_that_ran_out_passes_on(store):
         assert uow.rounds.take_lease("a", LATER, LATER + timedelta(seconds=60)) is False
 
 
+def test_lease_of_a_clock_that_was_set_back_does_not_last_for_hours(store):
+    minute = timedelta(minutes=1)
+    with store.writing() as uow:
+        uow.rounds.take_lease("a", NOON + 3 * minute, NOON + 4 * minute)
+        assert uow.rounds.take_lease("b", NOON + 2 * minute, NOON + 3 * minute) is False
+        assert uow.rounds.take_lease("b", NOON + minute, NOON + 2 * minute) is True
+
+
 def test_lease_is_given_back_by_its_holder_only(store):
     with store.writing() as uow:
         uow.rounds.take_lease("a", NOON, LATER)

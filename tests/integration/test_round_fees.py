@@ -165,6 +165,23 @@ def test_clock_that_was_set_back_makes_no_second_replacement_of_the_first(here):
     assert [fee for fee, _ in fees(here)] == [15, 16.875, 18.984375]
 
 
+def test_clock_that_was_set_back_by_hours_stops_neither_sending_nor_replacing(here):
+    is_stuck(here)
+    here.round()
+    here.clock.advance(-7200)
+    goes_by(here, 0)
+    here.round()
+    assert {fee for fee, _ in fees(here)} == {15, 16.875, 18.984375}
+    here.chain.is_full = False
+    here.clock.advance(-7200)
+    here.chain.forget_pool()
+    sent = here.chain.broadcasts
+    here.round()
+    assert here.chain.broadcasts == sent + 1
+    here.rest()
+    here.check()
+
+
 def test_key_that_was_changed_replaces_nothing_and_goes_on_sending(here):
     is_stuck(here)
     here.ledger.signer = "0x" + "d4" * 20
