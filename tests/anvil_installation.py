@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import event
 
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.jobs import RoundRules
@@ -34,14 +34,18 @@ class AnvilInstallation(InstallationOn[AnvilNetwork, EvmLedger]):
 @contextmanager
 def quick_sqlite(folder: Path) -> Iterator[SqlStore]:
     """A store on a file that no power cut threatens: deaths in this process need no flushed disk."""
-    engine = make_engine(f"sqlite:///{folder / 'store.db'}", pool_size=5, busy_timeout_s=0.05)
-    unflushed(engine)
-    migrate(engine)
-    yield SqlStore(engine)
-    engine.dispose()
+    store = open_quickly(folder / "store.db")
+    migrate(store._engine)
+    yield store
+    store.close()
 
 
-def unflushed(engine: Engine) -> None:
+def open_quickly(path: Path) -> SqlStore:
+    """… on such a file that is there."""
+    engine = make_engine(f"sqlite:///{path}", pool_size=5, busy_timeout_s=0.05)
+
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA synchronous = OFF")
+
+    return SqlStore(engine)

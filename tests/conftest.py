@@ -90,12 +90,13 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
         migrate(made)
     else:
         made = request.getfixturevalue("migrated_postgres")
-        _empty(made)
+        empty(made)
     yield made
     made.dispose()
 
 
-def _empty(engine: Engine) -> None:
+def empty(engine: Engine) -> None:
+    """Remove everything but the schema from a PostgreSQL database."""
     with engine.connect() as connection:
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         connection.execute(text(others))  # what a test that failed may have left

@@ -101,13 +101,17 @@ class AnvilNetwork:
 
     def reorg(self, depth: int, *, to_pool: bool = False, instead: Sequence[bytes] = ()) -> None:
         """`to_pool`: what vanishes waits again. `instead`: signed transactions in the first of the new blocks."""
-        orphaned = self._raw_of_newest(depth) if to_pool else []
+        orphaned = self.raw_of_newest(depth) if to_pool else []
         self.anvil.rpc.send("anvil_reorg", depth, [[to_hex(raw), 0] for raw in instead])
         for raw in orphaned:
             self.anvil.rpc.send("eth_sendRawTransaction", raw)
 
-    def _raw_of_newest(self, depth: int) -> list[str]:
-        head = int(self.anvil.rpc.send("eth_blockNumber"), 16)
+    def head_number(self) -> int:
+        return int(self.anvil.rpc.send("eth_blockNumber"), 16)
+
+    def raw_of_newest(self, depth: int) -> list[str]:
+        """The transactions of the newest blocks, as they were sent."""
+        head = self.head_number()
         blocks = [self.anvil.rpc.send("eth_getBlockByNumber", hex(i), False) for i in range(head - depth + 1, head + 1)]
         return [self.anvil.rpc.send("eth_getRawTransactionByHash", tx) for block in blocks for tx in block["transactions"]]
 
@@ -120,10 +124,14 @@ class AnvilNetwork:
         return int(self.anvil.rpc.send("txpool_status")["pending"], 16)
 
     def other_anchors(self, root: Root, leaf_count: int) -> None:
-        ledger = EvmLedger(self.anvil.rpc, self.registry, self._other, GAS)
-        attempt = sign_anchors(ledger, [(root, leaf_count)], ledger.transaction_count(ledger.head()))
-        assert ledger.broadcast(attempt).words == "accepted"
+        assert self.other_sends(root, leaf_count) == "accepted"
         self.mine()
+
+    def other_sends(self, root: Root, leaf_count: int) -> str:
+        """The other key's transaction, not mined yet; the node's answer."""
+        ledger = EvmLedger(self.anvil.rpc, self.registry, self._other, GAS)
+        fee = Fee(max_fee_wei=self._fees.cap_wei, tip_wei=None)
+        return ledger.broadcast(sign_anchors(ledger, [(root, leaf_count)], ledger.transaction_count(ledger.head()), fee)).words
 
     def take_nonce(self, nonce: int) -> None:
         self.anvil.rpc.send("eth_sendRawTransaction", to_hex(self.payment(nonce)))
