@@ -95,7 +95,10 @@ class FakeLedger:
 
     def transactions_of(self, signer: Address, number: int) -> int:
         with self._asked("transactions_of"):
-            return self._seen()[number].counts.get(signer, 0)
+            seen = self._seen()
+            if number >= len(seen):
+                raise LedgerUnavailable(f"the node has no block {number} yet")
+            return seen[number].counts.get(signer, 0)
 
     def balance(self, at: Head) -> int:
         with self._asked("balance"):
@@ -141,6 +144,10 @@ class FakeLedger:
     def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
         assert self.faults.open_units == 0
         return self._further().second_opinion(anchors)
+
+    def opinion_on_nonce(self, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> Opinion:
+        with self._asked("opinion_on_nonce"):
+            return self._further().opinion_on_nonce(signer, nonce, number, attempts)
 
     def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
         assert self.faults.open_units == 0

@@ -28,7 +28,7 @@ from anchoring.ledger.second_opinion import FurtherNodes
 from anchoring.ledger.signed_transaction import require_signed
 from anchoring.ledger.signer import price_fields
 from anchoring.ports.ledger import Broadcast, Head, LedgerIdentity, Opinion, Reception
-from anchoring.types import Address, to_hex
+from anchoring.types import Address, TxHash, to_hex
 
 _LIMIT_EXCEEDED: Final = -32005
 
@@ -110,6 +110,9 @@ class EvmLedger(EvmRegistryReader):
     def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
         return self._further.second_opinion(anchors)
 
+    def opinion_on_nonce(self, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> Opinion:
+        return self._further.opinion_on_nonce(signer, nonce, number, attempts)
+
     def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
         return self._further.still_shown(block)
 
@@ -119,9 +122,6 @@ class EvmLedger(EvmRegistryReader):
 
     def transaction_count(self, at: Head) -> int:
         return read_number(self._read("eth_getTransactionCount", self.signer, pinned(at)))
-
-    def transactions_of(self, signer: Address, number: int) -> int:
-        return read_number(self._read("eth_getTransactionCount", signer, hex(number)))
 
     def balance(self, at: Head) -> int:
         return read_number(self._read("eth_getBalance", self.signer, pinned(at)))

@@ -131,6 +131,9 @@ class EvmRegistryReader:
         count: int = self._ask("anchorCount", [], "uint64", at)
         return count
 
+    def transactions_of(self, signer: Address, number: int) -> int:
+        return read_number(self._read("eth_getTransactionCount", signer, hex(number)))
+
     def anchors(self, first_block: int, last_block: int) -> Iterator[Anchor]:
         def ask(first: int, last: int) -> Any:
             return self._rpc.read("eth_getLogs", self._query(first, last))

@@ -10,7 +10,7 @@ from typing import Protocol
 from anchoring.core.batch import Anchor, BlockPlace
 from anchoring.errors import LedgerUnavailable
 from anchoring.ports.ledger import Head, Opinion, Receipt, RecordedAnchor
-from anchoring.types import BlockHash, Root, TxHash, to_hex
+from anchoring.types import Address, BlockHash, Root, TxHash, to_hex
 
 
 class Node(Protocol):
@@ -25,6 +25,8 @@ class Node(Protocol):
     def receipt(self, tx_hash: TxHash) -> Receipt | None: ...
 
     def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None: ...
+
+    def transactions_of(self, signer: Address, number: int) -> int: ...
 
 
 class Contradiction(Exception):
@@ -47,6 +49,13 @@ class FurtherNodes:
         if not self._configured:
             return Opinion(agrees=True)
         agree, contradictions = self._ask(lambda node: _confirms(node, anchors))
+        return Opinion(agrees=agree and not contradictions, contradictions=contradictions)
+
+    def opinion_on_nonce(self, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> Opinion:
+        """Implements ports.Ledger.opinion_on_nonce."""
+        if not self._configured:
+            return Opinion(agrees=True)
+        agree, contradictions = self._ask(lambda node: _require_wasted(node, signer, nonce, number, attempts))
         return Opinion(agrees=agree and not contradictions, contradictions=contradictions)
 
     def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
@@ -99,6 +108,17 @@ def _holds(node: Node, anchor: Anchor) -> bool:
     at = Head(block=anchor.block, time=anchor.anchored_at, base_fee_wei=None)
     recorded = node.recorded_anchor(anchor.root, at)
     return recorded is not None and (recorded.sequence, recorded.leaf_count) == (anchor.sequence, anchor.leaf_count)
+
+
+def _require_wasted(node: Node, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> bool:
+    """Raises: Contradiction when the nonce is free there, or an attempt succeeded; LedgerUnavailable, also of a lower node."""
+    if node.transactions_of(signer, number) <= nonce:
+        raise Contradiction(f"node {node.node} shows nonce {nonce} of {signer} as unused at height {number}")
+    for transaction in attempts:
+        receipt = node.receipt(transaction)
+        if receipt and receipt.succeeded:
+            raise Contradiction(f"node {node.node} shows transaction {to_hex(transaction)} as succeeded")
+    return True
 
 
 def _require_gone(node: Node, block: BlockPlace) -> bool:

@@ -133,6 +133,12 @@ class RegistryReader(Protocol):
 
     def anchor_count(self, at: Head) -> int: ...
 
+    def transactions_of(self, signer: Address, number: int) -> int:
+        """Transactions of any key, such as one used before, mined up to a canonical block number.
+
+        Raises: LedgerUnavailable above the node's head.
+        """
+
     def anchors(self, first_block: int, last_block: int) -> Iterator[Anchor]:
         """Every anchor recorded in these blocks, both included, in ledger order: of any key, of any root.
 
@@ -146,7 +152,7 @@ class Ledger(RegistryReader, Protocol):
     """Anchors roots with one key, through one node or several.
 
     `identity` chooses the first node that answers, and all questions go to it until `identity` is asked again; the others are
-    asked by `identity`, `second_opinion` and `still_shown` alone. A node that did not answer is not asked again until then.
+    asked by `identity`, the opinions and `still_shown` alone. A node that did not answer is not asked again until then.
 
     `identity` raises: Misconfigured, naming the node, when one that answers shows another ledger or contract;
     LedgerUnavailable when none answers.
@@ -158,14 +164,14 @@ class Ledger(RegistryReader, Protocol):
     def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
         """Whether the further nodes show the same anchors in the same block. `anchors`: one or more, all of one block."""
 
+    def opinion_on_nonce(self, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> Opinion:
+        """Whether the further nodes, too, show this nonce as used up to this block, and by none of these with success."""
+
     def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
         """A sentence for each further node that shows this block, which the first one shows no more."""
 
     def transaction_count(self, at: Head) -> int:
         """Transactions of our key mined up to this head; never the pending ones."""
-
-    def transactions_of(self, signer: Address, number: int) -> int:
-        """Transactions of any key, such as one used before, mined up to a canonical block number."""
 
     def balance(self, at: Head) -> int:
         """What our key has as of this head, in wei."""

@@ -74,7 +74,7 @@ def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rules: FollowRules
         contradictions += _watch_block(store, ledger, clock, block, head, final_height)
     contradictions += _watch_final_blocks(store, ledger, clock, head, final_height)
     for submission in submitted:
-        _watch_submission(store, ledger, clock, submission, head, final_height, rules)
+        contradictions += _watch_submission(store, ledger, clock, submission, head, final_height, rules)
     with store.reading() as uow:
         return Followed(
             head=head,
@@ -161,21 +161,31 @@ def _withdraw(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace) -> 
 
 def _watch_submission(
     store: Store, ledger: Ledger, clock: Clock, submission: Submission, head: Head, final_height: int, rules: FollowRules
-) -> None:
+) -> tuple[str, ...]:
+    """What contradicts; then nothing was given up."""
     with store.reading() as uow:
         attempts = uow.submissions.attempts(submission.id)
     for attempt in attempts:
         receipt = ledger.receipt(attempt.tx_hash)
         if receipt and ledger.block_hash(receipt.block.number) == receipt.block.hash:
             failpoint("receipt.seen")
-            _settle(store, clock, submission, attempt, receipt, final_height)
-            return
+            mined = _mined(attempt, receipt)
+            if receipt.succeeded:
+                _confirm(store, clock, submission, mined, receipt.anchors)
+            elif receipt.block.number <= final_height:
+                return _give_up(store, ledger, submission, attempts, final_height, mined)
+            return ()
     if final_height >= 0 and ledger.transactions_of(submission.signer, final_height) > submission.nonce:
-        _give_up(store, submission, SubmissionState.DISPLACED, None)
-        return
+        return _give_up(store, ledger, submission, attempts, final_height, None)
     if _is_stuck(attempts[0], head, clock, rules):
         attempts = _offer_more(store, ledger, clock, submission, attempts, head, rules.fees)
     _broadcast(store, ledger, clock, attempts[0])
+    return ()
+
+
+def _mined(attempt: Attempt, receipt: Receipt) -> Mined:
+    fee_wei = receipt.gas_used * attempt.max_fee_wei if receipt.fee_wei is None else receipt.fee_wei
+    return Mined(tx_hash=attempt.tx_hash, block=receipt.block, gas_used=receipt.gas_used, fee_wei=fee_wei)
 
 
 def _is_stuck(highest: Attempt, head: Head, clock: Clock, rules: FollowRules) -> bool:
@@ -208,15 +218,6 @@ def _offer_more(
     return [more, *attempts]
 
 
-def _settle(store: Store, clock: Clock, submission: Submission, attempt: Attempt, receipt: Receipt, final_height: int) -> None:
-    fee_wei = receipt.gas_used * attempt.max_fee_wei if receipt.fee_wei is None else receipt.fee_wei
-    mined = Mined(tx_hash=attempt.tx_hash, block=receipt.block, gas_used=receipt.gas_used, fee_wei=fee_wei)
-    if receipt.succeeded:
-        _confirm(store, clock, submission, mined, receipt.anchors)
-    elif receipt.block.number <= final_height:
-        _give_up(store, submission, SubmissionState.REVERTED, mined)
-
-
 def _confirm(store: Store, clock: Clock, submission: Submission, mined: Mined, anchors: Sequence[Anchor]) -> None:
     by_root = {anchor.root: anchor for anchor in anchors}
     for item in submission.roots:
@@ -239,16 +240,31 @@ def _confirm(store: Store, clock: Clock, submission: Submission, mined: Mined, a
     log.info("anchor.confirmed", transaction=to_hex(mined.tx_hash), block=mined.block.number, roots=len(submission.roots))
 
 
-def _give_up(store: Store, submission: Submission, dead_end: SubmissionState, mined: Mined | None) -> None:
-    """The nonce is spent for good without anchoring anything: the batches wait for another submission."""
+def _give_up(
+    store: Store,
+    ledger: Ledger,
+    submission: Submission,
+    attempts: Sequence[Attempt],
+    final_height: int,
+    reverted: Mined | None,
+) -> tuple[str, ...]:
+    """The nonce is spent for good without anchoring anything, and a further node says so too: the batches wait for another
+    submission. Else it would be paid twice.
+    """
+    hashes = [attempt.tx_hash for attempt in attempts]
+    opinion = ledger.opinion_on_nonce(submission.signer, submission.nonce, final_height, hashes)
+    if not opinion.agrees:
+        return opinion.contradictions
+    dead_end = SubmissionState.REVERTED if reverted else SubmissionState.DISPLACED
     with store.writing() as uow:
-        if not uow.submissions.change_state(submission.id, SubmissionState.SUBMITTED, dead_end, mined=mined):
-            return
+        if not uow.submissions.change_state(submission.id, SubmissionState.SUBMITTED, dead_end, mined=reverted):
+            return ()
         for batch_id in uow.submissions.release_roots(submission.id):
             uow.batches.release(batch_id)
         uow.commit()
-    event = "submission.reverted" if mined else "submission.displaced"
+    event = "submission.reverted" if reverted else "submission.displaced"
     log.error(event, nonce=submission.nonce, batches=[item.batch_id for item in submission.roots])
+    return ()
 
 
 def _broadcast(store: Store, ledger: Ledger, clock: Clock, attempt: Attempt) -> None:

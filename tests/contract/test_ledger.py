@@ -250,6 +250,8 @@ def test_transaction_count_counts_what_is_mined(network):
     network.mine()
     assert ledger.transaction_count(ledger.head()) == 1
     assert [ledger.transactions_of(ledger.signer, start + i) for i in (0, 1)] == [0, 1]
+    with pytest.raises(LedgerUnavailable):
+        ledger.transactions_of(ledger.signer, start + 100)
 
 
 def test_transaction_of_another_program_takes_our_nonce(network):

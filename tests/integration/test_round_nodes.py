@@ -11,7 +11,7 @@ from anchoring.errors import LedgerRejected
 from anchoring.ports.ledger import Receipt
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import TxHash
+from anchoring.types import Address, TxHash
 from tests.fake_chain import ANOTHER, FakeChain
 from tests.fakes import FakeLedger
 from tests.installation import Installation
@@ -269,3 +269,76 @@ def test_root_without_a_stated_leaf_count_is_adopted(here):
     (event,) = [log for log in logs if log["event"] == "anchor.adopted"]
     assert event["anchored_by"] == ANOTHER
     assert here.chain.transaction_count(here.ledger.signer) == 0
+
+
+# What the first node says of our nonce.
+
+
+class SaysSpent(FakeLedger):
+    """Shows every nonce as used, and none of our receipts."""
+
+    def transactions_of(self, signer: Address, number: int) -> int:
+        return 99
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None:
+        return None
+
+
+class SaysReverted(FakeLedger):
+    """Shows our transactions as failed."""
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None:
+        receipt = super().receipt(tx_hash)
+        return receipt and replace(receipt, succeeded=False, anchors=())
+
+
+def lie(here: TwoNodes, first: type[FakeLedger]) -> None:
+    """The first node begins to lie, the second one stays honest."""
+    liar = first(here.chain, here.faults)
+    liar.node, liar.further = "first:8545", [here.second]
+    here.ledger = liar
+
+
+def test_nonce_that_only_the_first_node_shows_as_used_is_not_given_up(here):
+    here.post(2)
+    here.chain.is_full = True
+    here.looks()
+    honest = here.ledger
+    lie(here, SaysSpent)
+    assert "node second:8545 shows nonce 0 of" in here.looks(4)[-1]
+    assert here.submissions(SubmissionState.SUBMITTED) == [0]
+    here.ledger, here.chain.is_full = honest, False
+    here.rest()
+    assert here.chain.transaction_count(here.ledger.signer) == 1
+    here.check()
+
+
+def test_transaction_that_only_the_first_node_shows_as_failed_is_not_given_up(here):
+    here.post(2)
+    here.looks()
+    honest = here.ledger
+    lie(here, SaysReverted)
+    assert "node second:8545 shows transaction 0x" in here.looks(4)[-1]
+    assert here.submissions(SubmissionState.SUBMITTED) == [0]
+    here.ledger = honest
+    here.rest()
+    assert here.chain.transaction_count(here.ledger.signer) == 1
+    here.check()
+
+
+@pytest.mark.parametrize("why", ["silent", "behind"])
+def test_nonce_is_given_up_once_the_second_node_can_say_so_too(here, why):
+    here.post(2)
+    here.looks()
+    here.chain.forget_pool()
+    here.chain.reorg(1)
+    here.chain.send_as(here.ledger.signer, nonce=0)
+    here.chain.mine(4)
+    here.second.is_silent = why == "silent"
+    here.second.lag = len(here.chain.blocks) - 1 if why == "behind" else 0
+    here.make_round(rules=replace(here.rules, follow_s=0)).run()
+    assert here.submissions(SubmissionState.SUBMITTED) == [0]
+    here.second.is_silent, here.second.lag = False, 0
+    here.rest()
+    assert here.submissions(SubmissionState.DISPLACED) == [0]
+    here.check()
