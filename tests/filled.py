@@ -53,6 +53,11 @@ def fill(store: SqlStore) -> Installation:
         assert not erase_entry(uow, here._issuer, last[0].digest, now=NOON)
         uow.commit()
     _add_orphan(store)
+    with store.writing() as uow:
+        for entry in final[2:4]:
+            uow.canaries.record(entry.id, NOON)
+        assert uow.canaries.settle(final[2].id, NOON, None)
+        uow.commit()
     assert here.states() == [BatchState(state) for state in BATCH_STATES]
     empty = [table.name for table in tables.metadata.sorted_tables if not rows(store, table)]
     assert set(empty) <= {"round_lease", "restored_mark"}, "what is not there is not tested"
