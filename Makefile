@@ -6,6 +6,7 @@ T ?= tests
 PORT ?= 8000
 ROUND_EVERY ?= 3
 DATA ?= .credanchor
+EXAMPLES ?= 1000
 
 BIN := .venv/bin
 SET_UP := .venv/.set-up contracts/node_modules/.set-up
@@ -15,7 +16,7 @@ FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs
 
 .DEFAULT_GOAL := help
 .PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check vectors vectors-check openapi openapi-check \
-	format bench lock ci clean
+	format bench soak faults lock ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +71,12 @@ openapi: $(SET_UP) ## Write docs/openapi.json
 
 openapi-check: $(SET_UP)
 	$(BIN)/python -m scripts.export_openapi --check
+
+soak: $(SET_UP) ## Whatever can befall an installation, in random order, for long (EXAMPLES=)
+	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/integration/test_round_machine.py
+
+faults: $(SET_UP) ## Every fault test, and the table of docs/faults.md from what they counted
+	$(BIN)/python -m tests.fault_table
 
 bench: $(SET_UP) ## Ratios to limits measured in the same run, as a table and as JSON
 	$(BIN)/python -m tests.bench

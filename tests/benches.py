@@ -3,11 +3,12 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from anchoring.core.fees import FeePolicy, FeeRules
+from anchoring.ledger.rpc import RpcRefusal
 from anchoring.ports.store import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
@@ -59,6 +60,7 @@ class FakeBench:
         self.here = InstallationOn(store, self.chain, self.ledger, faults, with_fees(RULES, MARKET))
         self.history = self.chain.history
         self.strangers: set[TxHash] = set()
+        self._returning: list[bytes] = []
 
     def mine(self, blocks: int) -> None:
         self.chain.mine(blocks)
@@ -69,11 +71,19 @@ class FakeBench:
         if depth:
             self.chain.reorg(depth)
         for sent in orphaned:
-            if to_pool or sent.tx_hash in self.strangers or sent.sender == ANOTHER:
+            if sent.tx_hash in self.strangers:
+                self._returning.append(sent.raw)
+            elif to_pool:
                 self.chain.accept(sent.raw)
+        self._strangers_send_again()
 
     def forget_pool(self) -> None:
         self.chain.forget_pool()
+        self._strangers_send_again()
+
+    def _strangers_send_again(self) -> None:
+        for raw in self._returning:
+            self.chain.accept(raw)
 
     def stranger_takes(self, nonce: int) -> None:
         self._send(self.ledger.signer, nonce, b"[]")
@@ -120,6 +130,7 @@ class AnvilBench:
         self.here = AnvilInstallation(store, network, with_fees(RULES, MARKET))
         self.history = network.history = History()
         self.strangers: set[TxHash] = set()
+        self._returning: list[str] = []
 
     def mine(self, blocks: int) -> None:
         self.network.mine(blocks)
@@ -128,13 +139,18 @@ class AnvilBench:
         ours = set() if to_pool else {bytes(row.raw) for row in rows(self.here.store, tables.attempt)}
         orphaned = self.network.raw_of_newest(depth)
         self.network.reorg(depth)
-        for raw in orphaned:
-            if bytes.fromhex(raw[2:]) not in ours:
-                self.network.anvil.rpc.send("eth_sendRawTransaction", raw)
+        self._returning += [raw for raw in orphaned if bytes.fromhex(raw[2:]) not in ours]
+        self._strangers_send_again()
         self.history.look(self.network, self.network.head_number())
 
     def forget_pool(self) -> None:
         self.network.forget_pool()
+        self._strangers_send_again()
+
+    def _strangers_send_again(self) -> None:
+        for raw in self._returning:
+            with suppress(RpcRefusal):  # it may be mined by now
+                self.network.anvil.rpc.send("eth_sendRawTransaction", raw)
 
     def stranger_takes(self, nonce: int) -> None:
         self.network.forget_pool()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,6 +22,7 @@ from anchoring.store.schema import migrate
 from anchoring.store.tables import metadata
 from anchoring.store.unit_of_work import SqlStore
 from scripts.devnet import anvil_binary, free_port
+from tests import injections
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -30,6 +32,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"unit", "property"} & set(Path(item.path).parts):
             item.add_marker(pytest.mark.disable_socket)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fault-counts", type=Path, help="Write what each test injected and checked into this file.")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """What fixtures do before and after is no part of the count."""
+    injections.begin()
+    yield
+    injections.end(item.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if path := session.config.getoption("--fault-counts"):
+        injections.write(path)
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +138,15 @@ class Anvil:
     process: subprocess.Popen[bytes]
 
 
+class ControlRpc(JsonRpc):
+    """Counts the harm that is done through it."""
+
+    def send(self, method: str, *params: Any) -> Any:
+        if method in injections.FAULTY_CALLS:
+            injections.injected()
+        return super().send(method, *params)
+
+
 @pytest.fixture
 def anvil() -> Iterator[Anvil]:
     """A ledger without fees that mines a block for each transaction; `finalized` is two blocks behind."""
@@ -137,7 +165,7 @@ class run_anvil:  # noqa: N801 - a context manager reads like a function
         command = [str(anvil_binary()), "--host", "127.0.0.1", "--port", str(port), "--slots-in-an-epoch", "1", "--silent"]
         self._process = subprocess.Popen([*command, *self._flags], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
         url = f"http://127.0.0.1:{port}"
-        rpc = JsonRpc(url, timeout_s=10)
+        rpc = ControlRpc(url, timeout_s=10)
         for _ in range(400):
             try:
                 rpc.send("eth_chainId")

@@ -7,6 +7,7 @@ from typing import Final
 
 from anchoring.failpoints import watchers
 from scripts.devnet import ROOT
+from tests.injections import injected
 
 UNSIGNED: Final = ("seal.beginning", "seal.written", "batch.sealed", "attempt.signed")
 """The database knows of no signed transaction."""
@@ -51,4 +52,5 @@ class Armed:
         self.seen.append(name)
         if name == self._at and not self.fired:
             self.fired = True
+            injected()
             self._happens()

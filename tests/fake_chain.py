@@ -12,6 +12,7 @@ from anchoring.errors import LedgerRejected
 from anchoring.ports.ledger import Receipt
 from anchoring.types import Address, BlockHash, CodeHash, Root, TxHash, as_root, to_hex
 from tests.factories import NOON
+from tests.injections import injected
 
 OURS = Address("0x" + "a1" * 20)
 ANOTHER = Address("0x" + "b2" * 20)
@@ -110,6 +111,7 @@ class FakeChain:
 
     def reorg(self, depth: int, *, to_pool: bool = False) -> None:
         """Replace the newest blocks by empty ones; the height stays. `to_pool`: their transactions wait again."""
+        injected()
         self._branch += 1
         orphaned, self.blocks = self.blocks[-depth:], self.blocks[:-depth]
         if to_pool:
@@ -120,6 +122,7 @@ class FakeChain:
 
     def forget_pool(self) -> None:
         """The node was restarted."""
+        injected()
         self._pool.clear()
 
     # What it says to an honest reader (tests/world.py).

@@ -18,6 +18,7 @@ from anchoring.ports.store import (
     Submissions,
     UnitOfWork,
 )
+from tests.injections import injected
 
 
 class Killed(BaseException):
@@ -99,6 +100,7 @@ class Faults:
             self._strike(fault, name, unavailable)
 
     def _wait_for(self, meanwhile: Callable[[], None]) -> None:
+        injected()
         self.restart()
         meanwhile()
         self.restart()
@@ -106,12 +108,14 @@ class Faults:
 
     def die(self, where: str) -> NoReturn:
         """The process ends here and now, without an effect of its own `finally`."""
+        injected()
         self._is_dead = self.fired = True
         raise Killed(where)
 
     def _strike(self, fault: Fault, name: str, unavailable: type[AnchoringError]) -> None:
         if fault.kills:
             self.die(name)
+        injected()
         raise unavailable(f"no answer to {name}")
 
 

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 from urllib.request import Request, urlopen
 
+from tests.injections import injected
+
 SECRETS = ("marker-password", "marker-path", "marker-key")
 
 Answer: TypeAlias = bytes | int | None
@@ -59,6 +61,10 @@ class RpcProxy:
         self.rule = lambda call: call.result(results[call.method]) if call.method in results else call.forward()
 
 
+def _is_result(answer: Answer) -> bool:
+    return isinstance(answer, bytes) and b'"result":' in answer
+
+
 @contextmanager
 def rpc_proxy(node: str | None = None) -> Iterator[RpcProxy]:
     """A proxy before the node at this URL, or before none."""
@@ -69,6 +75,8 @@ def rpc_proxy(node: str | None = None) -> Iterator[RpcProxy]:
             request = json.loads(body)
             proxy.calls.append(request["method"])
             answer = proxy.rule(Call(request["method"], request["params"], body, proxy.node))
+            if proxy.rule is not Call.forward and not _is_result(answer):
+                injected()
             if answer is None:
                 self.close_connection = True
                 return

@@ -17,6 +17,7 @@ from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, Did, TxHash, to_hex
 from tests.api import make_app, run_async
+from tests.injections import looked_at
 
 MINED = {SubmissionState.CONFIRMED, SubmissionState.FINAL, SubmissionState.REVERTED}
 DEAD_ENDS = {SubmissionState.REVERTED, SubmissionState.DISPLACED}
@@ -55,6 +56,7 @@ def check_world(store: SqlStore, witness: Witness, acknowledged: Iterable[Entry]
     _check_nonces(store, witness, first_nonce)
     _check_proofs(store, witness, acknowledged)
     _check_sessions(store)
+    looked_at(len(acknowledged))
 
 
 def rows(store: SqlStore, table: Table) -> Sequence[Row[Any]]:

@@ -30,8 +30,10 @@ from tests.anvil_installation import ETHER, GWEI, MARKET, AnvilInstallation
 from tests.api import make_key
 from tests.conftest import run_anvil
 from tests.factories import NOON, UNIVERSITY
+from tests.injections import injected
 from tests.installation import RULES, with_fees
 from tests.networks import AnvilNetwork
+from tests.postgres_cluster import PostgresCluster, postgres_clusters
 from tests.world import check_logs, rows, signed_bytes
 
 ENOUGH_S: Final = 60
@@ -64,6 +66,7 @@ class Place:
             words, env=self.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.processes.append(process)
+        injected()
         return process
 
     def ends(self, process: "subprocess.Popen[str]") -> int:
@@ -286,3 +289,28 @@ def test_worker_that_is_killed_under_posts_loses_none_that_was_acknowledged(plac
         process.kill()
         process.wait()
     takes_them_all_to_final(place, posters)
+
+
+def test_server_that_is_killed_under_posts_loses_none_that_was_acknowledged(network):
+    """SIGKILL to PostgreSQL's first process; the worker of the service lives through it."""
+    with network.rewound(), postgres_clusters() as [cluster, _]:
+        cluster.initialize()
+        cluster.start()
+        with placed(cluster.url, network) as place:
+            with posting(place) as (_, posters):
+                posters.wait_for(100)
+                first = int((cluster.data / "postmaster.pid").read_text().split()[0])
+                os.kill(first, signal.SIGKILL)
+                injected()
+                wait_until(lambda: started(cluster))
+                posters.wait_for(100)
+            takes_them_all_to_final(place, posters)
+
+
+def started(cluster: PostgresCluster) -> bool:
+    """It does not while a process of the killed one is left."""
+    try:
+        cluster.start()
+    except subprocess.CalledProcessError:
+        return False
+    return True

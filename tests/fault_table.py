@@ -1,0 +1,539 @@
+"""The table of docs/faults.md: `make faults` runs the tests named here and writes what they counted.
+
+Each row: the fault's number, what must happen, and the tests that inject it; or why no test does.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from scripts.devnet import ROOT
+
+PAGE: Final = ROOT / "docs" / "faults.md"
+HEAD: Final = "| fault | what must happen | injected | digests checked | lost | twice | shown by |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+
+I, C, E = "tests/integration/test_", "tests/contract/test_", "tests/e2e/test_"  # noqa: E741 - short, for the table
+
+
+@dataclass(frozen=True)
+class Row:
+    """`tests`: files and functions. `why_not`: why none injects it."""
+
+    id: str
+    must: str
+    tests: Sequence[str] = ()
+    why_not: str = ""
+
+
+ROWS: Final[Sequence[Row]] = (
+    Row(
+        "L01",
+        "a round killed between any two lines is made good by the next",
+        [
+            I + "kill_matrix.py::test_killed_round_is_made_good_by_the_next",
+            I + "kill_matrix.py::test_frozen_round_wakes_up_when_another_has_finished",
+            I + "round_faults.py::test_each_effect_fails_once_and_the_next_rounds_end_right",
+            I + "round_machine.py::test_on_sqlite",
+            I + "round_machine.py::test_on_postgresql",
+            I + "round_machine.py::test_on_anvil",
+            E + "kills.py::test_round_that_is_killed_is_made_good_by_the_next",
+            E + "kills.py::test_round_that_is_killed_in_the_middle_of_a_replacement_leaves_one_nonce",
+        ],
+    ),
+    Row(
+        "L02",
+        "a broadcast without an answer may have been sent: the same bytes go again",
+        [
+            I + "rounds_on_anvil.py::test_answer_to_the_broadcast_is_lost",
+            I + "nodes_on_anvil.py::test_answer_to_the_broadcast_decides_nothing",
+        ],
+    ),
+    Row(
+        "L03",
+        "a broadcast is made once; the library repeats nothing",
+        [
+            C + "evm_ledger.py::test_broadcast_whose_answer_is_lost_has_arrived",
+            C + "evm_ledger.py::test_broadcast_that_is_answered_too_late_is_not_repeated",
+            C + "rpc.py::test_broadcast_is_made_once_whatever_the_answer",
+        ],
+    ),
+    Row(
+        "L04",
+        "sent again until a receipt is seen, though pool or node were lost",
+        [
+            I + "rounds_on_anvil.py::test_pool_that_was_lost_gets_the_same_bytes_again",
+            I + "ledger_faults.py::test_node_that_is_killed_and_comes_back_with_an_old_state",
+        ],
+    ),
+    Row(
+        "L05",
+        "an older attempt that is mined confirms the submission",
+        [
+            I + "ledger_faults.py::test_older_attempt_that_is_mined_confirms_it",
+            I + "round_fees.py::test_older_attempt_that_is_mined_confirms_the_submission",
+        ],
+    ),
+    Row(
+        "L06",
+        "what is stuck is replaced: both fees an eighth higher, same nonce, up to the cap",
+        [
+            I + "ledger_faults.py::test_stuck_transaction_is_replaced_as_strict_nodes_ask_for_it",
+            I + "round_fees.py::test_fees_rise_no_higher_than_the_cap_and_the_bytes_go_on_being_sent",
+            I + "round_fees.py::test_replacement_fails_at_each_effect_once_before_and_once_after",
+        ],
+    ),
+    Row(
+        "L07",
+        "a base fee that rises is followed below the cap, and waited out above it",
+        [
+            I + "ledger_faults.py::test_base_fee_that_rises_is_followed_below_the_cap_and_waited_out_above_it",
+        ],
+    ),
+    Row(
+        "L08",
+        "a ledger without fees is asked no price, and a penniless key anchors",
+        [
+            C + "evm_ledger.py::test_penniless_key_anchors_on_a_ledger_without_fees_and_asks_no_price",
+            I + "rounds_on_anvil.py::test_round_takes_what_waits_to_final_in_one_transaction",
+        ],
+    ),
+    Row(
+        "L09",
+        "nothing is replaced where nothing outbids anything",
+        [
+            I + "ledger_faults.py::test_nothing_is_replaced_where_there_are_no_fees_however_long_it_waits",
+        ],
+    ),
+    Row("L10", "chains before London are anchored to", [I + "ledger_faults.py::test_chain_before_london_is_anchored_to"]),
+    Row(
+        "L11",
+        "a key without money waits; topped up, the same bytes go",
+        [
+            I + "ledger_faults.py::test_key_that_runs_out_of_money_waits_for_more_and_sends_the_same_bytes",
+            I + "round_nodes.py::test_key_without_funds_is_an_event_of_its_own_and_the_same_bytes_go_later",
+        ],
+    ),
+    Row(
+        "L12",
+        "a call that would revert is not signed",
+        [
+            I + "rounds_on_anvil.py::test_contract_that_reverts_gets_no_transaction",
+            I + "round_refusals.py::test_call_that_would_revert_is_not_signed",
+        ],
+    ),
+    Row(
+        "L13",
+        "mined with status 0 is given up at final depth only, and the batch goes again",
+        [
+            I + "rounds_on_anvil.py::test_mined_and_reverted_is_given_up_at_final_depth",
+            I + "round_refusals.py::test_transaction_that_reverts_is_given_up_at_final_depth_and_no_loop_begins",
+        ],
+    ),
+    Row(
+        "L14",
+        "no contract, or another: refused; success without our event is no anchor",
+        [
+            I + "ledger_faults.py::test_round_refuses_a_contract_that_is_not_ours",
+            I + "ledger_faults.py::test_success_without_our_event_is_no_anchor",
+        ],
+    ),
+    Row(
+        "L15",
+        "another chain, or another history of the same id, gets no signature",
+        [
+            I + "ledger_faults.py::test_chain_id_that_changes_under_a_running_program_stops_it",
+            I + "ledger_faults.py::test_another_chain_of_the_same_id_is_not_ours",
+        ],
+    ),
+    Row(
+        "L16",
+        "a head below what is recorded takes nothing back until that height is reached again",
+        [
+            I + "ledger_faults.py::test_head_that_falls_back_takes_nothing_back_until_it_is_reached_again",
+            I + "ledger_faults.py::test_node_that_is_killed_and_comes_back_with_an_old_state",
+        ],
+    ),
+    Row(
+        "L17",
+        "nodes of different heights behind a balancer move nothing backwards",
+        [
+            I + "nodes_on_anvil.py::test_balancer_between_nodes_of_different_heights_moves_nothing_backwards",
+            I + "round_refusals.py::test_lagging_node_moves_no_state_backwards",
+        ],
+    ),
+    Row(
+        "L18",
+        "a shallow reorg opens what was confirmed, and the same bytes go again",
+        [
+            I + "rounds_on_anvil.py::test_reorg_of_confirmed_and_of_final_batches_is_healed",
+            I + "round_reorgs.py::test_confirmed_batch_goes_back_to_submitted_and_comes_again_with_the_same_bytes",
+        ],
+    ),
+    Row(
+        "L19",
+        "the same bytes in another block: the proof names the new one",
+        [
+            I + "rounds_on_anvil.py::test_same_bytes_in_another_block_are_the_same_anchor_in_another_place",
+            I + "round_reorgs.py::test_same_bytes_in_another_block_give_another_place",
+        ],
+    ),
+    Row(
+        "L20",
+        "a reorg below what was final takes its proofs back with the next round",
+        [
+            I + "ledger_faults.py::test_proof_of_a_final_batch_whose_block_is_gone_is_taken_back_by_the_next_round",
+            I + "round_reorgs.py::test_all_final_blocks_that_are_gone_are_withdrawn_in_one_look",
+            I + "round_faults.py::test_round_that_meets_a_reorg_is_killed_anywhere",
+        ],
+    ),
+    Row(
+        "L21",
+        "a stranger on our nonce displaces at final depth, and the batch goes again",
+        [
+            I + "rounds_on_anvil.py::test_stranger_on_our_nonce_displaces_and_the_batch_goes_again",
+            I + "kill_matrix.py::test_killed_round_is_made_good_by_the_next",
+        ],
+    ),
+    Row(
+        "L22",
+        "one node's word makes nothing final where a second is asked",
+        [
+            I + "nodes_on_anvil.py::test_forged_receipt_is_never_final_where_a_second_node_is_asked",
+            I + "nodes_on_anvil.py::test_forged_block_hash_is_never_final_where_a_second_node_is_asked",
+            I + "nodes_on_anvil.py::test_false_reorg_takes_nothing_back",
+        ],
+    ),
+    Row(
+        "L23",
+        "rubbish is no answer: nothing moves, the next round goes on",
+        [
+            I + "ledger_faults.py::test_rubbish_at_any_call_of_a_round_moves_nothing_and_the_next_goes_on",
+            C + "rpc.py::test_rubbish_is_no_answer",
+            C + "http_post.py::test_answer_that_drips_ends_at_the_deadline",
+            C + "http_post.py::test_answer_without_end_is_read_to_the_bound_and_no_further",
+        ],
+    ),
+    Row(
+        "L24",
+        "the answer to another call is none",
+        [
+            I + "ledger_faults.py::test_rubbish_at_any_call_of_a_round_moves_nothing_and_the_next_goes_on",
+        ],
+    ),
+    Row(
+        "L25",
+        "limits of rate and range are kept to, and everything is found",
+        [
+            C + "evm_ledger.py::test_events_are_all_found_on_a_node_that_limits_ranges",
+            C + "rpc.py::test_node_that_is_asked_too_often_is_asked_again",
+        ],
+    ),
+    Row(
+        "L26", "long headers of QBFT are no hindrance", [I + "nodes_on_anvil.py::test_long_headers_and_no_tags_are_no_hindrance"]
+    ),
+    Row(
+        "L27",
+        "a tag that the node does not know stops the round before anything is signed",
+        [
+            I + "nodes_on_anvil.py::test_tag_that_the_node_does_not_know_stops_the_round_before_anything_is_signed",
+        ],
+    ),
+    Row(
+        "L28",
+        "a ledger that stands still is waited for, and nothing is replaced",
+        [
+            I + "nodes_on_anvil.py::test_first_node_that_stands_still_is_waited_for_and_nothing_false_is_said",
+            I + "round_fees.py::test_nothing_is_replaced_before_time_and_blocks_have_gone_by",
+        ],
+    ),
+    Row(
+        "L29",
+        "clocks hours off, or set back, lead to the same states",
+        [
+            I + "ledger_faults.py::test_clock_that_is_hours_off_leads_to_the_same_states",
+            I + "round_fees.py::test_clock_that_was_set_back_by_hours_stops_neither_sending_nor_replacing",
+        ],
+    ),
+    Row(
+        "L30",
+        "a token that expires in mid-round: try again later, one anchor",
+        [
+            I + "ledger_faults.py::test_token_that_expires_at_the_broadcast_makes_one_anchor",
+            I + "ledger_faults.py::test_rubbish_at_any_call_of_a_round_moves_nothing_and_the_next_goes_on",
+        ],
+    ),
+    Row(
+        "L31",
+        "a root that stands already is adopted, and the others become final",
+        [
+            I + "rounds_on_anvil.py::test_root_that_stands_already_is_adopted_and_the_others_are_sent",
+            I + "round_refusals.py::test_root_anchored_by_another_in_the_meantime_reverts_ours_and_the_rest_goes_again",
+        ],
+    ),
+    Row("L32", "a status list's version that is not the ledger's next makes no loop", why_not="status lists are not built yet"),
+    Row(
+        "L33",
+        "what a signer gives back is read again before it is recorded",
+        [
+            I + "nodes_on_anvil.py::test_signer_that_fails_leaves_no_attempt_and_the_next_round_makes_one",
+            C + "signed_transaction.py::test_field_that_differs_is_named",
+            C + "signed_transaction.py::test_another_key_is_named",
+        ],
+    ),
+    Row(
+        "D01",
+        "two rounds at once make one anchor",
+        [
+            I + "sealing.py::test_two_sealers_at_once_seal_everything_once",
+            I + "kill_matrix.py::test_frozen_round_wakes_up_when_another_has_finished",
+        ],
+    ),
+    Row(
+        "D02",
+        "a frozen round that wakes up overwrites nothing",
+        [
+            I + "round_faults.py::test_frozen_round_that_wakes_up_later_spoils_nothing",
+            I + "round_faults.py::test_frozen_round_that_wakes_up_later_spoils_nothing_on_postgresql",
+            E + "kills.py::test_round_that_is_frozen_wakes_up_when_another_has_finished",
+        ],
+    ),
+    Row(
+        "D03",
+        "a session that is gone without a word leads to nothing wrong",
+        [
+            I + "store_faults.py::test_round_that_is_cut_off_in_silence_is_overtaken_and_does_no_harm_when_it_is_back",
+        ],
+    ),
+    Row(
+        "D04",
+        "an entry that commits late is not left behind the seal",
+        [
+            I + "concurrency.py::test_entry_that_commits_late_is_not_left_behind_the_seal",
+            I + "concurrency.py::test_writers_with_slow_commits_lose_nothing_to_a_busy_sealer",
+            I + "concurrency.py::test_writer_that_hangs_is_broken_off_and_sealing_goes_on",
+        ],
+    ),
+    Row(
+        "D05",
+        "two workers with one digest: one entry, one answer",
+        [I + "concurrency.py::test_same_digest_from_two_sessions_is_one_entry"],
+    ),
+    Row(
+        "D06",
+        "bulk posts in opposite order: both are answered",
+        [
+            I + "concurrency.py::test_same_digests_in_opposite_order_do_not_deadlock",
+            I + "store_faults.py::test_deadlock_of_two_workers_costs_neither_of_them_its_answer",
+        ],
+    ),
+    Row(
+        "D07",
+        "a duplicate gets the first answer; another issuer's is another leaf",
+        [
+            I + "entries.py::test_digest_posted_again_gets_its_first_answer",
+            I + "entries.py::test_digest_posted_twice_in_one_request_is_one_entry",
+            I + "entries.py::test_digest_of_two_issuers_is_two_entries",
+        ],
+    ),
+    Row(
+        "D08", "nothing to do: no batch, no transaction", [I + "rounds.py::test_round_with_nothing_waiting_makes_no_transaction"]
+    ),
+    Row(
+        "D09",
+        "a million waiting: bounded batches, short transactions",
+        why_not="measured by make bench, with a million leaves; posts under way meanwhile are not timed",
+    ),
+    Row(
+        "D10",
+        "a commit without an answer: 503, and repeating gives the first answer",
+        [
+            I + "store_faults.py::test_post_whose_commit_is_cut_is_answered_503_and_repeating_it_gives_the_first_answer",
+            I + "store_faults.py::test_round_whose_commit_is_cut_ends_well_wherever_it_was",
+            I + "round_faults.py::test_each_effect_fails_once_and_the_next_rounds_end_right",
+        ],
+    ),
+    Row(
+        "D11",
+        "a server that restarts loses nothing that was acknowledged",
+        [
+            I + "store_faults.py::test_server_that_crashes_under_posts_and_rounds_loses_nothing",
+            E + "kills.py::test_server_that_is_killed_under_posts_loses_none_that_was_acknowledged",
+            I + "store_faults.py::test_session_that_the_server_ends_in_mid_transaction_costs_a_post_nothing",
+        ],
+    ),
+    Row(
+        "D12",
+        "after a failover nothing is lost (synchronous), or nothing is signed (asynchronous)",
+        [
+            I + "store_faults.py::test_asynchronous_standby_that_takes_over_lacks_digests_and_signs_nothing",
+            I + "store_faults.py::test_synchronous_standby_that_takes_over_has_everything_that_was_acknowledged",
+        ],
+    ),
+    Row(
+        "D13",
+        "a full disk refuses posts, loses none, and signs nothing",
+        [
+            I + "sqlite_faults.py::test_full_disk_refuses_posts_and_loses_none_that_was_acknowledged",
+            I + "sqlite_faults.py::test_round_on_a_full_disk_signs_nothing_and_goes_on_when_there_is_room",
+        ],
+    ),
+    Row("D14", "a writer on SQLite waits for another", [I + "concurrency.py::test_writer_on_sqlite_waits_for_another"]),
+    Row(
+        "D15",
+        "no update is lost on SQLite",
+        [
+            I + "concurrency.py::test_writer_on_sqlite_reads_nothing_that_another_changes_before_it_writes",
+            I + "engine.py::test_sqlite_connections_are_durable_and_keep_constraints",
+        ],
+    ),
+    Row(
+        "D16",
+        "a damaged write-ahead log is found by the check",
+        [
+            I + "check.py::test_half_a_write_ahead_log_loses_entries_that_nothing_in_the_file_knows_of",
+            I + "check.py::test_file_with_batches_of_entries_that_are_gone_is_found",
+        ],
+    ),
+    Row(
+        "D17",
+        "a database file that is replaced under a running program is noticed",
+        [
+            I + "sqlite_faults.py::test_file_that_is_replaced_is_noticed_before_anything_is_lost",
+            I + "sqlite_faults.py::test_round_on_a_file_that_was_replaced_makes_no_batch",
+            I + "backup.py::test_restore_is_refused_while_a_program_is_at_work",
+        ],
+    ),
+    Row(
+        "D18",
+        "less durability than promised is refused at the start",
+        [
+            I + "sqlite_faults.py::test_connection_with_other_settings_is_refused",
+            I + "sqlite_faults.py::test_postgresql_that_may_lose_a_commit_is_refused",
+        ],
+    ),
+    Row("D19", "two that migrate at once both succeed", [I + "migrations.py::test_two_that_migrate_at_once_both_succeed"]),
+    Row(
+        "D20",
+        "a migration behind a long transaction holds up no post",
+        [
+            I + "migrations.py::test_migration_behind_a_long_transaction_lets_posts_through_and_says_who_it_is",
+        ],
+    ),
+    Row("D21", "values that no column takes are refused", [I + "constraints.py::test_impossible_row_is_refused"]),
+    Row("D22", "ids grow for ever", [I + "entries.py::test_ids_grow_for_ever"]),
+    Row(
+        "D23",
+        "an erasure during a round moves no root and reaches every manifest",
+        [
+            I + "sealing.py::test_erasure_requested_while_waiting_is_carried_out_by_the_seal",
+            I + "sealing.py::test_erasure_of_a_sealed_entry_is_done_at_once_and_moves_no_root",
+            I + "manifests.py::test_what_is_erased_leaves_the_manifests_in_the_next_round",
+        ],
+    ),
+    Row(
+        "D24",
+        "an old backup signs nothing until a person has looked",
+        [
+            I + "reconcile.py::test_old_backup_signs_and_seals_nothing_until_a_person_has_looked",
+            I + "reconcile.py::test_reconciling_fails_at_each_effect_and_signing_stays_off_or_is_right",
+            I + "round_machine.py::test_on_sqlite",
+        ],
+    ),
+    Row(
+        "D25",
+        "everything but ledger and manifests lost: every proof is the same bytes again",
+        [
+            I + "rebuild.py::test_all_proofs_are_the_same_bytes_after_everything_was_lost",
+            I + "rebuild.py::test_rebuilding_fails_at_each_effect_and_goes_on_when_run_again",
+            I + "rebuild.py::test_proofs_alone_show_their_entries_and_the_rest_is_listed",
+        ],
+    ),
+    Row(
+        "D26",
+        "a clone with the same key anchors no digest twice",
+        [
+            I + "reconcile.py::test_clone_with_the_same_key_cannot_anchor_a_digest_twice",
+            I + "reconcile.py::test_clone_that_got_ahead_displaces_the_original_which_then_says_so",
+        ],
+    ),
+    Row(
+        "C09",
+        "a stolen key: its junk stops rounds, and the role can be taken away",
+        [
+            I + "reconcile.py::test_junk_of_our_own_key_stops_rounds_until_a_person_has_looked",
+            C + "evm_ledger.py::test_role_can_be_taken_away",
+        ],
+    ),
+    Row(
+        "C10",
+        "another chain takes none of our transactions, and is taken for none",
+        [
+            I + "ledger_faults.py::test_chain_id_that_changes_under_a_running_program_stops_it",
+            C + "signed_transaction.py::test_signature_for_any_chain_is_refused",
+        ],
+    ),
+    Row(
+        "C11",
+        "a root that another anchored first is adopted, or refused with another leaf count",
+        [
+            I + "round_nodes.py::test_root_with_another_leaf_count_is_not_adopted_and_holds_up_nothing_else",
+            I + "rounds_on_anvil.py::test_root_that_stands_already_is_adopted_and_the_others_are_sent",
+        ],
+    ),
+    Row(
+        "C12",
+        "events are complete, and one that is kept back shows",
+        [
+            C + "evm_ledger.py::test_event_that_a_node_keeps_back_shows",
+            I + "audit.py::test_batch_that_is_final_and_not_on_the_ledger",
+        ],
+    ),
+    Row("C13", "values at the limits of the contract's types", why_not="tests of the contract itself (`make test-contracts`)"),
+    Row("C14", "an issuer revokes for another", why_not="revocation is not built yet"),
+    Row("C15", "gas is bounded by the number of roots", [C + "evm_ledger.py::test_gas_limit_is_enough_for_many_roots"]),
+    Row("C16", "the checked-in contract runs on old and new hardforks", [C + "artifact.py::test_runs_on_old_and_new_hardforks"]),
+)
+
+
+def render(row: Row, counts: Mapping[str, Counter[str]] | None) -> str:
+    """One line. Without counts: their places are left open."""
+    if not row.tests:
+        return f"| {row.id} | {row.must} | 0 | | | | not covered: {row.why_not} |"
+    total: Counter[str] = Counter()
+    for test in row.tests:
+        total += counts[test] if counts is not None else Counter()
+    checked = f"{total['checked']:,}" if total["checked"] else ""
+    none = "0" if total["checked"] else ""
+    figures = f"{total['injected']:,} | {checked} | {none} | {none}" if counts is not None else "… | … | … | …"
+    named = ", ".join(f"`{name_of(test)}`" for test in row.tests)
+    return f"| {row.id} | {row.must} | {figures} | {named} |"
+
+
+def name_of(test: str) -> str:
+    file, _, function = test.partition("::")
+    return f"{Path(file).stem.removeprefix('test_')}: {function.removeprefix('test_')}"
+
+
+def main() -> None:
+    """Run every test of the table; only if all pass is the table written, so that what it says was seen together."""
+    tests = sorted({test for row in ROWS for test in row.tests})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "counts.json"
+        words = [sys.executable, "-m", "pytest", "-q", f"--fault-counts={path}", *tests]
+        if code := subprocess.run(words, cwd=ROOT, check=False).returncode:
+            sys.exit(code)
+        counts = {test: Counter(count) for test, count in json.loads(path.read_text(encoding="utf-8")).items()}
+    table = HEAD + "".join(render(row, counts) + "\n" for row in ROWS)
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(re.sub(r"\| fault \|.*?\n(?=\n|\Z)", lambda _: table, page, count=1, flags=re.DOTALL), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
