@@ -138,13 +138,14 @@ class AnvilNetwork:
 
     def payment(self, nonce: int) -> bytes:
         """A transaction that another program signed with our key."""
-        payment = {"to": "0x" + "99" * 20, "value": 0, "nonce": nonce, "gas": 21_000, "gasPrice": self._fees.cap_wei}
+        payment = {"to": "0x" + "99" * 20, "value": 0, "nonce": nonce, "gas": 21_000, "gasPrice": 10 * self._fees.cap_wei}
         return self.signer.sign(payment | {"chainId": self.registry.chain_id})
 
     @contextmanager
     def rewound(self) -> Iterator["AnvilNetwork"]:
         """What happens here is undone afterwards."""
         snapshot = self.anvil.rpc.send("evm_snapshot")
+        self.mine(10)  # Anvil does not go back to a block that a reorg took away
         yield self
         self.forget_pool()
         assert self.anvil.rpc.send("evm_revert", snapshot) is True
