@@ -16,8 +16,9 @@ from anchoring.core.fees import FeePolicy
 from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, ManifestsUnavailable, Misconfigured, StoreUnavailable
 from anchoring.ports.ledger import Ledger
 from anchoring.ports.manifests import ManifestPlace
+from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.ports.runtime import Clock, Progress, RandomBytes
-from anchoring.ports.store import RoundRecord, RoundResult, Store
+from anchoring.ports.store import Store
 from anchoring.types import Root
 from anchoring.usecases.check_canaries import check_canaries
 from anchoring.usecases.follow_ledger import Followed, FollowRules, follow_ledger

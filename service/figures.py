@@ -8,8 +8,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.errors import StoreUnavailable
+from anchoring.ports.rounds import RoundResult
 from anchoring.ports.runtime import Clock
-from anchoring.ports.store import RoundResult, Store
+from anchoring.ports.store import Store
 from anchoring.usecases.report_figures import KILLED, Figures, Rounds, Tally, report_figures
 from service.promises import Promises
 

@@ -20,8 +20,11 @@ from starlette.testclient import TestClient
 from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace, RootToAnchor, SubmissionState
 from anchoring.core.issuer import Issuer
 from anchoring.core.proof import Registry
+from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import LedgerIdentity
-from anchoring.ports.store import Entry, Mined, RoundRecord, RoundResult, Store
+from anchoring.ports.rounds import RoundRecord, RoundResult
+from anchoring.ports.store import Store
+from anchoring.ports.submissions import Mined
 from anchoring.settings import ApiSettings, RoundSettings, Settings, StoreSettings
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.ledger.rpc import RpcRefusal
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, Root, TxHash

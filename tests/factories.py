@@ -4,7 +4,8 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from anchoring.core.issuer import Issuer
-from anchoring.ports.store import Entry, Store
+from anchoring.ports.entries import Entry
+from anchoring.ports.store import Store
 from anchoring.types import Did, Digest, as_digest
 from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 

@@ -6,18 +6,13 @@ from enum import Enum
 from typing import NoReturn
 
 from anchoring.errors import AnchoringError, StoreUnavailable
-from anchoring.ports.store import (
-    Batches,
-    Canaries,
-    Entries,
-    Figures,
-    Issuers,
-    Orphans,
-    Rounds,
-    Store,
-    Submissions,
-    UnitOfWork,
-)
+from anchoring.ports.batches import Batches
+from anchoring.ports.entries import Canaries, Entries
+from anchoring.ports.figures import Figures
+from anchoring.ports.issuers import Issuers
+from anchoring.ports.rounds import Rounds
+from anchoring.ports.store import Store, UnitOfWork
+from anchoring.ports.submissions import Orphans, Submissions
 from tests.injections import injected
 
 

@@ -14,8 +14,8 @@ from anchoring.core.finality import BlockTag, FinalityRule
 from anchoring.errors import AnchoringError, LedgerUnavailable
 from anchoring.jobs import Round, RoundReport, RoundRules
 from anchoring.manifests.sealed_box import ManifestKey
+from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import Ledger
-from anchoring.ports.store import Entry
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Root
 from anchoring.usecases.follow_ledger import FollowRules

@@ -3,7 +3,8 @@
 from anchoring.core.batch import Anchor, Attempt, Batch, BatchState, BlockPlace, RootToAnchor
 from anchoring.core.proof import Registry
 from anchoring.core.tiles import build_tree
-from anchoring.ports.store import EntryRange, NewSubmission
+from anchoring.ports.entries import EntryRange
+from anchoring.ports.submissions import NewSubmission
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, Root, TxHash
 from tests.factories import NOON, make_digest

@@ -23,7 +23,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from anchoring.core.issuer import CANARY
-from anchoring.ports.store import Canary, Entry, HeadSeen, OpenSubmission, RoundRecord, RoundResult
+from anchoring.ports.entries import Canary, Entry
+from anchoring.ports.figures import HeadSeen, OpenSubmission
+from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.settings import Settings
 from anchoring.types import Salt
 from anchoring.usecases.report_figures import Figures, Tally

@@ -12,7 +12,7 @@ from anchoring.core.batch import ANCHORED, Anchor, Batch, SubmissionState
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.tiles import Tile, TileCoordinate
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, Did, TxHash, to_hex

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import ANCHORED, Anchor, Batch, BatchState, BlockPlace
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
-from anchoring.ports.store import EntryRange
+from anchoring.ports.entries import EntryRange
 from anchoring.store.engine import number_above
 from anchoring.store.entries import UNWRITTEN
 from anchoring.store.tables import anchor_history, batch, erasure, submission_item, tile

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from anchoring.ports.store import Canary, Entry
+from anchoring.ports.entries import Canary, Entry
 from anchoring.store.tables import canary, entry, issuer
 from anchoring.types import Did, Digest, Salt
 

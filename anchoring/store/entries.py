@@ -11,7 +11,7 @@ from anchoring.core.issuer import CANARY, Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.manifest import ManifestEntry
 from anchoring.errors import InvalidInput, StateCorrupt
-from anchoring.ports.store import Entry, EntryRange, NewEntry
+from anchoring.ports.entries import Entry, EntryRange, NewEntry
 from anchoring.store.engine import SEAL_LOCK, number_above
 from anchoring.store.tables import entry, erasure, issuer
 from anchoring.types import Did, Digest, LeafHash, Salt

@@ -6,7 +6,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Executable, func, select, text
 
 from anchoring.core.batch import BatchState, SubmissionState
-from anchoring.ports.store import Cost, HeadSeen, OpenSubmission, Outcome, RoundResult
+from anchoring.ports.figures import Cost, HeadSeen, OpenSubmission, Outcome
+from anchoring.ports.rounds import RoundResult
 from anchoring.store.tables import (
     anchor_history,
     attempt,

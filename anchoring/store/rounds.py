@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.proof import Registry
 from anchoring.ports.ledger import LedgerIdentity
-from anchoring.ports.store import RoundRecord, RoundResult
+from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.store.tables import ledger_identity, restored_mark, round_lease, round_record
 from anchoring.types import Address, BlockHash, CodeHash
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import Attempt, BlockPlace, RootToAnchor, Submission, SubmissionState
 from anchoring.core.proof import Registry
-from anchoring.ports.store import Mined, NewSubmission
+from anchoring.ports.submissions import Mined, NewSubmission
 from anchoring.store.columns import UtcDateTime
 from anchoring.store.tables import attempt, batch, submission, submission_item
 from anchoring.types import Address, BlockHash, Root, TxHash

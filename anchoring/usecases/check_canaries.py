@@ -7,9 +7,10 @@ import structlog
 from anchoring.core.batch import Batch, BatchState
 from anchoring.core.proof import InclusionProof
 from anchoring.errors import StateCorrupt, VerificationError
+from anchoring.ports.entries import Canary, Entry
 from anchoring.ports.ledger import Head, RegistryReader
 from anchoring.ports.runtime import Clock
-from anchoring.ports.store import Canary, Entry, Store, UnitOfWork
+from anchoring.ports.store import Store, UnitOfWork
 from anchoring.types import to_hex
 
 CANARIES_A_ROUND = 10

@@ -20,7 +20,8 @@ from anchoring.errors import LedgerRejected
 from anchoring.failpoints import failpoint
 from anchoring.ports.ledger import Head, Ledger, Receipt, Reception
 from anchoring.ports.runtime import Clock
-from anchoring.ports.store import Mined, Store
+from anchoring.ports.store import Store
+from anchoring.ports.submissions import Mined
 from anchoring.types import to_hex
 
 BATCHES_A_ROUND = 1_000

@@ -10,7 +10,8 @@ from anchoring.errors import LedgerRejected, LedgerUnavailable, StateCorrupt
 from anchoring.failpoints import failpoint
 from anchoring.ports.ledger import Head, Ledger
 from anchoring.ports.runtime import Clock
-from anchoring.ports.store import NewSubmission, Store
+from anchoring.ports.store import Store
+from anchoring.ports.submissions import NewSubmission
 from anchoring.types import Root, to_hex
 
 log = structlog.get_logger()

@@ -8,8 +8,9 @@ from datetime import timedelta
 import structlog
 
 from anchoring.core.issuer import CANARY
+from anchoring.ports.entries import NewEntry
 from anchoring.ports.runtime import Clock, RandomBytes
-from anchoring.ports.store import NewEntry, Store
+from anchoring.ports.store import Store
 from anchoring.types import HASH_BYTES, SALT_BYTES, Digest, Salt, to_hex
 
 NAME = "Canary of this installation"

@@ -5,7 +5,8 @@ from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.proof import AnchorClaim, InclusionProof
 from anchoring.core.tiles import path_from_tiles, tiles_of_path
 from anchoring.errors import StateCorrupt
-from anchoring.ports.store import Entry, UnitOfWork
+from anchoring.ports.entries import Entry
+from anchoring.ports.store import UnitOfWork
 
 
 def prove_inclusion(uow: UnitOfWork, entry: Entry, batch: Batch) -> InclusionProof | None:

@@ -18,9 +18,10 @@ from anchoring.core.proof import InclusionProof
 from anchoring.core.rebuilding import ManifestSource, Missing, ProofSource, RebuildReport, Rebuilt, Refused, Sources
 from anchoring.core.tiles import Tile, build_tree
 from anchoring.errors import InvalidInput, Misconfigured, VerificationError
+from anchoring.ports.entries import EntryRange
 from anchoring.ports.ledger import Head, RegistryReader
 from anchoring.ports.runtime import Clock, Progress
-from anchoring.ports.store import EntryRange, Store, UnitOfWork
+from anchoring.ports.store import Store, UnitOfWork
 from anchoring.types import Root, to_hex
 
 T = TypeVar("T")

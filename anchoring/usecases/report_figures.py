@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from anchoring.ports.store import Canary, Cost, HeadSeen, OpenSubmission, Outcome, RoundRecord, UnitOfWork
+from anchoring.ports.entries import Canary
+from anchoring.ports.figures import Cost, HeadSeen, OpenSubmission, Outcome
+from anchoring.ports.rounds import RoundRecord
+from anchoring.ports.store import UnitOfWork
 
 FINAL_BATCHES = 100
 """So many of the newest final batches tell how long anchoring takes."""

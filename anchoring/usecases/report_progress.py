@@ -6,7 +6,8 @@ from datetime import datetime
 from anchoring.core.batch import Batch, BatchState, SubmissionState
 from anchoring.core.pace import Pace
 from anchoring.ports.ledger import LedgerIdentity
-from anchoring.ports.store import RoundRecord, UnitOfWork
+from anchoring.ports.rounds import RoundRecord
+from anchoring.ports.store import UnitOfWork
 
 ROUNDS_LOOKED_AT = 10
 MANY_BATCHES = 10_000

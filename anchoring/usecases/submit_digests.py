@@ -7,8 +7,9 @@ from datetime import datetime
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.errors import StoreUnavailable
+from anchoring.ports.entries import Entry, NewEntry
 from anchoring.ports.runtime import RandomBytes
-from anchoring.ports.store import Entry, NewEntry, UnitOfWork
+from anchoring.ports.store import UnitOfWork
 from anchoring.types import SALT_BYTES, Digest, Salt
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from anchoring.core.batch import Batch, BatchState
 from anchoring.errors import NotFound
-from anchoring.ports.store import Entry, UnitOfWork
+from anchoring.ports.entries import Entry
+from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest, to_hex
 
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.types import to_hex
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.report_progress import report_pace

@@ -8,7 +8,8 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from anchoring.errors import StoreUnavailable
-from anchoring.ports.store import HeadSeen, RoundRecord, RoundResult
+from anchoring.ports.figures import HeadSeen
+from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.usecases.report_figures import Figures
 from service.answers import json_answer
 from service.bodies import refuse_unknown_query

@@ -6,7 +6,7 @@ import pytest
 
 from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace, RootToAnchor
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate, build_tree
-from anchoring.ports.store import EntryRange
+from anchoring.ports.entries import EntryRange
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import LeafHash

@@ -8,7 +8,7 @@ import structlog
 from anchoring.core.batch import BatchState
 from anchoring.core.issuer import CANARY
 from anchoring.errors import LedgerUnavailable
-from anchoring.ports.store import Canary
+from anchoring.ports.entries import Canary
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.post_canary import post_canary

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from anchoring.core.issuer import Issuer
 from anchoring.errors import StoreUnavailable
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from anchoring.errors import Misconfigured
-from anchoring.ports.store import NewEntry
+from anchoring.ports.entries import NewEntry
 from anchoring.store.engine import make_engine, transaction
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Salt

@@ -11,7 +11,7 @@ from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.errors import NotFound
-from anchoring.ports.store import EntryRange
+from anchoring.ports.entries import EntryRange
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Salt

@@ -8,7 +8,7 @@ import pytest
 from anchoring.core.issuer import ApiKey, make_api_key
 from anchoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from anchoring.ports.ledger import LedgerIdentity
-from anchoring.ports.store import RoundRecord, RoundResult
+from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.store import tables
 from anchoring.types import BlockHash, CodeHash, Did
 from anchoring.usecases.manage_issuers import add_issuer, authenticate, create_key, get_issuer

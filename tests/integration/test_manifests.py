@@ -11,7 +11,7 @@ from anchoring.core.batch import BatchState
 from anchoring.errors import ManifestsUnavailable, Misconfigured, NotFound, StateCorrupt
 from anchoring.manifests.folder import ManifestFolder
 from anchoring.manifests.sealed_box import create_manifest_key, read_manifest_key
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases import keep_manifests as keeping

@@ -19,7 +19,7 @@ from anchoring.errors import LedgerUnavailable, Misconfigured, StateCorrupt
 from anchoring.manifests.folder import ManifestFolder, read_manifest
 from anchoring.manifests.sealed_box import ManifestKey
 from anchoring.manifests.sources import find_sources
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import as_root, to_hex

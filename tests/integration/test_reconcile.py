@@ -8,7 +8,7 @@ import pytest
 
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.errors import LedgerUnavailable, StateCorrupt
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate

@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from anchoring.core.batch import ANCHORED, BatchState
 from anchoring.errors import AnchoringError, LedgerUnavailable, StateCorrupt
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Root

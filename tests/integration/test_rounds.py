@@ -8,7 +8,7 @@ from anchoring.core.batch import BatchState
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.errors import Busy, LedgerUnavailable, Misconfigured
 from anchoring.ports.ledger import LedgerIdentity
-from anchoring.ports.store import RoundResult
+from anchoring.ports.rounds import RoundResult
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import CodeHash

@@ -11,7 +11,7 @@ from anchoring.errors import LedgerRejected, LedgerUnavailable
 from anchoring.jobs import Round
 from anchoring.ledger.evm import EvmLedger
 from anchoring.ledger.rpc import JsonRpc
-from anchoring.ports.store import Entry
+from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex

@@ -11,7 +11,8 @@ import anchoring.usecases.seal_batches
 from anchoring.core.batch import BatchState
 from anchoring.core.issuer import Issuer
 from anchoring.errors import StateCorrupt
-from anchoring.ports.store import Entry, EntryRange, Store
+from anchoring.ports.entries import Entry, EntryRange
+from anchoring.ports.store import Store
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Digest

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from anchoring.core.batch import BatchState, RootToAnchor, SubmissionState
-from anchoring.ports.store import Mined
+from anchoring.ports.submissions import Mined
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address

@@ -11,7 +11,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from anchoring.core.batch import BatchState, RootToAnchor, SubmissionState
-from anchoring.ports.store import RoundResult
+from anchoring.ports.rounds import RoundResult
 from anchoring.store import tables
 from anchoring.usecases.post_canary import post_canary
 from service.metrics import FOLDER_VARIABLE, Metrics

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.verification import CheckName, Outcome
-from anchoring.ports.store import RoundResult
+from anchoring.ports.rounds import RoundResult
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore

@@ -1,0 +1,144 @@
+"""What the use cases need of the list of digests, and of the canaries in it."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from anchoring.core.canonical import Canonicalization
+from anchoring.core.issuer import Issuer
+from anchoring.core.manifest import ManifestEntry
+from anchoring.types import Did, Digest, LeafHash, Salt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """An entry to be recorded unless its issuer posted the digest before."""
+
+    digest: Digest
+    salt: Salt
+    canonicalization: Canonicalization | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A recorded digest. `id` grows for ever."""
+
+    id: int
+    issuer: Did
+    digest: Digest
+    salt: Salt
+    canonicalization: Canonicalization | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryRange:
+    """Entry ids `first_id` to `last_id`, both included; `count` of them exist."""
+
+    first_id: int
+    last_id: int
+    count: int
+
+
+class Entries(Protocol):
+    """The append-only list of digests."""
+
+    def add_missing(self, issuer: Issuer, entries: Sequence[NewEntry], received_at: datetime) -> None:
+        """Record those whose digest the issuer has not posted; leave the others as they are.
+
+        From here to the end of the unit of work no seal mark can be set, so that no entry commits behind one.
+        """
+
+    def of_issuer(self, issuer: Issuer, digests: Collection[Digest]) -> Mapping[Digest, Entry]:
+        """The issuer's entries for these digests."""
+
+    def of_digest(self, digest: Digest, did: Did | None = None) -> Sequence[Entry]:
+        """Every issuer's entry for a digest, or one issuer's, oldest first."""
+
+    def seal_mark(self) -> int:
+        """The highest entry id such that every lower id is committed or never will be; 0 when there is none.
+
+        Waits for writers under way; must be the only statement of its unit of work.
+        """
+
+    def next_range(self, after_id: int, up_to_id: int, limit: int) -> EntryRange | None:
+        """The first `limit` entries with after_id < id ≤ up_to_id; None when there are none."""
+
+    def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
+        """Whether one with after_id < id ≤ up_to_id is of another issuer than the canary."""
+
+    def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[LeafHash]:
+        """The leaf of every entry of the range that is not erased, in any order."""
+
+    def count_after(self, entry_id: int) -> int:
+        """How many entries have a higher id, those of the canary not counted."""
+
+    def backlog(self, entry_id: int, limit: int | None = None) -> int:
+        """How many entries have a higher id: an upper bound that costs nothing, counted only where it reaches `limit`."""
+
+    def oldest_after(self, entry_id: int) -> datetime | None:
+        """When the first entry with a higher id was received, those of the canary left out."""
+
+    def request_erasure(self, entry_id: int, at: datetime) -> None:
+        """Note that an entry is to be erased once its batch is sealed; a second request changes nothing."""
+
+    def cancel_erasure(self, entry_ids: Collection[int]) -> None:
+        """Take back requests that were not carried out yet; waits for one that is just being carried out."""
+
+    def erase_requested(self, up_to_id: int, at: datetime) -> int:
+        """Erase digest and salt of every entry asked for with id ≤ up_to_id; the leaf stays. Returns how many."""
+
+    def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
+        """The first `limit` entries with after_id < id ≤ last_id, ascending, the erased ones included."""
+
+    def issuers_between(self, first_id: int, last_id: int) -> Sequence[Did]:
+        """The issuers of the entries of the range, the erased ones included, each once."""
+
+    def unwritten_erasures(self, first_id: int, last_id: int) -> Sequence[int]:
+        """The entries of the range that are erased here and may still stand in a manifest."""
+
+    def restore(self, after_id: int, entries: Sequence[ManifestEntry]) -> int:
+        """Record, under their own ids, those of a manifest's next entries that are not here; others stay as they are.
+
+        Where the issuer posted the digest again meanwhile, that later entry is the one that has it, and the one restored is as
+        though erased. Returns how often that was so. `entries`: ascending; all others with after_id < id ≤ the last of them are
+        not in the manifest.
+
+        Raises: InvalidInput when an id is taken by another entry.
+        """
+
+    def erase_again(self, entries: Sequence[ManifestEntry], at: datetime) -> int:
+        """Erase here what is erased in the manifest, and have the manifest rewritten where it differs. Returns how many were."""
+
+    def continue_above(self, entry_id: int) -> None:
+        """The next entry has a higher id than this."""
+
+    def mark_rewritten(self, entry_ids: Collection[int], at: datetime) -> None:
+        """Note that no manifest holds these erased entries any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A digest of our own. `passed`: None until its final proof was checked; `detail`: what was wrong with it."""
+
+    entry: Entry
+    posted_at: datetime
+    checked_at: datetime | None
+    passed: bool | None
+    detail: str | None
+
+
+class Canaries(Protocol):
+    """The digests that rounds post by themselves, and what became of them."""
+
+    def record(self, entry_id: int, at: datetime) -> None:
+        """From now on this entry is a canary."""
+
+    def newest(self) -> Canary | None: ...
+
+    def unchecked(self, limit: int) -> Sequence[Canary]:
+        """Those whose proof was not checked yet, oldest first."""
+
+    def settle(self, entry_id: int, at: datetime, detail: str | None) -> bool:
+        """Its proof was checked; `detail`: None when it passed. False when another round did so before."""

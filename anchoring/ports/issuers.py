@@ -1,0 +1,26 @@
+"""What the use cases need of those who may post."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from anchoring.core.issuer import ApiKey, Issuer, StoredKey
+from anchoring.types import Did
+
+
+class Issuers(Protocol):
+    """Who may post, and their keys."""
+
+    def add(self, did: Did, name: str, at: datetime) -> bool:
+        """False when the DID is known."""
+
+    def with_did(self, did: Did) -> Issuer | None: ...
+
+    def all(self) -> Sequence[Issuer]: ...
+
+    def add_key(self, issuer: Issuer, key: ApiKey, at: datetime) -> None: ...
+
+    def revoke_key(self, prefix: str, at: datetime) -> bool:
+        """False when there is no such key, or it is revoked already."""
+
+    def key(self, prefix: str) -> StoredKey | None: ...
