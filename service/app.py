@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from anchoring.bootstrap import SystemClock, check_ledger, nodes_to_agree, open_store
+from anchoring.bootstrap.ledger import check_ledger, nodes_to_agree
+from anchoring.bootstrap.store import open_store
+from anchoring.bootstrap.system import SystemClock
 from anchoring.core.finality import parse_finality
 from anchoring.logs import configure_logs
 from anchoring.ports.runtime import Clock

@@ -20,7 +20,9 @@ _UNITS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 @app.command()
 def run() -> None:
     """Run one round, for cron. Exit code 4 when another round is at work or the ledger does not answer: the next goes on."""
-    from anchoring.bootstrap import make_round, open_ledger, open_store
+    from anchoring.bootstrap.ledger import open_ledger
+    from anchoring.bootstrap.rounds import make_round
+    from anchoring.bootstrap.store import open_store
     from anchoring.logs import configure_logs
     from anchoring.settings import read_settings
 
@@ -35,7 +37,9 @@ def run() -> None:
 @app.command()
 def watch(every: Annotated[str, typer.Option(help="Period, such as 60s, 5m, 1h.")] = "60s") -> None:
     """Run rounds in a loop until SIGINT or SIGTERM. A ledger that does not answer is tried again at the next."""
-    from anchoring.bootstrap import make_round, open_ledger, open_store
+    from anchoring.bootstrap.ledger import open_ledger
+    from anchoring.bootstrap.rounds import make_round
+    from anchoring.bootstrap.store import open_store
     from anchoring.logs import configure_logs
     from anchoring.settings import read_settings
 

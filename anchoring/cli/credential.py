@@ -47,7 +47,7 @@ def submit(
 
     Posting one again changes nothing.
     """
-    from anchoring.bootstrap import open_client
+    from anchoring.bootstrap.system import open_client
 
     answers = []
     with open_client(url) as client, progress_bar() as progress:

@@ -17,7 +17,8 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this nothing is done.")] = False,
 ) -> None:
     """Erase an entry's digest and salt. The anonymous leaf and the holder's own proof stay. It cannot be undone."""
-    from anchoring.bootstrap import SystemClock, open_store
+    from anchoring.bootstrap.store import open_store
+    from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
     from anchoring.usecases.erase_entry import erase_entry
     from anchoring.usecases.manage_issuers import get_issuer

@@ -19,7 +19,8 @@ DidArgument = Annotated[str, typer.Argument(metavar="DID", help="Decentralized i
 @app.command()
 def add(did: DidArgument, name: Annotated[str, typer.Option(help="Name shown to people.")]) -> None:
     """Let an issuer post. It needs a key as well: `credanchor issuer key create`."""
-    from anchoring.bootstrap import SystemClock, open_store
+    from anchoring.bootstrap.store import open_store
+    from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
     from anchoring.usecases.manage_issuers import add_issuer
 
@@ -33,7 +34,7 @@ def add(did: DidArgument, name: Annotated[str, typer.Option(help="Name shown to 
 @app.command("list")
 def list_issuers(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Print the issuers."""
-    from anchoring.bootstrap import open_store
+    from anchoring.bootstrap.store import open_store
     from anchoring.settings import read_settings
 
     with open_store(read_settings().store).reading() as uow:
@@ -48,7 +49,8 @@ def list_issuers(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
 @key_app.command("create")
 def create_key(did: DidArgument) -> None:
     """Print a new API key of an issuer. It is shown once; only its hash is stored."""
-    from anchoring.bootstrap import SystemClock, open_store
+    from anchoring.bootstrap.store import open_store
+    from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
     from anchoring.usecases import manage_issuers
 
@@ -64,7 +66,8 @@ def revoke_key(
     prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="The 8 characters after ca_ in the key.")],
 ) -> None:
     """Take a key out of use at once. What was posted with it stays."""
-    from anchoring.bootstrap import SystemClock, open_store
+    from anchoring.bootstrap.store import open_store
+    from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
     from anchoring.usecases import manage_issuers
 

@@ -21,7 +21,7 @@ def create_key(
     password_file: Annotated[Path, typer.Option(help="File with the password to encrypt it with, mode 0600.")],
 ) -> None:
     """Make a key, for anchoring or for the administrator, and print its account."""
-    from anchoring.bootstrap import create_keystore
+    from anchoring.bootstrap.ledger import create_keystore
 
     typer.echo(create_keystore(keystore, password_file))
 
@@ -37,7 +37,7 @@ def deploy(
     output: Annotated[Path | None, typer.Option(help=f"Deployment file; {DEPLOYMENTS}/<chain id>.json by default.")] = None,
 ) -> None:
     """Deploy the registry with the configured key and write the deployment file, which must not exist yet."""
-    from anchoring.bootstrap import open_admin, open_signer
+    from anchoring.bootstrap.ledger import open_admin, open_signer
     from anchoring.errors import Misconfigured
     from anchoring.settings import read_settings
 
@@ -65,7 +65,7 @@ def deploy(
 @app.command("grant-anchorer")
 def grant_anchorer(account: AccountArgument) -> None:
     """Let an account anchor. Needs the administrator's key."""
-    from anchoring.bootstrap import open_admin, required_registry
+    from anchoring.bootstrap.ledger import open_admin, required_registry
     from anchoring.settings import read_settings
 
     settings = read_settings().ledger
@@ -77,7 +77,7 @@ def grant_anchorer(account: AccountArgument) -> None:
 @app.command("revoke-anchorer")
 def revoke_anchorer(account: AccountArgument) -> None:
     """Take that right away again. Needs the administrator's key."""
-    from anchoring.bootstrap import open_admin, required_registry
+    from anchoring.bootstrap.ledger import open_admin, required_registry
     from anchoring.settings import read_settings
 
     settings = read_settings().ledger
@@ -89,7 +89,7 @@ def revoke_anchorer(account: AccountArgument) -> None:
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Ask the first node about the chain, the contract and the anchoring key."""
-    from anchoring.bootstrap import configured_signer, open_nodes, open_reader, required_registry
+    from anchoring.bootstrap.ledger import configured_signer, open_nodes, open_reader, required_registry
     from anchoring.settings import read_settings
 
     everything = read_settings()
@@ -125,7 +125,8 @@ def audit(
 
     Exit code 1 when something is wrong, and what to do.
     """
-    from anchoring.bootstrap import examine_store, first_block, open_node, open_nodes, open_reader, open_store, required_registry
+    from anchoring.bootstrap.ledger import first_block, open_node, open_nodes, open_reader, required_registry
+    from anchoring.bootstrap.store import examine_store, open_store
     from anchoring.settings import read_settings
     from anchoring.usecases.audit_ledger import audit_ledger
 
@@ -145,7 +146,9 @@ def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the database with every anchor on the ledger, after a restore or a failover. Exit code 1 while rounds stay off."""
-    from anchoring.bootstrap import make_round, open_ledger, open_store
+    from anchoring.bootstrap.ledger import open_ledger
+    from anchoring.bootstrap.rounds import make_round
+    from anchoring.bootstrap.store import open_store
     from anchoring.settings import read_settings
 
     settings = read_settings()

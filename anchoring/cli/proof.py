@@ -29,7 +29,7 @@ def get(
     url: Annotated[str | None, typer.Option(help="The service; CREDANCHOR_CLIENT__URL by default.")] = None,
 ) -> None:
     """Print the proof of a digest. Exit code 4 while there is none; with --wait it waits."""
-    from anchoring.bootstrap import open_client
+    from anchoring.bootstrap.system import open_client
 
     wanted, by = parse_digest(digest, at="digest"), parse_did(issuer, at="--issuer") if issuer else None
     with open_client(url) as client:
@@ -57,7 +57,7 @@ def verify_file(
 
     Everything is computed here. With --registry and --rpc-url the root, its block and its time are read from that contract.
     """
-    from anchoring.bootstrap import SystemClock
+    from anchoring.bootstrap.system import SystemClock
 
     body, inclusion = read_file(credential), _read_proof(proof)
     pinned = _pinned(registry, deployment)
@@ -84,7 +84,7 @@ def _read_proof(path: Path) -> InclusionProof:
 
 
 def _pinned(registry: str | None, deployment: Path | None) -> Registry | None:
-    from anchoring.bootstrap import deployed_registry
+    from anchoring.bootstrap.ledger import deployed_registry
 
     if registry and deployment:
         raise InvalidInput("give either --registry or --deployment", at="--deployment")
@@ -94,7 +94,7 @@ def _pinned(registry: str | None, deployment: Path | None) -> Registry | None:
 
 
 def _evidence(proof: InclusionProof, pinned: Registry | None, rpc_url: str | None, finality: str) -> Evidence | NoEvidence:
-    from anchoring.bootstrap import open_node, open_reader
+    from anchoring.bootstrap.ledger import open_node, open_reader
     from anchoring.settings import LedgerSettings
     from anchoring.usecases.gather_evidence import evidence_from_node
 

@@ -28,7 +28,8 @@ def run(
     """Run the API in the foreground until SIGINT or SIGTERM."""
     import uvicorn
 
-    from anchoring.bootstrap import check_ledger, open_store
+    from anchoring.bootstrap.ledger import check_ledger
+    from anchoring.bootstrap.store import open_store
     from anchoring.logs import configure_logs
     from anchoring.settings import read_settings
 

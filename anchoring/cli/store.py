@@ -21,7 +21,7 @@ def migrate(
     yes: Annotated[bool, typer.Option("--yes", help="Go down: tables and what is in them may be dropped.")] = False,
 ) -> None:
     """Bring the database's schema to a revision. Nothing else ever changes it; a second command meanwhile waits."""
-    from anchoring.bootstrap import migrate_store
+    from anchoring.bootstrap.store import migrate_store
     from anchoring.settings import read_settings
 
     if not re.fullmatch("[+-]?[0-9a-zA-Z_]+", revision):
@@ -39,7 +39,7 @@ def backup(
     ],
 ) -> None:
     """Save the whole database to a file, as it is at one moment. Service and rounds may go on."""
-    from anchoring.bootstrap import back_up_store
+    from anchoring.bootstrap.store import back_up_store
     from anchoring.settings import read_settings
 
     with progress_bar() as progress:
@@ -56,7 +56,7 @@ def restore(
 
     Nothing is signed afterwards until `credanchor ledger reconcile` has compared the database with the ledger.
     """
-    from anchoring.bootstrap import restore_store
+    from anchoring.bootstrap.store import restore_store
     from anchoring.settings import read_settings
 
     with progress_bar() as progress:
@@ -68,7 +68,7 @@ def restore(
 @app.command()
 def check(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Examine the database and compute every tree again. Exit code 1 when something is wrong, and what to do. Changes nothing."""
-    from anchoring.bootstrap import examine_store
+    from anchoring.bootstrap.store import examine_store
     from anchoring.settings import read_settings
 
     with progress_bar() as progress:
@@ -81,7 +81,7 @@ def create_manifest_key(
     file: Annotated[Path, typer.Argument(help="File for the key; it must not exist yet.")],
 ) -> None:
     """Make the key that manifests are encrypted with. Keep a copy elsewhere: without it no manifest can be read."""
-    from anchoring.bootstrap import create_manifest_key
+    from anchoring.bootstrap.manifests import create_manifest_key
 
     create_manifest_key(file)
     say(f"written to {file}; keep a copy away from the database and from the manifests")
@@ -101,7 +101,7 @@ def rebuild(
 
     Nothing that is there is changed. Run it as often as more manifests or proofs turn up.
     """
-    from anchoring.bootstrap import find_sources, rebuild
+    from anchoring.bootstrap.manifests import find_sources, rebuild
     from anchoring.core.rebuilding import rebuild_to_json
     from anchoring.settings import read_settings
 

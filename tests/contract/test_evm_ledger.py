@@ -10,7 +10,7 @@ import pytest
 from eth_utils.crypto import keccak
 from pydantic import SecretStr
 
-from anchoring.bootstrap import first_block, nodes_to_agree, open_nodes
+from anchoring.bootstrap.ledger import first_block, nodes_to_agree, open_nodes
 from anchoring.core.batch import RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy, FeeRules, choose_fee
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured

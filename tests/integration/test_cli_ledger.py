@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from anchoring.bootstrap import SystemClock
+from anchoring.bootstrap.system import SystemClock
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex

@@ -1,0 +1,38 @@
+"""Settings become a round."""
+
+import os
+import secrets
+import socket
+from typing import TYPE_CHECKING
+
+from anchoring.bootstrap.ledger import fee_rules, first_block
+from anchoring.bootstrap.manifests import open_manifests
+from anchoring.bootstrap.system import SystemClock
+from anchoring.core.finality import parse_finality
+from anchoring.jobs import Round, RoundRules
+from anchoring.ports.runtime import Progress
+from anchoring.settings import Settings
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.follow_ledger import FollowRules
+from anchoring.usecases.open_submission import SubmissionRules
+
+if TYPE_CHECKING:
+    from anchoring.ledger.evm import EvmLedger
+
+
+def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progress: Progress) -> Round:
+    """One round under a name of its own. Raises: Misconfigured."""
+    fees, finality = fee_rules(settings.ledger), parse_finality(settings.ledger.finality)
+    rules = RoundRules(
+        submission=SubmissionRules(fees=fees, max_roots=settings.rounds.max_roots),
+        follow=FollowRules(finality=finality, fees=fees, patience_s=settings.ledger.patience_s),
+        max_leaves=settings.rounds.max_leaves,
+        lease_s=settings.rounds.lease_s,
+        follow_s=settings.rounds.follow_s,
+        poll_s=settings.rounds.poll_s,
+        first_block=first_block(settings.ledger),
+        canary_every_s=settings.rounds.canary_every_s,
+    )
+    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    manifests = open_manifests(settings.manifests)
+    return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress, manifests=manifests)
