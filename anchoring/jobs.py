@@ -122,7 +122,7 @@ class Round:
             raise silent
         self._keep_lease()
         self._look()
-        refill_nonces(self._store, self._ledger)
+        refill_nonces(self._store, self._ledger, self._clock, self._rules.submission.fees)
         if isinstance(with_manifest, ManifestsUnavailable):
             raise with_manifest
         submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission, with_manifest=with_manifest)

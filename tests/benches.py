@@ -3,14 +3,12 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from anchoring.core.fees import FeePolicy, FeeRules
-from anchoring.ledger.rpc import RpcRefusal
 from anchoring.ports.entries import Entry
-from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, Root, TxHash
 from tests.anvil_installation import AnvilInstallation, open_quickly
@@ -19,7 +17,7 @@ from tests.fakes import FakeLedger
 from tests.faults import Faults
 from tests.installation import RULES, InstallationOn, with_fees
 from tests.networks import AnvilNetwork
-from tests.world import Witness, rows
+from tests.world import Witness
 
 GWEI: Final = 10**9
 MARKET: Final = FeeRules(policy=FeePolicy.MARKET, tip_wei=GWEI, cap_wei=100 * GWEI)
@@ -52,7 +50,7 @@ class RememberedChain(FakeChain):
 
 
 class FakeBench:
-    """On a ledger in memory. `strangers`: what others sent with our key; their senders send it again after a reorg."""
+    """On a ledger in memory. `strangers`: what others sent with our key."""
 
     def __init__(self, store: SqlStore) -> None:
         self.chain, faults = RememberedChain(), Faults()
@@ -60,7 +58,6 @@ class FakeBench:
         self.here = InstallationOn(store, self.chain, self.ledger, faults, with_fees(RULES, MARKET))
         self.history = self.chain.history
         self.strangers: set[TxHash] = set()
-        self._returning: list[bytes] = []
 
     def mine(self, blocks: int) -> None:
         self.chain.mine(blocks)
@@ -71,19 +68,11 @@ class FakeBench:
         if depth:
             self.chain.reorg(depth)
         for sent in orphaned:
-            if sent.tx_hash in self.strangers:
-                self._returning.append(sent.raw)
-            elif to_pool:
+            if to_pool:
                 self.chain.accept(sent.raw)
-        self._strangers_send_again()
 
     def forget_pool(self) -> None:
         self.chain.forget_pool()
-        self._strangers_send_again()
-
-    def _strangers_send_again(self) -> None:
-        for raw in self._returning:
-            self.chain.accept(raw)
 
     def stranger_takes(self, nonce: int) -> None:
         self._send(self.ledger.signer, nonce, b"[]")
@@ -130,27 +119,16 @@ class AnvilBench:
         self.here = AnvilInstallation(store, network, with_fees(RULES, MARKET))
         self.history = network.history = History()
         self.strangers: set[TxHash] = set()
-        self._returning: list[str] = []
 
     def mine(self, blocks: int) -> None:
         self.network.mine(blocks)
 
     def reorg(self, depth: int, *, to_pool: bool) -> None:
-        ours = set() if to_pool else {bytes(row.raw) for row in rows(self.here.store, tables.attempt)}
-        orphaned = self.network.raw_of_newest(depth)
-        self.network.reorg(depth)
-        self._returning += [raw for raw in orphaned if bytes.fromhex(raw[2:]) not in ours]
-        self._strangers_send_again()
+        self.network.reorg(depth, to_pool=to_pool)
         self.history.look(self.network, self.network.head_number())
 
     def forget_pool(self) -> None:
         self.network.forget_pool()
-        self._strangers_send_again()
-
-    def _strangers_send_again(self) -> None:
-        for raw in self._returning:
-            with suppress(RpcRefusal):  # it may be mined by now
-                self.network.anvil.rpc.send("eth_sendRawTransaction", raw)
 
     def stranger_takes(self, nonce: int) -> None:
         self.network.forget_pool()

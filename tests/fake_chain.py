@@ -197,7 +197,7 @@ def encode_roots(roots: Sequence[tuple[Root, int]]) -> bytes:
 
 
 def _decode_roots(calldata: bytes) -> tuple[tuple[Root, int], ...]:
-    return tuple((as_root(bytes.fromhex(root)), leaf_count) for root, leaf_count in json.loads(calldata))
+    return tuple((as_root(bytes.fromhex(root)), leaf_count) for root, leaf_count in json.loads(calldata or b"[]"))
 
 
 def sign(sender: Address, nonce: int, calldata: bytes, *, fee: int) -> bytes:

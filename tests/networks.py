@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy, FeeRules
 from anchoring.ledger.deployment import RegistryAdmin
 from anchoring.ledger.evm import EvmLedger, GasRules
+from anchoring.ledger.rpc import RpcRefusal
 from anchoring.ledger.signer import LocalSigner, signer_from_key
 from anchoring.ports.ledger import Ledger
 from anchoring.types import Address, BlockHash, Root, TxHash, as_block_hash, as_root, as_tx_hash, parse_address, to_hex
@@ -104,7 +105,8 @@ class AnvilNetwork:
         orphaned = self.raw_of_newest(depth) if to_pool else []
         self.anvil.rpc.send("anvil_reorg", depth, [[to_hex(raw), 0] for raw in instead])
         for raw in orphaned:
-            self.anvil.rpc.send("eth_sendRawTransaction", raw)
+            with suppress(RpcRefusal):  # it may offer too little by now
+                self.anvil.rpc.send("eth_sendRawTransaction", raw)
 
     def head_number(self) -> int:
         return int(self.anvil.rpc.send("eth_blockNumber"), 16)

@@ -60,6 +60,9 @@ class Submissions(Protocol):
     def add_attempt(self, submission_id: int, attempt: Attempt) -> bool:
         """Another attempt for a nonce that is still open; False when it is not, or the attempt is recorded already."""
 
+    def add_filler(self, submission_id: int, attempt: Attempt) -> None:
+        """The attempt of a submission at a dead end that had none: it only uses the nonce."""
+
     def all_attempts(self) -> Iterator[Attempt]:
         """Every attempt of every submission, in any order."""
 

@@ -132,6 +132,9 @@ class SqlSubmissions:
             return False
         return self._add_attempt(submission_id, made)
 
+    def add_filler(self, submission_id: int, made: Attempt) -> None:
+        self._add_attempt(submission_id, made)
+
     def _add_attempt(self, submission_id: int, made: Attempt) -> bool:
         values = {
             "tx_hash": made.tx_hash,

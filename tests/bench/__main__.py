@@ -35,7 +35,9 @@ from anchoring.types import Address, BlockHash, CodeHash, Digest, TxHash, to_hex
 from anchoring.usecases.seal_batches import seal_batches
 from scripts.devnet import free_port
 from tests.bench.load import Load, request_bytes, run_load
+from tests.bench.rounds import DIGESTS, time_rounds
 from tests.factories import NOON, UNIVERSITY, FrozenClock, add_issuer
+from tests.networks import anvil_network
 
 LEAVES = 1 << 20
 BULK_ROWS = 100_000
@@ -61,7 +63,7 @@ class Ratio:
 def main() -> None:
     """Everything in turn."""
     ratios: list[Ratio] = []
-    for measure in (bench_tree, bench_databases):
+    for measure in (bench_tree, bench_rounds, bench_databases):
         for ratio in measure():
             ratios.append(ratio)
             say(f"{ratio.name:<42} {ratio.measured:>12,.2f} {ratio.unit:<8} of {ratio.limit:>12,.2f}   ratio {ratio.ratio:.2f}")
@@ -113,6 +115,32 @@ def fastest(run: Callable[[], object]) -> float:
         run()
         times.append(time.perf_counter() - started)
     return min(times)
+
+
+# --- a round ----------------------------------------------------------------------------------------------------------
+
+
+def bench_rounds() -> Iterator[Ratio]:
+    """What the durable steps of a round cost, on SQLite and on PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="credanchor-bench-", ignore_cleanup_errors=True) as folder:
+        yield bench_round("SQLite", f"sqlite:///{folder}/rounds.db")
+        with postgres(Path(folder)) as url:
+            yield bench_round("PostgreSQL", url)
+
+
+def bench_round(database: str, url: str) -> Ratio:
+    engine = make_engine(url, pool_size=5, busy_timeout_s=30)
+    with anvil_network() as network:
+        durable_s, bare_s = time_rounds(engine, network)
+    engine.dispose()
+    return Ratio(
+        name=f"{database}: a round of {DIGESTS:,} digests",
+        measured=durable_s,
+        limit=bare_s,
+        limit_is="the same round, over Anvil as well, in one transaction that is never committed",
+        unit="s",
+        ratio=durable_s / bare_s,
+    )
 
 
 # --- the service on each database -------------------------------------------------------------------------------------

@@ -250,7 +250,7 @@ def test_another_chain_of_the_same_id_is_not_ours(free):
     free.here.post(1)
     free.comes_to_rest()
     free.here.post(1)
-    with run_anvil(*FREE) as other:
+    with run_anvil(*FREE, "--timestamp", "1700000000") as other:  # started in one second, two would be the same chain
         free.proxy.node = other.url
         network = AnvilNetwork(other)
         with pytest.raises(Misconfigured):

@@ -249,10 +249,17 @@ class RoundMachine(RuleBasedStateMachine):
                 self.here.make_round().reconcile(accept_loss=True)
             except AnchoringError:
                 continue
-            if self.here.is_at_rest():
+            if self.here.is_at_rest() and self._has_signed_since_anybody_else():
                 check_world(self.here.store, self.here.chain, self.here.acknowledged)
                 return
         raise AssertionError(f"still open: {self.here.states()}")
+
+    def _has_signed_since_anybody_else(self) -> bool:
+        """Whoever uses the key is noticed when it is used again."""
+        if self.here.chain.transaction_count(self.here.ledger.signer) == len(rows(self.here.store, tables.submission)):
+            return True
+        self.here.post(1)
+        return False
 
 
 # --- on each database and each ledger ---------------------------------------------------------------------------------

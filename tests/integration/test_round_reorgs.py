@@ -7,11 +7,12 @@ from typing import ClassVar
 import pytest
 
 from anchoring.core.batch import BatchState, BlockPlace, SubmissionState
+from anchoring.errors import LedgerUnavailable, StateCorrupt
 from anchoring.ports.ledger import Head, Receipt, RecordedAnchor
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import BlockHash, Root, TxHash
-from tests.fake_chain import ANOTHER
+from tests.fake_chain import ANOTHER, OURS
 from tests.fakes import FakeLedger
 from tests.installation import LEASE_S, RULES, Installation, with_finality
 from tests.world import rows
@@ -309,3 +310,26 @@ def test_nothing_is_sent_again_while_dead_ends_are_spent(here):
     for _ in range(3):
         here.round()
     assert here.chain.broadcasts == sent
+
+
+def test_nonce_of_a_stranger_that_a_reorg_frees_is_filled_when_something_waits_behind_it(here):
+    """Its transaction was accounted for, ours came after it, and the stranger's does not come back."""
+    here.post(2)
+    here.rest()
+    here.chain.send_as(OURS)
+    here.chain.mine()
+    here.post(2)
+    with pytest.raises(StateCorrupt):
+        here.round()
+    here.clock.advance(LEASE_S + 1)
+    assert here.make_round().reconcile(accept_loss=False).spent_nonces == range(1, 2)
+    here.chain.reorg(1)
+    assert here.chain.transaction_count(OURS) == 1
+    here.clock.advance(LEASE_S + 1)
+    with pytest.raises(LedgerUnavailable, match="has mined 1 transactions of our key and 2 were made"):
+        here.round()  # and the nonce is filled by the next block
+    here.rest()
+    assert here.submissions(SubmissionState.FINAL) == [0, 2]
+    assert here.chain.transaction_count(OURS) == 3
+    assert len(here.chain.events()) == 2
+    here.check()
