@@ -13,7 +13,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from anchoring import bootstrap
+from anchoring.bootstrap import store as opening
+from anchoring.bootstrap import system
 from anchoring.client import AnchoringClient
 from anchoring.core.canonical import canonicalize
 from anchoring.core.proof_json import proof_to_json
@@ -49,7 +50,7 @@ def service(credanchor: Credanchor, migrated: Credanchor, store: SqlStore, monke
     """The service that commands talk to, in this process; the university's key is set."""
     with running(store) as api:
         client = partial(AnchoringClient, transport=api.client._transport)
-        monkeypatch.setattr(bootstrap, "AnchoringClient", client)
+        monkeypatch.setattr(system, "AnchoringClient", client)
         credanchor.set(CLIENT__API_KEY=api.key, CLIENT__URL="http://testserver")
         yield api
 
@@ -310,7 +311,7 @@ def test_bug_is_one_sentence_without_its_words(credanchor: Credanchor, monkeypat
     def break_down(_settings: object) -> None:
         raise ZeroDivisionError(SECRET)
 
-    monkeypatch.setattr(bootstrap, "open_store", break_down)
+    monkeypatch.setattr(opening, "open_store", break_down)
 
     done = credanchor("issuer", "list")
 

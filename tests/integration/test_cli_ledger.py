@@ -303,7 +303,7 @@ def test_round_seals_although_the_node_is_down(migrated: Credanchor, deployed: s
 def test_round_gives_way_to_another(migrated: Credanchor, deployed: str, store: SqlStore) -> None:
     now = SystemClock().now()
     with store.writing() as uow:
-        uow.rounds.take_lease("another machine", now, now + timedelta(minutes=5))
+        uow.rounds.take_lease("another machine", now, now + timedelta(minutes=1))
         uow.commit()
 
     done = migrated("anchor", "run")

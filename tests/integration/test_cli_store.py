@@ -90,7 +90,7 @@ def test_check_says_what_is_wrong_and_what_to_do(migrated: Credanchor, tmp_path:
 def test_restore_is_refused_while_the_service_runs(migrated: Credanchor, tmp_path: Path) -> None:
     """As two processes: what the first holds, it holds until it ends, however it ends."""
     migrated("store", "backup", "backup")
-    holds = "import sys; from anchoring.bootstrap import open_store; from anchoring.settings import read_settings; "
+    holds = "import sys; from anchoring.bootstrap.store import open_store; from anchoring.settings import read_settings; "
     holds += "store = open_store(read_settings().store); print('ready', flush=True); sys.stdin.read()"
     process = subprocess.Popen([sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None

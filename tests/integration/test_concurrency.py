@@ -103,7 +103,7 @@ def test_writers_with_slow_commits_lose_nothing_to_a_busy_sealer(store, universi
 
 SEALER = """
 import sys
-from anchoring.bootstrap import SystemClock
+from anchoring.bootstrap.system import SystemClock
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.seal_batches import seal_batches
