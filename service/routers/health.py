@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from anchoring.errors import StoreUnavailable
+from anchoring.errors import StateCorrupt, StoreUnavailable
 from anchoring.ports.figures import HeadSeen
 from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.usecases.report_figures import Figures
@@ -38,18 +38,22 @@ async def get_health() -> Response:
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 def get_readiness(request: Request, service: ServiceDep) -> Response:
-    """200 while the database answers and takes what is posted; else 503 with the reasons.
+    """503 with the reasons while the database does not answer or take what is posted, and while a person must look at rounds.
 
-    What hinders rounds is a warning: the service goes on taking digests and serving proofs meanwhile.
+    What rounds wait out by themselves is a warning: the service goes on taking digests and serving proofs meanwhile.
     """
     refuse_unknown_query(request)
     reasons, warnings = [], []
     now = service.clock.now()
     try:
-        warnings = list(_warnings(service, service.figures.read(), now))
-    except StoreUnavailable as failed:
+        figures = service.figures.read()
+    except (StoreUnavailable, StateCorrupt) as failed:
         log.warning("store.unavailable", detail=failed.message)
         reasons.append("the database does not answer")
+    else:
+        warnings = list(_warnings(service, figures, now))
+        if figures.last_round and figures.last_round.result is RoundResult.FAILED:
+            reasons.append("the last round failed and a person must look; its log event round.failed says why")
     failed_at = service.writes.failed_at
     if failed_at and now - failed_at < UNREADY_AFTER_FAILED_WRITE:
         reasons.append(f"the database did not take the last post, {(now - failed_at).total_seconds():.0f} s ago")
@@ -80,8 +84,6 @@ def _warnings(service: Service, figures: Figures, now: datetime) -> Iterator[str
 
 
 def _about_round(newest: RoundRecord, promises: Promises, now: datetime) -> Iterator[str]:
-    if newest.result is RoundResult.FAILED:
-        yield "the last round failed; its log event round.failed says why"
     age_s = (now - newest.started_at).total_seconds()
     if age_s > LATE_PERIODS * promises.round_every_s:
         yield f"the last round began {age_s:.0f} s ago; one is due every {promises.round_every_s:g} s"

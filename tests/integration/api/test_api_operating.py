@@ -106,7 +106,7 @@ def test_health_is_the_process_alone(api: Api) -> None:
 
 
 def test_readiness_warns_of_rounds_and_goes_on(api: Api) -> None:
-    """Rounds that fail are no reason to send no more posts here: they wait until rounds go on (P5)."""
+    """Late rounds are no reason to send no more posts here: they wait until rounds go on (P5). A failed one needs a person."""
     ready = api.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"ready": True, "reasons": [], "warnings": []})
     with api.store.writing() as uow:
@@ -122,9 +122,13 @@ def test_readiness_warns_of_rounds_and_goes_on(api: Api) -> None:
         uow.commit()
     failed = api.get("/readyz")
 
-    assert (late.status_code, failed.status_code) == (200, 200)
+    assert (late.status_code, failed.status_code) == (200, 503)
     assert late.json()["warnings"] == ["the last round began 301 s ago; one is due every 60 s"]
-    assert failed.json()["warnings"] == ["the last round failed; its log event round.failed says why"]
+    assert failed.json() == {
+        "ready": False,
+        "reasons": ["the last round failed and a person must look; its log event round.failed says why"],
+        "warnings": [],
+    }
     assert late.headers["cache-control"] == "no-store"
 
 
