@@ -98,6 +98,7 @@ class Devnet:
             "CREDANCHOR_ROUNDS__LEASE_S": "10",
             "CREDANCHOR_ROUNDS__POLL_S": "0.2",
             "CREDANCHOR_ROUNDS__FOLLOW_S": str(10 * self.block_s),
+            "CREDANCHOR_ROUNDS__CANARY_EVERY_S": "0",  # whoever tries things here counts leaves
             "CREDANCHOR_API__PUBLIC_URL": self.url,
             "CREDANCHOR_CLIENT__URL": self.url,
             "CREDANCHOR_CLIENT__API_KEY": secret.get("apiKey", ""),
