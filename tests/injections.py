@@ -34,7 +34,7 @@ def begin() -> None:
 
 def end(test: str) -> None:
     """A test has passed. What it is about happened once at least."""
-    _by_test[test.partition("[")[0]] += Counter(cases=1, injected=max(1, _tally["injected"]), checked=_tally["checked"])
+    _by_test[test] += Counter(cases=1, injected=max(1, _tally["injected"]), checked=_tally["checked"])
 
 
 def write(path: Path) -> None:

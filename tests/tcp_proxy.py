@@ -59,13 +59,13 @@ class TcpProxy:
         self._open.set()
 
     def close(self) -> None:
-        """End every connection and thread."""
-        self.thaw()
+        """End every connection and thread. What waits in a frozen wire is lost, and does not slip through at the end."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for one in list(self._sockets):
             _shut(one)
+        self.thaw()
         for thread in list(self._threads):
             thread.join(WAIT_S)
         for one in self._sockets:
