@@ -1,6 +1,7 @@
 """A round on both databases, against a ledger in memory: what it does, on whose ledger and under whose lease."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -201,7 +202,7 @@ def test_round_is_refused_while_another_holds_the_lease(here):
     here.post()
     with here.store.writing() as uow:
         now = here.clock.now()
-        assert uow.rounds.take_lease("another machine", now, here.clock.now().replace(hour=13))
+        assert uow.rounds.take_lease("another machine", now, now + timedelta(seconds=LEASE_S))
         uow.commit()
     with pytest.raises(Busy, match="another machine"):
         here.round()
@@ -216,7 +217,8 @@ def test_round_that_lost_its_lease_stops(here):
 
     def another_takes_over() -> None:
         with here.store.writing() as uow:
-            assert uow.rounds.take_lease("another machine", here.clock.now(), here.clock.now().replace(hour=13))
+            now = here.clock.now()
+            assert uow.rounds.take_lease("another machine", now, now + timedelta(seconds=LEASE_S))
             uow.commit()
 
     here.freeze("identity", another_takes_over)
