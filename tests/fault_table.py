@@ -294,6 +294,7 @@ ROWS: Final[Sequence[Row]] = (
         "two rounds at once make one anchor",
         [
             I + "sealing.py::test_two_sealers_at_once_seal_everything_once",
+            I + "concurrency.py::test_two_that_fix_the_same_range_at_once_both_go_on",
             I + "kill_matrix.py::test_frozen_round_wakes_up_when_another_has_finished",
         ],
     ),

@@ -48,7 +48,8 @@ class SqlBatches:
         return self._connection.execute(statement).scalar() or 0
 
     def fix_range(self, entries: EntryRange) -> bool:
-        statement = self._dialect.insert(batch).on_conflict_do_nothing(index_elements=["first_id"]).returning(batch.c.id)
+        # No index is named: PostgreSQL may find the other end of the same range first, and would raise for that.
+        statement = self._dialect.insert(batch).on_conflict_do_nothing().returning(batch.c.id)
         values = {
             "first_id": entries.first_id,
             "last_id": entries.last_id,

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 
 from anchoring.core.issuer import Issuer
 from anchoring.errors import StoreUnavailable
-from anchoring.ports.entries import Entry
+from anchoring.ports.entries import Entry, EntryRange
 from anchoring.store import tables
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
@@ -295,3 +296,19 @@ def test_writer_that_hangs_is_broken_off_and_sealing_goes_on(store, university):
         writer.result()
     check_store(store, entries)
     hasty.dispose()
+
+
+def test_two_that_fix_the_same_range_at_once_both_go_on(store):
+    together, begun = threading.Barrier(2), []
+
+    def fix() -> None:
+        for first_id in range(1, 601, 2):
+            together.wait()
+            with store.writing() as uow:
+                begun.append(uow.batches.fix_range(EntryRange(first_id=first_id, last_id=first_id + 1, count=2)))
+                uow.commit()
+
+    for session in [Session(fix) for _ in range(2)]:
+        session.result()
+    assert (begun.count(True), begun.count(False)) == (300, 300)
+    assert len(rows(store, tables.batch)) == 300
