@@ -299,7 +299,7 @@ def test_writer_that_hangs_is_broken_off_and_sealing_goes_on(store, university):
 
 
 def test_two_that_fix_the_same_range_at_once_both_go_on(store):
-    together, begun = threading.Barrier(2), []
+    together, begun = threading.Barrier(2, timeout=20), []
 
     def fix() -> None:
         for first_id in range(1, 601, 2):
