@@ -6,6 +6,7 @@ the names of the sessions: a lock of a session would be lost unnoticed with its 
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
@@ -17,6 +18,10 @@ from anchoring.store.engine import transaction
 from anchoring.store.postgresql import APPLICATION
 
 RESTORING: Final = f"{APPLICATION} restore"
+
+LOOKS: Final = 10
+PAUSE_S: Final = 0.1
+"""A session that has just ended is listed a moment longer."""
 
 _SESSIONS: Final = text(
     "SELECT count(*) FROM pg_stat_activity "
@@ -67,8 +72,11 @@ def require_alone(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT set_config('application_name', :name, false)"), {"name": RESTORING})
-        if _sessions(connection, APPLICATION) or _sessions(connection, RESTORING):
-            raise _in_use()
+        for _ in range(LOOKS):
+            if not _sessions(connection, APPLICATION) and not _sessions(connection, RESTORING):
+                return
+            time.sleep(PAUSE_S)
+        raise _in_use()
 
 
 @contextmanager
