@@ -69,6 +69,9 @@ class RawServer:
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):  # the client goes away, as it should
             self.answer(self, client)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(65_536):
+                pass  # to close with something unread would be a reset, and the answer be lost on its way
 
 
 def read_request(client: socket.socket) -> bytes:
