@@ -1,5 +1,5 @@
 # Every target does its own set-up. Prerequisites: Python 3.11+, Node 20+ with npm, make.
-# `make T=tests/unit test` narrows the tests; PYTHON= chooses the interpreter of the virtual environment.
+# `make T=tests/unit test` narrows the tests, PROCESSES= says how many processes share them; PYTHON= chooses the interpreter of the virtual environment.
 
 PYTHON ?= python3
 T ?= tests
@@ -7,6 +7,7 @@ PORT ?= 8000
 ROUND_EVERY ?= 3
 DATA ?= .credanchor
 EXAMPLES ?= 1000
+PROCESSES ?= 2
 
 BIN := .venv/bin
 SET_UP := .venv/.set-up contracts/node_modules/.set-up
@@ -30,7 +31,7 @@ demo: $(SET_UP) ## The main job on realistic microcredentials, step by step
 	@exec $(BIN)/python -m scripts.demo
 
 test: $(SET_UP) test-contracts ## All tests, on SQLite, PostgreSQL and Anvil
-	$(BIN)/pytest $(T)
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal $(T)
 
 test-contracts: $(SET_UP) ## Unit, fuzz and invariant tests of the contract, and its gas
 	cd contracts && $(FORGE) test && $(FORGE) snapshot --match-contract Gas --check
