@@ -24,6 +24,9 @@ LeafHash = NewType("LeafHash", bytes)
 Root = NewType("Root", bytes)
 """32 bytes: the Merkle root of one batch."""
 
+ListId = NewType("ListId", bytes)
+"""32 bytes: names one status list."""
+
 TxHash = NewType("TxHash", bytes)
 """32 bytes: Keccak-256 of a signed transaction."""
 
@@ -94,6 +97,11 @@ def as_root(value: bytes) -> Root:
     return Root(_exact(value, HASH_BYTES, "a root"))
 
 
+def as_list_id(value: bytes) -> ListId:
+    """`value`: 32 bytes. Raises: InvalidInput."""
+    return ListId(_exact(value, HASH_BYTES, "a list id"))
+
+
 def as_tx_hash(value: bytes) -> TxHash:
     """`value`: 32 bytes. Raises: InvalidInput."""
     return TxHash(_exact(value, HASH_BYTES, "a transaction hash"))
@@ -117,6 +125,11 @@ def parse_digest(text: str, *, at: str | None = None) -> Digest:
 def parse_root(text: str, *, at: str | None = None) -> Root:
     """64 hexadecimal digits of either case, with or without `0x`. Raises: InvalidInput naming `at`."""
     return Root(_from_hex(text, _HEX_32, "a root", at))
+
+
+def parse_list_id(text: str, *, at: str | None = None) -> ListId:
+    """64 hexadecimal digits of either case, with or without `0x`. Raises: InvalidInput naming `at`."""
+    return ListId(_from_hex(text, _HEX_32, "a list id", at))
 
 
 def parse_salt(text: str, *, at: str | None = None) -> Salt:

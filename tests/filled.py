@@ -1,9 +1,13 @@
 """A store that has lived: entries, batches, submissions and rounds in every state there is."""
 
 import hashlib
+import zlib
 from dataclasses import replace
 
+from sqlalchemy import Table
+
 from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.status import MIN_ENTRIES
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import TxHash
@@ -58,6 +62,7 @@ def fill(store: SqlStore) -> Installation:
             uow.canaries.record(entry.id, NOON)
         assert uow.canaries.settle(final[2].id, NOON, None)
         uow.commit()
+    _add_status(store)
     assert here.states() == [BatchState(state) for state in BATCH_STATES]
     empty = [table.name for table in tables.metadata.sorted_tables if not rows(store, table)]
     assert set(empty) <= {"round_lease", "restored_mark"}, "what is not there is not tested"
@@ -111,3 +116,35 @@ def _add_orphan(store: SqlStore) -> None:
     }
     with store._engine.begin() as connection:
         connection.execute(tables.orphan_anchor.insert().values(**values))
+
+
+def _add_status(store: SqlStore) -> None:
+    """A list with one entry bound and revoked, its version on its way, and a key with which its issuer could sign it."""
+    bits = bytes([0x80]) + bytes(MIN_ENTRIES // 8 - 1)
+    listed = {"status_list_id": 1, "list_index": 0, "entry_id": 1}
+    change = {"issuer_id": 1, "purpose": "revocation", "action": "revoke", "number": 1, "requested_by": "command line"}
+    signed = {"signed_by": "issuer", "signed_form": b"{}", "signed_type": "application/vc"}
+    counts = {"change_count": 1, "versioned_count": 1, "created_at": NOON, "changed_at": NOON}
+    version = {"status_list_id": 1, "version": 1, "digest": bytes(32), "compressed_bits": zlib.compress(bits), "change_count": 1}
+    key = {"issuer_id": 1, "verification_method": "did:web:a#1", "public_key": "z", "added_at": NOON, "retired_at": NOON}
+    what = {"list_id": bytes(32), "issuer_id": 1, "purpose": "revocation", "number": 0}
+    content: dict[Table, dict[str, object]] = {
+        tables.status_key: key,
+        tables.status_list: what | counts | signed | {"entries": MIN_ENTRIES, "bits": bits, "reserved": bits},
+        tables.status_binding: listed | {"bound_at": NOON},
+        tables.status_change: change
+        | listed
+        | {
+            "position": 1,
+            "applied_at": NOON,
+            "recorded_at": NOON,
+            "effective_at": NOON,
+            "reason": "error",
+            "explanation": "ü",
+        },
+        tables.status_version: version | {"made_at": NOON, "state": "submitted"},
+        tables.submission_head: {"submission_id": 1, "status_version_id": 1, "live": 1},
+    }
+    with store._engine.begin() as connection:
+        for table, values in content.items():
+            connection.execute(table.insert().values(**values))
