@@ -191,7 +191,7 @@ def _root(proof: InclusionProof, pinned: Registry | None, evidence: Evidence | N
     anchor = evidence.anchor
     if anchor is None or anchor.root != proof.root:
         return _not_anchored(proof, pinned, evidence)
-    if anchor.leaf_count not in {0, proof.tree_size}:
+    if not anchor.is_of(proof.tree_size):
         return _failed(CheckName.ROOT, f"the root was anchored for {anchor.leaf_count} leaves, the proof is of {proof.tree_size}")
     if differences := _differences(proof.anchor, anchor, evidence.block_hash):
         return _failed(CheckName.ROOT, f"{evidence.source} differs from the proof: {'; '.join(differences)}")

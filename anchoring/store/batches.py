@@ -173,8 +173,7 @@ class SqlBatches:
         return self._connection.execute(anchored).scalar_one()
 
     def newest_anchored(self, limit: int) -> Sequence[Batch]:
-        anchored = batch.c.state.in_((BatchState.CONFIRMED, BatchState.FINAL))
-        return self._all(select(batch).where(anchored).order_by(batch.c.id.desc()).limit(limit))
+        return self._all(select(batch).where(batch.c.state.in_(ANCHORED)).order_by(batch.c.id.desc()).limit(limit))
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None:
         row = self._connection.execute(_TILE_AT, {"batch_id": batch_id, "level": at.level, "n": at.n}).first()

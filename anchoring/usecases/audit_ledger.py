@@ -6,7 +6,7 @@ Best asked of a node that rounds do not use: it then shows also what that node k
 from collections.abc import Iterator
 from typing import Final
 
-from anchoring.core.batch import Anchor, Batch, BatchState
+from anchoring.core.batch import Anchor, Batch
 from anchoring.core.findings import Finding
 from anchoring.errors import Misconfigured
 from anchoring.ports.ledger import RegistryReader
@@ -88,6 +88,5 @@ def _anchored(store: Store, seen: set[Root]) -> Iterator[Batch]:
             some = uow.batches.after(after_id, BATCHES_A_READ)
         if not some:
             return
-        anchored = (batch for batch in some if batch.state in {BatchState.CONFIRMED, BatchState.FINAL})
-        yield from (batch for batch in anchored if batch.tree and batch.tree.root not in seen)
+        yield from (batch for batch in some if batch.state.is_anchored and batch.tree and batch.tree.root not in seen)
         after_id = some[-1].id
