@@ -1,8 +1,7 @@
 """Backup and restore of the whole database, from either kind into either kind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from anchoring.core.portions import portions
 from anchoring.errors import Conflict, StateCorrupt
 from anchoring.ports.runtime import Progress
 from anchoring.store import tables
@@ -63,7 +63,7 @@ def save_backup(engine: Engine, path: Path, *, now: datetime, progress: Progress
         file.write(header.to_json())
         for saved in header.tables:
             done = 0
-            for rows in _portions(_saved_rows(connection, saved)):
+            for rows in portions(_saved_rows(connection, saved), ROWS_AT_ONCE):
                 file.write(*rows)
                 done += len(rows)
                 progress(f"saving {saved.name}", done, saved.rows)
@@ -195,7 +195,7 @@ def _load(connection: Connection, saved: SavedTable, rows: Iterator[list[Any]], 
     table, done = _plain(saved), 0
     names = [name for name, _ in saved.columns]
     times = [place for place, (_, kind) in enumerate(saved.columns) if kind == "time"]
-    for some in _portions(rows):
+    for some in portions(rows, ROWS_AT_ONCE):
         for row in some:
             for place in times:
                 if row[place] is not None:
@@ -217,8 +217,3 @@ def _continue_ids(connection: Connection, header: BackupHeader) -> None:
 
 def _sequence_of(connection: Connection, table: str) -> str | None:
     return connection.execute(select(func.pg_get_serial_sequence(table, "id"))).scalar()
-
-
-def _portions(rows: Iterator[list[Any]]) -> Iterator[Sequence[list[Any]]]:
-    while some := list(islice(rows, ROWS_AT_ONCE)):
-        yield some

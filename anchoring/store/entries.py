@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -10,13 +10,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anchoring.core.issuer import CANARY, Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.manifest import ManifestEntry
+from anchoring.core.portions import portions
 from anchoring.errors import InvalidInput, StateCorrupt
 from anchoring.ports.entries import Entry, EntryRange, NewEntry
 from anchoring.store.engine import SEAL_LOCK, number_above
 from anchoring.store.tables import entry, erasure, issuer
 from anchoring.types import Did, Digest, LeafHash, Salt
-
-T = TypeVar("T")
 
 ROWS_A_STATEMENT: Final = 10_000
 """Rows written or read at once: a compromise between round trips and memory."""
@@ -38,7 +37,7 @@ class SqlEntries:
         statement = dialect.insert(entry).on_conflict_do_nothing(index_elements=["digest", "issuer_id"])
         # Sorted: two requests that post the same digests in another order would deadlock, and the index grows in its own order.
         ordered = sorted(entries, key=lambda new: new.digest)
-        for some in _portions(ordered):
+        for some in portions(ordered, ROWS_A_STATEMENT):
             rows = [
                 {
                     "issuer_id": issuer.id,
@@ -53,7 +52,7 @@ class SqlEntries:
 
     def of_issuer(self, issuer: Issuer, digests: Collection[Digest]) -> Mapping[Digest, Entry]:
         found: dict[Digest, Entry] = {}
-        for some in _portions(list(digests)):
+        for some in portions(digests, ROWS_A_STATEMENT):
             for row in self._connection.execute(_OF_ISSUER, {"issuer_id": issuer.id, "digests": some}):
                 found[Digest(row.digest)] = _entry(row)
         return found
@@ -118,13 +117,13 @@ class SqlEntries:
         pending = (erasure.c.done_at.is_(None)) & (erasure.c.entry_id <= up_to_id)
         claimed = update(erasure).where(pending).values(done_at=at).returning(erasure.c.entry_id)
         ids = list(self._connection.execute(claimed).scalars())
-        for some in _portions(ids):
+        for some in portions(ids, ROWS_A_STATEMENT):
             erased = update(entry).where(entry.c.id.in_(some)).values(digest=None, salt=None, canonicalization=None)
             self._connection.execute(erased)
         return len(ids)
 
     def cancel_erasure(self, entry_ids: Collection[int]) -> None:
-        for some in _portions(list(entry_ids)):
+        for some in portions(entry_ids, ROWS_A_STATEMENT):
             waiting = erasure.c.entry_id.in_(some) & erasure.c.done_at.is_(None)
             self._connection.execute(delete(erasure).where(waiting))
 
@@ -152,7 +151,7 @@ class SqlEntries:
         return list(self._connection.execute(statement).scalars())
 
     def mark_rewritten(self, entry_ids: Collection[int], at: datetime) -> None:
-        for some in _portions(list(entry_ids)):
+        for some in portions(entry_ids, ROWS_A_STATEMENT):
             self._connection.execute(update(erasure).where(erasure.c.entry_id.in_(some)).values(manifest_rewritten_at=at))
 
     def restore(self, after_id: int, entries: Sequence[ManifestEntry]) -> int:
@@ -183,7 +182,7 @@ class SqlEntries:
         noted = dialect.insert(erasure).on_conflict_do_update(
             index_elements=["entry_id"], set_={"done_at": at, "manifest_rewritten_at": None}
         )
-        for some in _portions(forgotten):
+        for some in portions(forgotten, ROWS_A_STATEMENT):
             self._connection.execute(update(entry).where(entry.c.id.in_(some)).values(**_content(None)))
             self._connection.execute(noted, [{"entry_id": entry_id, "requested_at": at, "done_at": at} for entry_id in some])
         return sum(known.digest is not None and is_erased.get(known.id, False) for known in here)
@@ -196,7 +195,7 @@ class SqlEntries:
         found: set[tuple[Did, Digest | None]] = set()
         for did in {given.issuer for given in entries}:
             digests = [given.digest for given in entries if given.issuer == did and given.digest]
-            for some in _portions(digests):
+            for some in portions(digests, ROWS_A_STATEMENT):
                 rows = self._connection.execute(_OF_ISSUER, {"issuer_id": issuers[did], "digests": some})
                 found |= {(did, Digest(row.digest)) for row in rows}
         return found
@@ -215,11 +214,6 @@ def _is_here(given: ManifestEntry, known: ManifestEntry | None) -> bool:
 def _content(given: ManifestEntry | None) -> dict[str, Any]:
     """The columns that erasure empties."""
     return {name: getattr(given, name, None) for name in ("digest", "salt", "canonicalization")}
-
-
-def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(rows), ROWS_A_STATEMENT):
-        yield rows[start : start + ROWS_A_STATEMENT]
 
 
 _CANARY_ID: Final = select(issuer.c.id).where(issuer.c.did == CANARY).scalar_subquery()

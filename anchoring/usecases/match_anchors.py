@@ -4,14 +4,14 @@ A database that was restored from a backup, or a standby that took over, may be 
 anchor digests a second time, so nothing is sealed or signed while anchors of our key are unaccounted for.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 import structlog
 
 from anchoring.core.batch import Anchor, BatchState
+from anchoring.core.portions import portions
 from anchoring.errors import StateCorrupt
 from anchoring.ports.ledger import Head, Ledger
 from anchoring.ports.runtime import Clock
@@ -100,7 +100,7 @@ def _match(store: Store, ledger: Ledger, clock: Clock, first_block: int, head: H
     with store.reading() as uow:
         ours = {ledger.signer, *uow.submissions.signers()}
     seen = adopted = 0
-    for some in _portions(ledger.anchors(first_block, head.block.number)):
+    for some in portions(ledger.anchors(first_block, head.block.number), ANCHORS_A_TRANSACTION):
         with store.writing() as uow:
             adopted += sum(_adopt(uow, anchor, clock) for anchor in some)
             for anchor in some:
@@ -127,9 +127,3 @@ def _record_orphan(uow: UnitOfWork, anchor: Anchor, clock: Clock, ours: set[Addr
         log.error("anchor.orphaned", root=to_hex(anchor.root), sequence=anchor.sequence, anchored_by=anchor.anchored_by)
     else:
         log.warning("anchor.foreign", root=to_hex(anchor.root), sequence=anchor.sequence, anchored_by=anchor.anchored_by)
-
-
-def _portions(anchors: Iterable[Anchor]) -> Iterator[list[Anchor]]:
-    coming = iter(anchors)
-    while some := list(islice(coming, ANCHORS_A_TRANSACTION)):
-        yield some

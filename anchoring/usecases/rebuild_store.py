@@ -4,16 +4,15 @@ A batch is taken over when its entries lead to a root that the ledger holds. Wha
 for erasures that it has forgotten. A batch is rebuilt as a whole, in one transaction, or not at all; all of it may be run again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
 import structlog
 
 from anchoring.core.batch import Anchor, Batch
 from anchoring.core.finality import FinalityRule
 from anchoring.core.manifest import LeafCollector, ManifestHead, ManifestReader, joined_leaves
+from anchoring.core.portions import portions
 from anchoring.core.proof import InclusionProof
 from anchoring.core.rebuilding import ManifestSource, Missing, ProofSource, RebuildReport, Rebuilt, Refused, Sources
 from anchoring.core.tiles import Tile, build_tree
@@ -23,8 +22,6 @@ from anchoring.ports.ledger import Head, RegistryReader
 from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.types import Root, to_hex
-
-T = TypeVar("T")
 
 ENTRIES_A_STATEMENT = 10_000
 TILES_A_STATEMENT = 256
@@ -131,7 +128,7 @@ class _Rebuild:
         issuers = [did for did in head.issuers if uow.issuers.add(did, did, now)]
         collector = LeafCollector()
         reposted, erased_again, after_id = 0, 0, head.first_id - 1
-        for some in batched(collector.passing(manifest.entries()), ENTRIES_A_STATEMENT):
+        for some in portions(collector.passing(manifest.entries()), ENTRIES_A_STATEMENT):
             reposted += uow.entries.restore(after_id, some)
             erased_again += uow.entries.erase_again(some, now)
             after_id = some[-1].id
@@ -141,7 +138,7 @@ class _Rebuild:
         tree = build_tree(leaves, tiles.append)
         if tree.root != head.root:
             raise InvalidInput(f"its entries lead to root {to_hex(tree.root)}, it says {to_hex(head.root)}")
-        for kept in batched(tiles, TILES_A_STATEMENT):
+        for kept in portions(tiles, TILES_A_STATEMENT):
             uow.batches.keep_tiles(head.batch_id, kept)
         uow.batches.seal(head.batch_id, tree, head.sealed_at)
         if anchor:
@@ -155,8 +152,9 @@ class _Rebuild:
         """The batch is there. What is erased in one of the two and stands in the other is erased in both."""
         if (known.first_id, known.last_id) != (manifest.head.first_id, manifest.head.last_id):
             raise InvalidInput(f"batch {known.id} of the database has the same root and other entry ids")
-        portions = batched(manifest.entries(), ENTRIES_A_STATEMENT)
-        erased_again = sum(uow.entries.erase_again(some, self._clock.now()) for some in portions)
+        erased_again = sum(
+            uow.entries.erase_again(some, self._clock.now()) for some in portions(manifest.entries(), ENTRIES_A_STATEMENT)
+        )
         manifest.erased_leaves()
         return Rebuilt(known=1, erased_again=erased_again)
 
@@ -215,10 +213,3 @@ def _require_room(uow: UnitOfWork, head: ManifestHead) -> None:
     waiting = uow.entries.next_range(uow.batches.last_entry_id_below(head.first_id), head.first_id - 1, 1)
     if waiting:  # behind a batch they would wait for ever
         raise InvalidInput(f"entry {waiting.first_id} waits below it; run a round, which seals it, and rebuild again")
-
-
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of at most `size`; itertools has it from Python 3.12 on."""
-    iterator = iter(items)
-    while some := list(islice(iterator, size)):
-        yield some
