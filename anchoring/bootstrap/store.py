@@ -1,7 +1,6 @@
 """Settings become a store, or work on its database as a whole."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.findings import Finding
@@ -15,9 +14,6 @@ from anchoring.store.presence import be_present
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.check_store import check_store
-
-if TYPE_CHECKING:
-    pass
 
 
 def open_store(settings: StoreSettings) -> SqlStore:

@@ -2,13 +2,9 @@
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from anchoring.client import AnchoringClient
 from anchoring.settings import read_settings
-
-if TYPE_CHECKING:
-    pass
 
 
 class SystemClock:
