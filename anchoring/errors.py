@@ -23,7 +23,7 @@ Every class has a `slug`, the stable last part of the problem type in HTTP answe
 Messages are lower-case sentences and carry no secrets.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class AnchoringError(Exception):
@@ -172,3 +172,7 @@ class MalformedProof(VerificationError):
     def __init__(self, message: str, *, at: str | None = None) -> None:
         super().__init__(f"{at}: {message}" if at else message)
         self.at = at
+
+
+NEXT_ROUND_GOES_ON: Final = (Busy, LedgerUnavailable, ManifestsUnavailable, StoreUnavailable)
+"""What a round may end with that the next one gets over by itself; everything else a person must see."""

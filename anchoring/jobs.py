@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from anchoring.core.fees import FeePolicy
-from anchoring.errors import AnchoringError, Busy, LedgerUnavailable, ManifestsUnavailable, Misconfigured, StoreUnavailable
+from anchoring.errors import NEXT_ROUND_GOES_ON, AnchoringError, Busy, LedgerUnavailable, ManifestsUnavailable, Misconfigured
 from anchoring.ports.ledger import Ledger
 from anchoring.ports.manifests import ManifestPlace
 from anchoring.ports.rounds import RoundRecord, RoundResult
@@ -216,7 +216,7 @@ class Round:
             record.result = RoundResult.DONE
         except AnchoringError as failed:
             record.detail = "; ".join([failed.message, *self._contradictions])
-            if isinstance(failed, LedgerUnavailable | ManifestsUnavailable | StoreUnavailable | Busy):
+            if isinstance(failed, NEXT_ROUND_GOES_ON):
                 record.result = RoundResult.INTERRUPTED
                 log.warning("round.interrupted", error=failed.slug, detail=failed.message)
             else:

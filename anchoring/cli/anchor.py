@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from anchoring.cli.output import progress_bar, say
-from anchoring.errors import Busy, InvalidInput, LedgerUnavailable, StoreUnavailable
+from anchoring.errors import NEXT_ROUND_GOES_ON, InvalidInput
 
 app = typer.Typer(name="anchor", no_args_is_help=True, help="Run rounds: seal what waits, anchor it, follow it to finality.")
 
@@ -36,7 +36,7 @@ def run() -> None:
 
 @app.command()
 def watch(every: Annotated[str, typer.Option(help="Period, such as 60s, 5m, 1h.")] = "60s") -> None:
-    """Run rounds in a loop until SIGINT or SIGTERM. A ledger that does not answer is tried again at the next."""
+    """Run rounds in a loop until SIGINT or SIGTERM. What `run` ends with 4 for is tried again at the next."""
     from anchoring.bootstrap.ledger import open_ledger
     from anchoring.bootstrap.rounds import make_round
     from anchoring.bootstrap.store import open_store
@@ -54,7 +54,7 @@ def watch(every: Annotated[str, typer.Option(help="Period, such as 60s, 5m, 1h."
         try:
             with progress_bar() as progress:
                 make_round(settings, store, ledger, progress).run()
-        except (Busy, LedgerUnavailable, StoreUnavailable) as later:
+        except NEXT_ROUND_GOES_ON as later:
             say(f"try again: {later.message}")
         stopped.wait(period_s)
 

@@ -343,6 +343,33 @@ def test_watch_runs_rounds_until_it_is_told_to_end(migrated: Credanchor, deploye
     assert [line["event"] for line in lines if line["event"].startswith(("batch.", "anchor."))][:1] == ["batch.sealed"]
 
 
+def test_watch_goes_on_when_manifests_cannot_be_written(
+    migrated: Credanchor, deployed: str, node: Anvil, store: SqlStore, tmp_path: Path
+) -> None:
+    post_credential(store)
+    folder, key = tmp_path / "second-place", tmp_path / "manifests.key"
+    assert migrated("store", "create-manifest-key", str(key)).code == 0
+    migrated.set(MANIFESTS__FOLDER=str(folder), MANIFESTS__KEY_FILE=str(key))
+    environment = {name: value for name, value in os.environ.items() if name.startswith("CREDANCHOR_") or name == "PATH"}
+    command = [str(COMMAND), "anchor", "watch", "--every", "0.2s"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            while not (line := process.stderr.readline()).startswith("try again: "):
+                assert line  # it goes on
+            folder.mkdir()
+            while "round.finished" not in process.stderr.readline():
+                assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+        finally:
+            process.kill()
+
+    assert line.startswith(f"try again: manifests cannot be read in {folder}: ")
+    assert process.returncode == 0
+    assert len(list(folder.glob("*.manifest"))) == 1
+
+
 # --- proofs compared with the ledger
 
 
