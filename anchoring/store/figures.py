@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Executable, func, select, text
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.ports.figures import Cost, HeadSeen, OpenSubmission, Outcome
 from anchoring.ports.rounds import RoundResult
+from anchoring.store.orphans import WITHOUT_BATCH
 from anchoring.store.tables import (
     anchor_history,
     attempt,
@@ -122,9 +123,7 @@ class SqlFigures:
         return self._counts(select(was, func.count()).where(withdrawn).group_by(was))
 
     def orphan_anchors(self) -> Mapping[str, int]:
-        lost = select(func.count(), func.count(orphan_anchor.c.accepted_at)).where(
-            orphan_anchor.c.root.not_in(select(batch.c.root).where(batch.c.root.is_not(None)))
-        )
+        lost = select(func.count(), func.count(orphan_anchor.c.accepted_at)).where(WITHOUT_BATCH)
         found, accepted = self._connection.execute(lost).one()
         return {"open": found - accepted, "accepted": accepted}
 

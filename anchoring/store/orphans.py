@@ -11,7 +11,9 @@ from anchoring.core.batch import Anchor, BlockPlace
 from anchoring.store.tables import batch, orphan_anchor
 from anchoring.types import Address, BlockHash, Root, TxHash
 
-_WITHOUT_BATCH: Final = orphan_anchor.c.root.not_in(select(batch.c.root).where(batch.c.root.is_not(None)))
+WITHOUT_BATCH: Final = orphan_anchor.c.root.not_in(select(batch.c.root).where(batch.c.root.is_not(None)))
+"""A batch that was lost may have come back."""
+
 _UNACCEPTED: Final = orphan_anchor.c.accepted_at.is_(None)
 
 
@@ -43,11 +45,11 @@ class SqlOrphans:
         return self._connection.execute(statement).first() is not None
 
     def unaccepted(self) -> Sequence[Anchor]:
-        statement = select(orphan_anchor).where(_UNACCEPTED, _WITHOUT_BATCH).order_by(orphan_anchor.c.sequence)
+        statement = select(orphan_anchor).where(_UNACCEPTED, WITHOUT_BATCH).order_by(orphan_anchor.c.sequence)
         return [_anchor(row) for row in self._connection.execute(statement)]
 
     def count(self) -> int:
-        return self._connection.execute(select(func.count()).select_from(orphan_anchor).where(_WITHOUT_BATCH)).scalar_one()
+        return self._connection.execute(select(func.count()).select_from(orphan_anchor).where(WITHOUT_BATCH)).scalar_one()
 
     def accept(self, at: datetime) -> None:
         self._connection.execute(update(orphan_anchor).where(_UNACCEPTED).values(accepted_at=at))
