@@ -3,7 +3,6 @@
 The file is the same at every run. `--check` writes nothing and exits 1 if the file is not what would be written.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final
 from anchoring.settings import Settings
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
+from scripts.generated import write_or_check
 from service.app import create_app
 
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "openapi.json"
@@ -19,16 +19,7 @@ DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "openapi.json"
 
 def main() -> int:
     """Writes, or with `--check` compares. The answer is the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with the file instead of writing it")
-    rendered = render()
-    if not parser.parse_args().check:
-        DOCUMENT.write_text(rendered, encoding="utf-8", newline="\n")
-        return 0
-    if DOCUMENT.exists() and DOCUMENT.read_text(encoding="utf-8") == rendered:
-        return 0
-    print(f"{DOCUMENT} is out of date; run: make openapi", file=sys.stderr)
-    return 1
+    return write_or_check(DOCUMENT, render(), about=__doc__, again="make openapi")
 
 
 def render() -> str:

@@ -3,7 +3,6 @@
 The file is the same at every run. `--check` writes nothing and exits 1 if the file is not what would be written.
 """
 
-import argparse
 import base64
 import json
 import sys
@@ -15,6 +14,7 @@ from anchoring.core.strict_json import DEFAULT_LIMITS
 from anchoring.errors import InvalidInput
 from anchoring.types import to_hex
 from scripts.canonical_cases import Case, all_cases
+from scripts.generated import write_or_check
 
 VECTORS: Final = Path(__file__).parent.parent / "tests" / "vectors" / "canonical.json"
 
@@ -30,16 +30,7 @@ _TEXT_SHOWN: Final = 400
 
 def main() -> int:
     """Writes, or with `--check` compares. The answer is the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with the file instead of writing it")
-    rendered = render()
-    if not parser.parse_args().check:
-        VECTORS.write_text(rendered, encoding="utf-8", newline="\n")
-        return 0
-    if VECTORS.read_text(encoding="utf-8") == rendered:
-        return 0
-    print(f"{VECTORS} is out of date; run python -m scripts.make_canonical_vectors", file=sys.stderr)
-    return 1
+    return write_or_check(VECTORS, render(), about=__doc__, again="python -m scripts.make_canonical_vectors")
 
 
 def render() -> str:

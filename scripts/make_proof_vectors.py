@@ -3,7 +3,6 @@
 The file is the same at every run. `--check` writes nothing and exits 1 if the file is not what would be written.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -13,6 +12,7 @@ from typing import Any, Final
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
 from anchoring.errors import MalformedProof, VerificationError
+from scripts.generated import write_or_check
 from scripts.proof_cases import FAILED, MALFORMED, PASSED, PathCase, ProofCase, path_cases, proof_cases
 
 VECTORS: Final = Path(__file__).parent.parent / "tests" / "vectors" / "proof.json"
@@ -28,16 +28,7 @@ _ABOUT: Final = (
 
 def main() -> int:
     """Writes, or with `--check` compares. The answer is the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare with the file instead of writing it")
-    rendered = render()
-    if not parser.parse_args().check:
-        VECTORS.write_text(rendered, encoding="utf-8", newline="\n")
-        return 0
-    if VECTORS.read_text(encoding="utf-8") == rendered:
-        return 0
-    print(f"{VECTORS} is out of date; run python -m scripts.make_proof_vectors", file=sys.stderr)
-    return 1
+    return write_or_check(VECTORS, render(), about=__doc__, again="python -m scripts.make_proof_vectors")
 
 
 def render() -> str:
