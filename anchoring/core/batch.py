@@ -56,6 +56,11 @@ class BlockPlace:
     hash: BlockHash
 
 
+def leaf_count_matches(stated: int, leaf_count: int) -> bool:
+    """Whether a count on the ledger can be that of a tree with so many leaves: 0 means not stated."""
+    return stated in {0, leaf_count}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchor:
     """The record of a root on the ledger as its event shows it.
@@ -73,7 +78,7 @@ class Anchor:
 
     def is_of(self, leaf_count: int) -> bool:
         """Whether it can be the anchor of a tree with so many leaves. Where the ledger does not state the count, any tree."""
-        return self.leaf_count in {0, leaf_count}
+        return leaf_count_matches(self.leaf_count, leaf_count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

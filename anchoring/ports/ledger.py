@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor, leaf_count_matches
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
@@ -57,6 +57,10 @@ class RecordedAnchor:
     anchored_at: datetime
     block_number: int
     leaf_count: int
+
+    def is_of(self, leaf_count: int) -> bool:
+        """As `Anchor.is_of`."""
+        return leaf_count_matches(self.leaf_count, leaf_count)
 
 
 class Reception(StrEnum):

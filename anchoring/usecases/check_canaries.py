@@ -50,8 +50,8 @@ def _fault_of(store: Store, ledger: RegistryReader, head: Head, prove: Prove, ca
     recorded = ledger.recorded_anchor(proof.root, head)
     if recorded is None:
         return "the ledger does not hold the root of its proof"
-    told = (proof.anchor.sequence, proof.anchor.block_number, proof.anchor.anchored_at, proof.tree_size)
-    if told != (recorded.sequence, recorded.block_number, recorded.anchored_at, recorded.leaf_count):
+    told = (proof.anchor.sequence, proof.anchor.block_number, proof.anchor.anchored_at)
+    if told != (recorded.sequence, recorded.block_number, recorded.anchored_at) or not recorded.is_of(proof.tree_size):
         return "its proof names another anchor than the ledger"
     return None
 

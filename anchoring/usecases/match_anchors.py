@@ -114,8 +114,10 @@ def _adopt(uow: UnitOfWork, anchor: Anchor, clock: Clock) -> bool:
     batch = uow.batches.of_root(anchor.root)
     if batch is None or batch.state is not BatchState.SEALED or not anchor.is_of(batch.leaf_count):
         return False
+    if not uow.batches.confirm(batch.id, anchor, clock.now()):
+        return False
     log.warning("anchor.adopted", batch=batch.id, root=to_hex(anchor.root), anchored_by=anchor.anchored_by)
-    return uow.batches.confirm(batch.id, anchor, clock.now())
+    return True
 
 
 def _record_orphan(uow: UnitOfWork, anchor: Anchor, clock: Clock, ours: set[Address]) -> None:

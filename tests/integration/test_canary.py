@@ -13,7 +13,7 @@ from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.post_canary import post_canary
 from anchoring.usecases.report_progress import report_progress
-from tests.fake_chain import OURS
+from tests.fake_chain import ANOTHER, OURS
 from tests.faults import Fault
 from tests.installation import RULES, Installation
 from tests.world import rows
@@ -174,6 +174,17 @@ def test_canary_whose_proof_does_not_hold_is_told(here, spoil, detail):
     assert failed == ([detail] if detail else [])
     here.round()
     assert newest(here).detail == detail
+
+
+def test_canary_in_a_batch_whose_leaf_count_the_ledger_does_not_state_holds(here):
+    """Its root was anchored as bare calldata, and adopted: a verifier takes the count from the proof."""
+    here.post()
+    sealed = here.seal_only()
+    here.chain.send_as(ANOTHER, [(root, 0) for root, _ in sealed])
+    here.chain.mine()
+    here.rest()
+    assert here.states() == [FINAL]
+    assert (newest(here).passed, newest(here).detail) == (True, None)
 
 
 def test_only_the_first_verdict_on_a_canary_counts(here):
