@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from anchoring.core.fees import FeePolicy
-from anchoring.errors import NEXT_ROUND_GOES_ON, AnchoringError, Busy, LedgerUnavailable, ManifestsUnavailable, Misconfigured
+from anchoring.errors import NEXT_ROUND_GOES_ON, AnchoringError, Busy, LedgerUnavailable, ManifestsUnavailable
 from anchoring.ports.ledger import Ledger
 from anchoring.ports.manifests import ManifestPlace
 from anchoring.ports.rounds import RoundRecord, RoundResult
@@ -176,11 +176,7 @@ class Round:
         with self._store.writing() as uow:
             known = uow.rounds.record_identity(identity)
             uow.commit()
-        if known != identity:
-            raise Misconfigured(
-                f"this database belongs to {known.registry} on the chain with another genesis block or contract code than "
-                f"the one at hand, {identity.registry}"
-            )
+        known.require(identity)
 
     def _renewing(self, what: str, done: int, total: int) -> None:
         self._keep_lease()

@@ -13,6 +13,7 @@ from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor, leaf
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
+from anchoring.errors import Misconfigured
 from anchoring.types import Address, BlockHash, CodeHash, Root, TxHash
 
 
@@ -23,6 +24,17 @@ class LedgerIdentity:
     registry: Registry
     genesis_hash: BlockHash
     code_hash: CodeHash
+
+    def require(self, at_hand: "LedgerIdentity") -> None:
+        """Raises: Misconfigured when the ledger at hand is another one, saying in what."""
+        pairs = (
+            ("registry", self.registry, at_hand.registry),
+            ("genesis block", self.genesis_hash, at_hand.genesis_hash),
+            ("contract code", self.code_hash, at_hand.code_hash),
+        )
+        if different := [what for what, known, found in pairs if known != found]:
+            what = " and ".join(different)
+            raise Misconfigured(f"this database belongs to {self.registry}; at hand is {at_hand.registry} with another {what}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

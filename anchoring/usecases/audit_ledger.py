@@ -8,7 +8,6 @@ from typing import Final
 
 from anchoring.core.batch import Anchor, Batch
 from anchoring.core.findings import Finding
-from anchoring.errors import Misconfigured
 from anchoring.ports.ledger import RegistryReader
 from anchoring.ports.runtime import Progress
 from anchoring.ports.store import Store
@@ -61,8 +60,8 @@ def _require_same_ledger(store: Store, reader: RegistryReader) -> None:
     identity = reader.identity()
     with store.reading() as uow:
         known = uow.rounds.identity()
-    if known is not None and known != identity:
-        raise Misconfigured(f"this database belongs to {known.registry} on another chain than the one at hand")
+    if known is not None:
+        known.require(identity)
 
 
 def _place_faults(name: str, anchor: Anchor, batch: Batch) -> list[str]:

@@ -16,7 +16,7 @@ from anchoring.core.portions import portions
 from anchoring.core.proof import InclusionProof
 from anchoring.core.rebuilding import ManifestSource, Missing, ProofSource, RebuildReport, Rebuilt, Refused, Sources
 from anchoring.core.tiles import Tile, build_tree
-from anchoring.errors import InvalidInput, Misconfigured, VerificationError
+from anchoring.errors import InvalidInput, VerificationError
 from anchoring.ports.entries import EntryRange
 from anchoring.ports.ledger import Head, RegistryReader
 from anchoring.ports.runtime import Clock, Progress
@@ -83,8 +83,7 @@ class _Rebuild:
         with self._store.writing() as uow:
             known = uow.rounds.record_identity(identity)
             uow.commit()
-        if known != identity:
-            raise Misconfigured(f"this database belongs to {known.registry}, another ledger than {identity.registry}")
+        known.require(identity)
         self._anchors = {anchor.root: anchor for anchor in self._events(head)}
         self._report.anchors = len(self._anchors)
 
