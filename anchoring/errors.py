@@ -17,7 +17,8 @@ AnchoringError
 ├── StateCorrupt            stop, wake a person: what we stored cannot be
 ├── Misconfigured           stop, correct a setting or a migration
 └── VerificationError       the proof is wrong
-    └── MalformedProof      it is not a proof at all
+    ├── MalformedProof      it is not a proof at all
+    └── StatusListError     a status list cannot be relied on (core/status_codec.py)
 
 Every class has a `slug`, the stable last part of the problem type in HTTP answers (docs/api.md).
 Messages are lower-case sentences and carry no secrets.

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from anchoring.core.status_codec import StatusListError
 from anchoring.errors import (
     AnchoringError,
     BacklogFull,
@@ -57,6 +58,7 @@ STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
     Misconfigured: (500, "The service is not set up"),
     VerificationError: (422, "The proof does not hold"),
     MalformedProof: (422, "The proof cannot be read"),
+    StatusListError: (422, "The status list cannot be relied on"),
     AnchoringError: (500, "Something went wrong"),
 }
 
@@ -94,7 +96,15 @@ async def _anchoring_error(_request: Request, error: AnchoringError) -> Response
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # the words are for the operator: they may name hosts and tables
         log.error("request.failed", error=error.slug, detail=error.message)
         detail = TOLD if status == http.HTTPStatus.INTERNAL_SERVER_ERROR else "try again later; repeating is safe"
-    response = problem(status, error.slug, title, detail, at=getattr(error, "at", None), limit=getattr(error, "limit", None))
+    response = problem(
+        status,
+        error.slug,
+        title,
+        detail,
+        at=getattr(error, "at", None),
+        limit=getattr(error, "limit", None),
+        code=getattr(error, "code", None),
+    )
     if status == http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:

@@ -1,0 +1,44 @@
+"""What the inside needs of signatures over status lists: to make them, and to check those of others."""
+
+from typing import Protocol
+
+from anchoring.core.status_documents import ListForm, ListToSign, ReadList
+
+__all__ = ["KeySource", "ListChecker", "ListForm", "ListSigner", "ListToSign", "ReadList"]
+
+
+class ListSigner(Protocol):
+    """Signs with the keys of this installation."""
+
+    def sign(self, content: ListToSign, form: ListForm, *, cryptosuite: str | None = None) -> bytes:
+        """The signed form: JSON, or a JWT in compact serialization. The same bytes whenever and wherever it is made.
+
+        It is signed with the key of `content.issuer` where the installation holds one, else with the service's. `cryptosuite`: of
+        the Data Integrity proof, `eddsa-jcs-2022` or `ecdsa-jcs-2019`; None for the configured one.
+
+        Raises: InvalidInput for another cryptosuite; Misconfigured when there is no key to sign with.
+        """
+
+
+class KeySource(Protocol):
+    """Where public keys come from: DID documents, or keys that an issuer registered."""
+
+    def public_key(self, verification_method: str) -> str:
+        """The key with this absolute DID URL, as a Multikey, if the DID before the `#` says that it may assert.
+
+        Raises: StatusListError: STATUS_VERIFICATION_ERROR when there is no such key, STATUS_RETRIEVAL_ERROR when it is out of
+        reach, so that nothing can be told.
+        """
+
+
+class ListChecker(Protocol):
+    """Reads signed lists of anybody."""
+
+    def check(self, content: bytes, media_type: str, keys: KeySource) -> ReadList:
+        """What a signed list says, once its signature is known to be of the one whom it names as its issuer.
+
+        Whether it is still valid, about the right list and of the right purpose is the caller's to say. `media_type`: as it was
+        sent; parameters do not matter, and for `application/json` and unknown types the content decides.
+
+        Raises: StatusListError with a code of the standard, as `KeySource.public_key` too.
+        """
