@@ -11,6 +11,7 @@ from anchoring.ports.entries import Canaries, Entries
 from anchoring.ports.figures import Figures
 from anchoring.ports.issuers import Issuers
 from anchoring.ports.rounds import Rounds
+from anchoring.ports.status_lists import StatusChanges, StatusLists
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.ports.submissions import Orphans, Submissions
 from tests.injections import injected
@@ -182,6 +183,14 @@ class _FaultyUnitOfWork:
     @property
     def figures(self) -> Figures:
         return self._uow.figures
+
+    @property
+    def status_lists(self) -> StatusLists:
+        return self._uow.status_lists
+
+    @property
+    def status_changes(self) -> StatusChanges:
+        return self._uow.status_changes
 
     def commit(self) -> None:
         with self._faults.effect("commit", StoreUnavailable):

@@ -8,6 +8,7 @@ from anchoring.ports.entries import Canaries, Entries
 from anchoring.ports.figures import Figures
 from anchoring.ports.issuers import Issuers
 from anchoring.ports.rounds import Rounds
+from anchoring.ports.status_lists import StatusChanges, StatusLists
 from anchoring.ports.submissions import Orphans, Submissions
 
 
@@ -30,6 +31,10 @@ class UnitOfWork(Protocol):
     def rounds(self) -> Rounds: ...
     @property
     def figures(self) -> Figures: ...
+    @property
+    def status_lists(self) -> StatusLists: ...
+    @property
+    def status_changes(self) -> StatusChanges: ...
 
     def commit(self) -> None:
         """Make it durable. Raises: StoreUnavailable when it is not known whether it is."""

@@ -295,6 +295,12 @@ status_change: Final = Table(
         postgresql_where=text("status_list_id IS NULL"),
     ),
     Index("ix_status_change_issuer_id", "issuer_id", "id"),
+    Index(
+        "ix_status_change_entry_id",
+        "entry_id",
+        sqlite_where=text("entry_id IS NOT NULL"),
+        postgresql_where=text("entry_id IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 

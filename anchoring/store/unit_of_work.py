@@ -16,6 +16,8 @@ from anchoring.store.figures import SqlFigures
 from anchoring.store.issuers import SqlIssuers
 from anchoring.store.orphans import SqlOrphans
 from anchoring.store.rounds import SqlRounds
+from anchoring.store.status_changes import SqlStatusChanges
+from anchoring.store.status_lists import SqlStatusLists
 from anchoring.store.submissions import SqlSubmissions
 
 
@@ -32,6 +34,8 @@ class SqlUnitOfWork:
         self.issuers = SqlIssuers(connection)
         self.rounds = SqlRounds(connection)
         self.figures = SqlFigures(connection)
+        self.status_lists = SqlStatusLists(connection)
+        self.status_changes = SqlStatusChanges(connection)
 
     def commit(self) -> None:
         try:

@@ -143,6 +143,7 @@ def _changes() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_status_change_issuer_id", "status_change", ["issuer_id", "id"])
+    op.create_index("ix_status_change_entry_id", "status_change", ["entry_id"], **where("entry_id IS NOT NULL"))
     op.create_index(
         "uq_status_change_index",
         "status_change",
