@@ -104,10 +104,13 @@ class LedgerSettings(_Group):
     """When an anchor is final: `finalized`, `safe`, or `depth:<blocks>`. Use `depth:0` on QBFT and IBFT 2.0 ledgers."""
 
     gas_base: int = Field(default=80_000, ge=21_000, le=30_000_000)
-    """Gas limit of an anchoring transaction, without its roots."""
+    """Gas limit of an anchoring transaction, without its roots and heads."""
 
     gas_per_root: int = Field(default=45_000, ge=1_000, le=30_000_000)
     """Gas limit added for each root in it."""
+
+    gas_per_head: int = Field(default=65_000, ge=1_000, le=30_000_000)
+    """Gas limit added for each status list in it. The first version of a list takes most."""
 
     stalled_s: float = Field(default=600.0, gt=0, le=86_400)
     """A ledger without a new block for so long counts as stalled, in seconds. It changes warnings, nothing else."""

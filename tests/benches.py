@@ -12,7 +12,7 @@ from anchoring.ports.entries import Entry
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, Root, TxHash
 from tests.anvil_installation import AnvilInstallation, open_quickly
-from tests.fake_chain import ANOTHER, FakeChain, Signed, encode_roots, sign
+from tests.fake_chain import ANOTHER, FakeChain, Signed, encode_calls, sign
 from tests.fakes import FakeLedger
 from tests.faults import Faults
 from tests.installation import RULES, InstallationOn, with_fees
@@ -78,7 +78,7 @@ class FakeBench:
         self._send(self.ledger.signer, nonce, b"[]")
 
     def other_anchors(self, root: Root, leaf_count: int) -> None:
-        self._send(ANOTHER, self.chain.transaction_count(ANOTHER), encode_roots([(root, leaf_count)]))
+        self._send(ANOTHER, self.chain.transaction_count(ANOTHER), encode_calls([(root, leaf_count)]))
 
     def _send(self, sender: Address, nonce: int, calldata: bytes) -> None:
         raw = sign(sender, nonce, calldata, fee=A_LOT_WEI)
@@ -135,7 +135,7 @@ class AnvilBench:
         self.network.take_nonce(nonce)
 
     def other_anchors(self, root: Root, leaf_count: int) -> None:
-        self.network.other_sends(root, leaf_count)
+        self.network.other_sends([(root, leaf_count)])
 
     def set_base_fee(self, gwei: int) -> None:
         self.network.anvil.rpc.send("anvil_setNextBlockBaseFeePerGas", hex(gwei * GWEI))

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from anchoring.core.batch import Anchor, BlockPlace
+from anchoring.core.batch import Anchor, BlockPlace, PublishedHead
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerRejected
 from anchoring.ports.ledger import Receipt
-from anchoring.types import Address, BlockHash, CodeHash, Root, TxHash, as_root, to_hex
+from anchoring.types import Address, BlockHash, CodeHash, Digest, ListId, Root, TxHash, to_hex
 from tests.factories import NOON
 from tests.injections import injected
 
@@ -18,6 +18,9 @@ OURS = Address("0x" + "a1" * 20)
 ANOTHER = Address("0x" + "b2" * 20)
 CONTRACT = Address("0x" + "c3" * 20)
 GAS_USED = 55_000
+
+Call = tuple[Root, int] | tuple[ListId, int, Digest]
+"""A root with its leaf count, or a list with its version and head."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,7 @@ class Signed:
     sender: Address
     nonce: int
     max_fee_wei: int
-    calls: tuple[tuple[Root, int], ...]
+    calls: tuple[Call, ...]
     tx_hash: TxHash
     raw: bytes
 
@@ -38,7 +41,7 @@ class Signed:
             sender=Address(content["from"]),
             nonce=content["nonce"],
             max_fee_wei=content["fee"],
-            calls=_decode_roots(bytes.fromhex(content["data"])),
+            calls=_decode_calls(bytes.fromhex(content["data"])),
             tx_hash=TxHash(hashlib.sha256(raw).digest()),
             raw=raw,
         )
@@ -53,6 +56,7 @@ class Block:
     transactions: tuple[Signed, ...]
     receipts: Mapping[TxHash, Receipt]
     anchors: Mapping[Root, Anchor]
+    heads: Mapping[ListId, PublishedHead]
     counts: Mapping[Address, int]
 
 
@@ -79,7 +83,7 @@ class FakeChain:
         self._branch = 0
         self._pool: dict[tuple[Address, int], Signed] = {}
         genesis = self._place(BlockPlace(number=-1, hash=BlockHash(bytes(32))), [])
-        self.blocks = [Block(place=genesis, time=NOON, transactions=(), receipts={}, anchors={}, counts={})]
+        self.blocks = [Block(place=genesis, time=NOON, transactions=(), receipts={}, anchors={}, heads={}, counts={})]
 
     # What happens to it.
 
@@ -99,10 +103,10 @@ class FakeChain:
         self._pool[sent.sender, sent.nonce] = sent
         return "accepted"
 
-    def send_as(self, sender: Address, roots: Sequence[tuple[Root, int]] = (), *, nonce: int | None = None) -> None:
+    def send_as(self, sender: Address, calls: Sequence[Call] = (), *, nonce: int | None = None) -> None:
         """Another program's transaction, at the next nonce of that key unless told otherwise."""
         nonce = self.transaction_count(sender) if nonce is None else nonce
-        self.accept(sign(sender, nonce, encode_roots(roots), fee=1))
+        self.accept(sign(sender, nonce, encode_calls(calls), fee=1))
 
     def mine(self, blocks: int = 1) -> None:
         """Mine blocks; the first takes what the pool can give."""
@@ -131,6 +135,9 @@ class FakeChain:
         """Every anchor of the canonical chain."""
         return [anchor for block in self.blocks for receipt in block.receipts.values() for anchor in receipt.anchors]
 
+    def head_events(self) -> Sequence[PublishedHead]:
+        return [head for block in self.blocks for receipt in block.receipts.values() for head in receipt.heads]
+
     def block_hash(self, number: int) -> BlockHash | None:
         return self.blocks[number].place.hash if 0 <= number < len(self.blocks) else None
 
@@ -143,25 +150,49 @@ class FakeChain:
 
     # How it works.
 
-    def run(self, signed: Signed, place: BlockPlace, time: datetime, anchors: Mapping[Root, Anchor]) -> Receipt:
-        """Execute a transaction on top of these anchors. Raises: LedgerRejected when it reverts."""
+    def run(self, signed: Signed, at: Block, place: BlockPlace, time: datetime) -> Receipt:
+        """Execute a transaction on top of the anchors and heads of a block. Raises: LedgerRejected when it reverts."""
         if self.reverts is not None and signed.calls:
             raise LedgerRejected(self.reverts)
         made: dict[Root, Anchor] = {}
-        for root, leaf_count in signed.calls:
-            known = anchors.get(root) or made.get(root)
+        published: dict[ListId, PublishedHead] = {}
+        for call in signed.calls:
+            if len(call) == 3:
+                head = self._publish(call, signed, {**at.heads, **published}, place, time)
+                published[head.list_id] = head
+                continue
+            root, leaf_count = call
+            known = at.anchors.get(root) or made.get(root)
             if known:
                 raise LedgerRejected(f"RootAlreadyAnchored({to_hex(root)}, {known.sequence})")
             made[root] = Anchor(
                 root=root,
-                sequence=len(anchors) + len(made) + 1,
+                sequence=len(at.anchors) + len(made) + 1,
                 leaf_count=leaf_count,
                 anchored_by=signed.sender,
                 transaction=signed.tx_hash,
                 block=place,
                 anchored_at=time,
             )
-        return _receipt(signed, place, () if self.is_silent else tuple(made.values()))
+        if self.is_silent:
+            return _receipt(signed, place)
+        return replace(_receipt(signed, place), anchors=tuple(made.values()), heads=tuple(published.values()))
+
+    def _publish(
+        self,
+        call: tuple[ListId, int, Digest],
+        signed: Signed,
+        heads: Mapping[ListId, PublishedHead],
+        place: BlockPlace,
+        time: datetime,
+    ) -> PublishedHead:
+        list_id, version, digest = call
+        newest = heads[list_id].version if list_id in heads else 0
+        if version != newest + 1:
+            raise LedgerRejected(f"StaleStatusVersion({to_hex(list_id)}, {newest}, {version})")
+        return PublishedHead(
+            list_id=list_id, version=version, digest=digest, transaction=signed.tx_hash, block=place, published_at=time
+        )
 
     def _next_block(self) -> Block:
         parent = self.blocks[-1]
@@ -172,15 +203,20 @@ class FakeChain:
                 ready.append(signed)
         self._pool = {key: signed for key, signed in self._pool.items() if key[1] >= counts.get(key[0], 0)}
         place = self._place(parent.place, ready)
-        time, anchors = NOON + timedelta(seconds=place.number), dict(parent.anchors)
-        receipts: dict[TxHash, Receipt] = {}
+        time = NOON + timedelta(seconds=place.number)
+        block = replace(parent, place=place, time=time, transactions=tuple(ready), receipts={}, counts=counts)
         for signed in ready:
             try:
-                receipts[signed.tx_hash] = self.run(signed, place, time, anchors)
+                receipt = self.run(signed, block, place, time)
             except LedgerRejected:
-                receipts[signed.tx_hash] = replace(_receipt(signed, place, ()), succeeded=False)
-            anchors |= {anchor.root: anchor for anchor in receipts[signed.tx_hash].anchors}
-        return Block(place=place, time=time, transactions=tuple(ready), receipts=receipts, anchors=anchors, counts=counts)
+                receipt = replace(_receipt(signed, place), succeeded=False)
+            block = replace(
+                block,
+                receipts={**block.receipts, signed.tx_hash: receipt},
+                anchors={**block.anchors, **{anchor.root: anchor for anchor in receipt.anchors}},
+                heads={**block.heads, **{head.list_id: head for head in receipt.heads}},
+            )
+        return block
 
     def _place(self, parent: BlockPlace, transactions: Sequence[Signed]) -> BlockPlace:
         number = parent.number + 1
@@ -188,16 +224,18 @@ class FakeChain:
         return BlockPlace(number=number, hash=BlockHash(hashlib.sha256(b"|".join(content)).digest()))
 
 
-def _receipt(signed: Signed, place: BlockPlace, anchors: tuple[Anchor, ...]) -> Receipt:
-    return Receipt(succeeded=True, block=place, gas_used=GAS_USED, fee_wei=GAS_USED * signed.max_fee_wei, anchors=anchors)
+def _receipt(signed: Signed, place: BlockPlace) -> Receipt:
+    fee_wei = GAS_USED * signed.max_fee_wei
+    return Receipt(succeeded=True, block=place, gas_used=GAS_USED, fee_wei=fee_wei, anchors=(), heads=())
 
 
-def encode_roots(roots: Sequence[tuple[Root, int]]) -> bytes:
-    return json.dumps([[root.hex(), leaf_count] for root, leaf_count in roots]).encode()
+def encode_calls(calls: Sequence[Call]) -> bytes:
+    return json.dumps([[one.hex() if isinstance(one, bytes) else one for one in call] for call in calls]).encode()
 
 
-def _decode_roots(calldata: bytes) -> tuple[tuple[Root, int], ...]:
-    return tuple((as_root(bytes.fromhex(root)), leaf_count) for root, leaf_count in json.loads(calldata or b"[]"))
+def _decode_calls(calldata: bytes) -> tuple[Call, ...]:
+    calls = json.loads(calldata or b"[]")
+    return tuple(tuple(bytes.fromhex(one) if isinstance(one, str) else one for one in call) for call in calls)  # type: ignore[misc]
 
 
 def sign(sender: Address, nonce: int, calldata: bytes, *, fee: int) -> bytes:

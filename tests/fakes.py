@@ -5,17 +5,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
-from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, HeadToPublish, PublishedHead, RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerUnavailable, Misconfigured
 from anchoring.ledger.broadcast_answers import classify
 from anchoring.ledger.second_opinion import FurtherNodes
-from anchoring.ports.ledger import Broadcast, Head, LedgerIdentity, Opinion, Receipt, Reception, RecordedAnchor
-from anchoring.types import Address, BlockHash, Root, TxHash
+from anchoring.ports.ledger import Broadcast, Head, LedgerIdentity, Opinion, Receipt, Reception, RecordedAnchor, StatusHead
+from anchoring.types import Address, BlockHash, ListId, Root, TxHash
 from tests.factories import FrozenClock
-from tests.fake_chain import OURS, Block, FakeChain, Signed, encode_roots, sign
+from tests.fake_chain import OURS, Block, FakeChain, Signed, encode_calls, sign
 from tests.faults import Faults
 
 FINALIZED_BEHIND = 2
@@ -89,6 +89,22 @@ class FakeLedger:
             blocks = self._seen()[first_block : last_block + 1]
         yield from (anchor for block in blocks for receipt in block.receipts.values() for anchor in receipt.anchors)
 
+    def status_head(self, list_id: ListId, at: Head) -> StatusHead | None:
+        with self._asked("status_head"):
+            head = self._at(at).heads.get(list_id)
+            if head is None:
+                return None
+            return StatusHead(version=head.version, published_at=head.published_at, digest=head.digest)
+
+    def find_head(self, list_id: ListId, at: Head) -> PublishedHead | None:
+        with self._asked("find_head"):
+            return self._at(at).heads.get(list_id)
+
+    def heads(self, first_block: int, last_block: int) -> Iterator[PublishedHead]:
+        with self._asked("heads"):
+            blocks = self._seen()[first_block : last_block + 1]
+        yield from (head for block in blocks for receipt in block.receipts.values() for head in receipt.heads)
+
     def transaction_count(self, at: Head) -> int:
         with self._asked("transaction_count"):
             return self._at(at).counts.get(self.signer, 0)
@@ -110,16 +126,17 @@ class FakeLedger:
         with self._asked("gas_price"):
             return self.chain.gas_price_wei
 
-    def calldata(self, roots: Sequence[RootToAnchor]) -> bytes:
-        return encode_roots([(root.root, root.leaf_count) for root in roots])
+    def calldata(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> bytes:
+        anchored = [(root.root, root.leaf_count) for root in roots]
+        return encode_calls([*anchored, *((head.list_id, head.version, head.digest) for head in heads)])
 
-    def gas_limit(self, roots: Sequence[RootToAnchor]) -> int:
-        return 80_000 + 45_000 * len(roots)
+    def gas_limit(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> int:
+        return 80_000 + 45_000 * len(roots) + 65_000 * len(heads)
 
     def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
         with self._asked("check_call"):
             signed = Signed.from_raw(sign(self.signer, 0, calldata, fee=0))
-            self.chain.run(signed, at.block, at.time, self._at(at).anchors)
+            self.chain.run(signed, self._at(at), at.block, at.time)
 
     def sign(self, calldata: bytes, *, nonce: int, gas_limit: int, fee: Fee, at: Head, now: datetime) -> Attempt:
         with self._asked("sign"):
@@ -141,9 +158,9 @@ class FakeLedger:
             return Broadcast(reception=Reception.SILENCE, words=silent.message)
         return Broadcast(reception=Reception.ACCEPTED if words == "accepted" else classify(words), words=words)
 
-    def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
+    def second_opinion(self, anchors: Sequence[Anchor], heads: Sequence[PublishedHead] = ()) -> Opinion:
         assert self.faults.open_units == 0
-        return self._further().second_opinion(anchors)
+        return self._further().second_opinion(anchors, heads)
 
     def opinion_on_nonce(self, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> Opinion:
         with self._asked("opinion_on_nonce"):

@@ -10,21 +10,35 @@ from typing import Any, Protocol
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, HeadToPublish, PublishedHead, RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy, FeeRules
 from anchoring.ledger.deployment import RegistryAdmin
 from anchoring.ledger.evm import EvmLedger, GasRules
 from anchoring.ledger.rpc import RpcRefusal
 from anchoring.ledger.signer import LocalSigner, signer_from_key
 from anchoring.ports.ledger import Ledger
-from anchoring.types import Address, BlockHash, Root, TxHash, as_block_hash, as_root, as_tx_hash, parse_address, to_hex
+from anchoring.types import (
+    Address,
+    BlockHash,
+    Digest,
+    ListId,
+    Root,
+    TxHash,
+    as_block_hash,
+    as_digest,
+    as_list_id,
+    as_root,
+    as_tx_hash,
+    parse_address,
+    to_hex,
+)
 from tests.conftest import Anvil, run_anvil
 from tests.factories import NOON, FrozenClock
 from tests.fake_chain import ANOTHER, FakeChain
 from tests.fakes import FakeLedger
 
 FREE = ("--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee", "--balance", "0")
-GAS = GasRules(base=80_000, per_root=45_000)
+GAS = GasRules(base=80_000, per_root=45_000, per_head=65_000)
 FREE_OF_CHARGE = Fee(max_fee_wei=0, tip_wei=None)
 FREE_OF_FEES = FeeRules(policy=FeePolicy.ZERO, tip_wei=0, cap_wei=0)
 
@@ -47,6 +61,9 @@ class Network(Protocol):
     def other_anchors(self, root: Root, leaf_count: int) -> None:
         """The other key anchors, in a block of its own."""
 
+    def other_publishes(self, list_id: ListId, version: int, digest: Digest) -> None:
+        """The other key publishes a head of a status list, likewise."""
+
     def take_nonce(self, nonce: int) -> None:
         """Another program uses our key."""
 
@@ -67,6 +84,10 @@ class FakeNetwork:
 
     def other_anchors(self, root: Root, leaf_count: int) -> None:
         self.chain.send_as(ANOTHER, [(root, leaf_count)])
+        self.chain.mine()
+
+    def other_publishes(self, list_id: ListId, version: int, digest: Digest) -> None:
+        self.chain.send_as(ANOTHER, [(list_id, version, digest)])
         self.chain.mine()
 
     def take_nonce(self, nonce: int) -> None:
@@ -126,14 +147,18 @@ class AnvilNetwork:
         return int(self.anvil.rpc.send("txpool_status")["pending"], 16)
 
     def other_anchors(self, root: Root, leaf_count: int) -> None:
-        assert self.other_sends(root, leaf_count) == "accepted"
+        assert self.other_sends([(root, leaf_count)]) == "accepted"
         self.mine()
 
-    def other_sends(self, root: Root, leaf_count: int) -> str:
+    def other_publishes(self, list_id: ListId, version: int, digest: Digest) -> None:
+        assert self.other_sends([], [(list_id, version, digest)]) == "accepted"
+        self.mine()
+
+    def other_sends(self, roots: Sequence[tuple[Root, int]], heads: Sequence[tuple[ListId, int, Digest]] = ()) -> str:
         """The other key's transaction, not mined yet; the node's answer."""
         ledger = EvmLedger(self.anvil.rpc, self.registry, self._other, GAS)
         fee = Fee(max_fee_wei=self._fees.cap_wei, tip_wei=None)
-        return ledger.broadcast(sign_anchors(ledger, [(root, leaf_count)], ledger.transaction_count(ledger.head()), fee)).words
+        return ledger.broadcast(sign_round(ledger, roots, heads, ledger.transaction_count(ledger.head()), fee)).words
 
     def take_nonce(self, nonce: int) -> None:
         self.anvil.rpc.send("eth_sendRawTransaction", to_hex(self.payment(nonce)))
@@ -153,12 +178,18 @@ class AnvilNetwork:
         assert self.anvil.rpc.send("evm_revert", snapshot) is True
 
     def events(self) -> Sequence[Anchor]:
-        topic = to_hex(keccak(text="RootAnchored(bytes32,uint64,uint64,address)"))
-        query = {"address": self.registry.contract, "topics": [topic], "fromBlock": "0x0", "toBlock": "latest"}
-        return [self._event(log) for log in self.anvil.rpc.send("eth_getLogs", query)]
+        return [self._event(log) for log in self._logs("RootAnchored(bytes32,uint64,uint64,address)")]
+
+    def head_events(self) -> Sequence[PublishedHead]:
+        return [self._head_event(log) for log in self._logs("StatusListPublished(bytes32,uint64,bytes32)")]
+
+    def _logs(self, event: str) -> list[dict[str, Any]]:
+        topics = [to_hex(keccak(text=event))]
+        query = {"address": self.registry.contract, "topics": topics, "fromBlock": "0x0", "toBlock": "latest"}
+        logs: list[dict[str, Any]] = self.anvil.rpc.send("eth_getLogs", query)
+        return logs
 
     def _event(self, log: dict[str, Any]) -> Anchor:
-        block = self.anvil.rpc.send("eth_getBlockByHash", log["blockHash"], False)
         _, root, sequence, anchored_by = log["topics"]
         return Anchor(
             root=as_root(bytes.fromhex(root[2:])),
@@ -166,9 +197,24 @@ class AnvilNetwork:
             leaf_count=int(log["data"], 16),
             anchored_by=Address("0x" + anchored_by[-40:]),
             transaction=as_tx_hash(bytes.fromhex(log["transactionHash"][2:])),
-            block=BlockPlace(number=int(log["blockNumber"], 16), hash=as_block_hash(bytes.fromhex(log["blockHash"][2:]))),
-            anchored_at=datetime.fromtimestamp(int(block["timestamp"], 16), UTC),
+            block=_place(log),
+            anchored_at=self._time(log),
         )
+
+    def _head_event(self, log: dict[str, Any]) -> PublishedHead:
+        _, list_id, version = log["topics"]
+        return PublishedHead(
+            list_id=as_list_id(bytes.fromhex(list_id[2:])),
+            version=int(version, 16),
+            digest=as_digest(bytes.fromhex(log["data"][2:])),
+            transaction=as_tx_hash(bytes.fromhex(log["transactionHash"][2:])),
+            block=_place(log),
+            published_at=self._time(log),
+        )
+
+    def _time(self, log: dict[str, Any]) -> datetime:
+        block = self.anvil.rpc.send("eth_getBlockByHash", log["blockHash"], False)
+        return datetime.fromtimestamp(int(block["timestamp"], 16), UTC)
 
     def block_hash(self, number: int) -> BlockHash | None:
         block = self.anvil.rpc.send("eth_getBlockByNumber", hex(number), False)
@@ -179,6 +225,10 @@ class AnvilNetwork:
 
     def read_raw(self, raw: bytes) -> tuple[TxHash, Address]:
         return as_tx_hash(keccak(raw)), parse_address(Account.recover_transaction(raw))
+
+
+def _place(log: dict[str, Any]) -> BlockPlace:
+    return BlockPlace(number=int(log["blockNumber"], 16), hash=as_block_hash(bytes.fromhex(log["blockHash"][2:])))
 
 
 class PollingClock(FrozenClock):
@@ -195,8 +245,23 @@ def fresh_key() -> LocalSigner:
 
 def sign_anchors(ledger: Ledger, roots: Sequence[tuple[Root, int]], nonce: int, fee: Fee = FREE_OF_CHARGE) -> Attempt:
     """A signed transaction for these roots, free of charge unless told otherwise."""
-    items = [RootToAnchor(batch_id=i, root=root, leaf_count=leaf_count) for i, (root, leaf_count) in enumerate(roots)]
-    calldata, gas_limit = ledger.calldata(items), ledger.gas_limit(items)
+    return sign_round(ledger, roots, [], nonce, fee)
+
+
+def sign_round(
+    ledger: Ledger,
+    roots: Sequence[tuple[Root, int]],
+    heads: Sequence[tuple[ListId, int, Digest]],
+    nonce: int,
+    fee: Fee = FREE_OF_CHARGE,
+) -> Attempt:
+    """… and for these heads of status lists."""
+    to_anchor = [RootToAnchor(batch_id=i, root=root, leaf_count=leaf_count) for i, (root, leaf_count) in enumerate(roots)]
+    to_publish = [
+        HeadToPublish(version_id=i, list_id=list_id, version=version, digest=digest)
+        for i, (list_id, version, digest) in enumerate(heads)
+    ]
+    calldata, gas_limit = ledger.calldata(to_anchor, to_publish), ledger.gas_limit(to_anchor, to_publish)
     return ledger.sign(calldata, nonce=nonce, gas_limit=gas_limit, fee=fee, at=ledger.head(), now=NOON)
 
 

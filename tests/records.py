@@ -55,7 +55,14 @@ def make_root(i: int) -> Root:
 
 def make_submission(nonce: int, *roots: RootToAnchor, signer: Address = SIGNER) -> NewSubmission:
     return NewSubmission(
-        registry=REGISTRY, signer=signer, nonce=nonce, calldata=b"\x01" * nonce, gas_limit=100_000, roots=roots, opened_at=NOON
+        registry=REGISTRY,
+        signer=signer,
+        nonce=nonce,
+        calldata=b"\x01" * nonce,
+        gas_limit=100_000,
+        roots=roots,
+        heads=(),
+        opened_at=NOON,
     )
 
 

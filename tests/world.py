@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import httpx2
 from sqlalchemy import Row, Table, select, text
 
-from anchoring.core.batch import ANCHORED, Anchor, Batch, SubmissionState
+from anchoring.core.batch import ANCHORED, Anchor, Batch, PublishedHead, SubmissionState
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.tiles import Tile, TileCoordinate
@@ -29,6 +29,9 @@ class Witness(Protocol):
 
     def events(self) -> Sequence[Anchor]:
         """Every `RootAnchored` of our contract on the canonical chain."""
+
+    def head_events(self) -> Sequence[PublishedHead]:
+        """Every `StatusListPublished`, likewise."""
 
     def block_hash(self, number: int) -> BlockHash | None: ...
 

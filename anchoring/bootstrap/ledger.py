@@ -98,7 +98,7 @@ def open_ledger(settings: LedgerSettings) -> "EvmLedger":
     from anchoring.ledger.evm import EvmLedger, GasRules
 
     first, *further = open_nodes(settings)
-    gas = GasRules(base=settings.gas_base, per_root=settings.gas_per_root)
+    gas = GasRules(base=settings.gas_base, per_root=settings.gas_per_root, per_head=settings.gas_per_head)
     registry, signer = required_registry(settings), open_signer(settings)
     return EvmLedger(first, registry, signer, gas, further=further, logs_block_range=settings.logs_block_range)
 

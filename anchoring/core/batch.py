@@ -1,7 +1,8 @@
 """How far entries have come, and the two records that carry them to the ledger.
 
-A batch is a range of entry ids under one root. A submission is one nonce and one calldata for the roots of one round; its
-attempts are the signed transactions made for it, which differ in fees only. Every step is written down before it is acted on.
+A batch is a range of entry ids under one root. A submission is one nonce and one calldata for the roots and the heads of status
+lists of one round; its attempts are the signed transactions made for it, which differ in fees only. Every step is written down
+before it is acted on.
 
     waiting → sealed → submitted → confirmed → final
                  ↑         ↑____________|________|     a reorg took the block away
@@ -14,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from anchoring.core.tiles import SealedTree
-from anchoring.types import Address, BlockHash, Root, TxHash
+from anchoring.types import Address, BlockHash, Digest, ListId, Root, TxHash
 
 
 class BatchState(StrEnum):
@@ -82,6 +83,18 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedHead:
+    """One version of a status list on the ledger as its event shows it. `published_at`: time of the block, UTC."""
+
+    list_id: ListId
+    version: int
+    digest: Digest
+    transaction: TxHash
+    block: BlockPlace
+    published_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """A range of entry ids, both ends included, and what became of it. `tree` is None until the batch is sealed."""
 
@@ -105,8 +118,22 @@ class RootToAnchor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeadToPublish:
+    """What a submission asks the ledger to record for one version of a status list."""
+
+    version_id: int
+    list_id: ListId
+    version: int
+    digest: Digest
+
+    def is_shown_by(self, head: PublishedHead) -> bool:
+        """Whether this is the event of it."""
+        return (head.list_id, head.version, head.digest) == (self.list_id, self.version, self.digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """One nonce and one calldata; `signer` signs, `roots` are anchored together or not at all."""
+    """One nonce and one calldata; `signer` signs, `roots` are anchored and `heads` published together or not at all."""
 
     id: int
     chain_id: int
@@ -118,6 +145,7 @@ class Submission:
     state: SubmissionState
     block: BlockPlace | None
     roots: tuple[RootToAnchor, ...]
+    heads: tuple[HeadToPublish, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from eth_abi.abi import decode
 
-from anchoring.core.batch import Anchor, BlockPlace
+from anchoring.core.batch import Anchor, BlockPlace, PublishedHead
 from anchoring.errors import InvalidInput, LedgerUnavailable
 from anchoring.ports.ledger import Head
-from anchoring.types import as_block_hash, as_root, as_tx_hash, parse_address, parse_hash, to_hex
+from anchoring.types import as_block_hash, as_digest, as_list_id, as_root, as_tx_hash, parse_address, parse_hash, to_hex
 
 ANSWER_CHARACTERS: Final = 200
 """How much of a node's words is kept."""
@@ -58,6 +58,19 @@ def read_anchor(log: Any, anchored_at: datetime) -> Anchor:
         transaction=as_tx_hash(parse_hash(log["transactionHash"], what="a transaction hash")),
         block=read_place(log["blockNumber"], log["blockHash"]),
         anchored_at=anchored_at,
+    )
+
+
+def read_head(log: Any, published_at: datetime) -> PublishedHead:
+    """A `StatusListPublished` log, likewise."""
+    _, list_id, version = log["topics"]
+    return PublishedHead(
+        list_id=as_list_id(parse_hash(list_id, what="a list id")),
+        version=read_number(version),
+        digest=as_digest(decode(["bytes32"], unhex(log["data"]))[0]),
+        transaction=as_tx_hash(parse_hash(log["transactionHash"], what="a transaction hash")),
+        block=read_place(log["blockNumber"], log["blockHash"]),
+        published_at=published_at,
     )
 
 

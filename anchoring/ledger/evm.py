@@ -15,7 +15,7 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 from web3 import Web3
 
-from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, HeadToPublish, PublishedHead, RootToAnchor
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
@@ -37,10 +37,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GasRules:
-    """The operator's settings, in gas: what a transaction and each root in it may use at most."""
+    """The operator's settings, in gas: what a transaction, each root and each head in it may use at most."""
 
     base: int
     per_root: int
+    per_head: int
 
 
 class Signer(Protocol):
@@ -107,8 +108,8 @@ class EvmLedger(EvmRegistryReader):
                 raise
             raise Misconfigured(f"node {rpc.host}: {wrong.message}") from wrong
 
-    def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
-        return self._further.second_opinion(anchors)
+    def second_opinion(self, anchors: Sequence[Anchor], heads: Sequence[PublishedHead] = ()) -> Opinion:
+        return self._further.second_opinion(anchors, heads)
 
     def opinion_on_nonce(self, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> Opinion:
         return self._further.opinion_on_nonce(signer, nonce, number, attempts)
@@ -129,12 +130,16 @@ class EvmLedger(EvmRegistryReader):
     def gas_price(self, policy: FeePolicy) -> int | None:
         return read_number(self._read("eth_gasPrice")) if policy is FeePolicy.LEGACY else None
 
-    def calldata(self, roots: Sequence[RootToAnchor]) -> bytes:
-        calls = [unhex(self._abi.encode_abi("anchor", [root.root, root.leaf_count])) for root in roots]
-        return calls[0] if len(calls) == 1 else unhex(self._abi.encode_abi("multicall", [calls]))
+    def calldata(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> bytes:
+        calls = [self._call("anchor", root.root, root.leaf_count) for root in roots]
+        calls += [self._call("publishStatusList", head.list_id, head.version, head.digest) for head in heads]
+        return calls[0] if len(calls) == 1 else self._call("multicall", calls)
 
-    def gas_limit(self, roots: Sequence[RootToAnchor]) -> int:
-        return self._gas.base + self._gas.per_root * len(roots)
+    def _call(self, function: str, *arguments: Any) -> bytes:
+        return unhex(self._abi.encode_abi(function, list(arguments)))
+
+    def gas_limit(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> int:
+        return self._gas.base + self._gas.per_root * len(roots) + self._gas.per_head * len(heads)
 
     def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
         call = {"from": self.signer, "to": self._registry.contract, "data": to_hex(calldata), "gas": hex(gas_limit)}

@@ -4,10 +4,11 @@ Only methods that EBSI's Ledger API lets through are used. Everything is asked a
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
@@ -15,7 +16,7 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 from web3.contract import Contract
 
-from anchoring.core.batch import Anchor
+from anchoring.core.batch import Anchor, PublishedHead
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import InvalidInput, LedgerUnavailable, Misconfigured
@@ -25,6 +26,7 @@ from anchoring.ledger.answers import (
     pinned,
     read_anchor,
     read_block,
+    read_head,
     read_log_time,
     read_number,
     read_place,
@@ -34,12 +36,17 @@ from anchoring.ledger.answers import (
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.log_pages import log_pages
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
-from anchoring.ports.ledger import Head, LedgerIdentity, Receipt, RecordedAnchor
-from anchoring.types import Address, BlockHash, Root, TxHash, as_code_hash, parse_address, to_hex
+from anchoring.ports.ledger import Head, LedgerIdentity, Receipt, RecordedAnchor, StatusHead
+from anchoring.types import Address, BlockHash, ListId, Root, TxHash, as_code_hash, as_digest, parse_address, to_hex
 
 ANCHORER_ROLE = keccak(text="ANCHORER_ROLE")
 _UNKNOWN_TAG: Final = re.compile(r"unknown block|unknown tag|not found|invalid|unsupported|not supported|cannot unmarshal")
 _UNKNOWN_TAG_CODES: Final = {-32602, -39001}
+
+ANCHORED_TOPIC: Final = to_hex(keccak(text="RootAnchored(bytes32,uint64,uint64,address)"))
+PUBLISHED_TOPIC: Final = to_hex(keccak(text="StatusListPublished(bytes32,uint64,bytes32)"))
+
+E = TypeVar("E", Anchor, PublishedHead)
 
 LOGS_BLOCK_RANGE: Final = 5_000
 """Blocks whose logs are asked for at once: the most that Besu allows unless told otherwise."""
@@ -60,7 +67,6 @@ class EvmRegistryReader:
         self._registry = registry
         self._logs_block_range = logs_block_range
         self._abi: type[Contract] = Web3().eth.contract(abi=anchor_registry().abi)  # encodes and decodes, connected to nothing
-        self._anchored_topic = to_hex(keccak(text="RootAnchored(bytes32,uint64,uint64,address)"))
 
     @property
     def node(self) -> str:
@@ -121,7 +127,7 @@ class EvmRegistryReader:
         recorded = self.recorded_anchor(root, at)
         if recorded is None:
             return None
-        logs = self._read("eth_getLogs", self._query(recorded.block_number, recorded.block_number, to_hex(root)))
+        logs = self._read("eth_getLogs", self._query(recorded.block_number, recorded.block_number, ANCHORED_TOPIC, to_hex(root)))
         for anchor in self._anchors_in(logs, lambda _log: recorded.anchored_at):
             if (anchor.root, anchor.sequence) == (root, recorded.sequence):
                 return anchor
@@ -131,28 +137,41 @@ class EvmRegistryReader:
         count: int = self._ask("anchorCount", [], "uint64", at)
         return count
 
+    def status_head(self, list_id: ListId, at: Head) -> StatusHead | None:
+        version, timestamp, digest = self._ask("statusListOf", [list_id], "(uint64,uint64,bytes32)", at)
+        if version == 0:
+            return None
+        return StatusHead(version=version, published_at=read_time(timestamp), digest=as_digest(digest))
+
+    def find_head(self, list_id: ListId, at: Head) -> PublishedHead | None:
+        recorded = self.status_head(list_id, at)
+        if recorded is None:
+            return None
+        # The contract keeps the time of a publication and not its block; times of blocks only grow.
+        numbers, time = range(at.block.number + 1), recorded.published_at
+        first = bisect_left(numbers, time, key=self._time_at)
+        last = bisect_right(numbers, time, lo=first, key=self._time_at) - 1
+        topics = PUBLISHED_TOPIC, to_hex(list_id), to_hex(recorded.version.to_bytes(32))
+        if first <= last:
+            logs = self._read("eth_getLogs", self._query(first, last, *topics))
+            for head in self._heads_in(logs, lambda _log: time):
+                if (head.list_id, head.version, head.digest) == (list_id, recorded.version, recorded.digest):
+                    return head
+        raise LedgerUnavailable(f"node {self._rpc.host} holds a head of list {to_hex(list_id)} and does not show its event")
+
     def transactions_of(self, signer: Address, number: int) -> int:
         return read_number(self._read("eth_getTransactionCount", signer, hex(number)))
 
     def anchors(self, first_block: int, last_block: int) -> Iterator[Anchor]:
-        def ask(first: int, last: int) -> Any:
-            return self._rpc.read("eth_getLogs", self._query(first, last))
-
         previous: Anchor | None = None
-        time_of_block = lru_cache(maxsize=1)(self._time_of_block)  # in ledger order the logs of a block come together
-        try:
-            for logs in log_pages(ask, first_block, last_block, size=self._logs_block_range):
-                for anchor in self._anchors_in(
-                    logs, lambda log: read_log_time(log) or time_of_block(log["blockNumber"], log["blockHash"])
-                ):
-                    if previous and anchor.sequence != previous.sequence + 1:
-                        raise LedgerUnavailable(
-                            f"node {self._rpc.host} shows anchor {anchor.sequence} after anchor {previous.sequence}"
-                        )
-                    yield anchor
-                    previous = anchor
-        except RpcRefusal as refused:
-            raise LedgerUnavailable(f"node {self._rpc.host} refused eth_getLogs: {excerpt(refused.message)}") from refused
+        for anchor in self._events(ANCHORED_TOPIC, self._anchors_in, first_block, last_block):
+            if previous and anchor.sequence != previous.sequence + 1:
+                raise LedgerUnavailable(f"node {self._rpc.host} shows anchor {anchor.sequence} after anchor {previous.sequence}")
+            yield anchor
+            previous = anchor
+
+    def heads(self, first_block: int, last_block: int) -> Iterator[PublishedHead]:
+        return self._events(PUBLISHED_TOPIC, self._heads_in, first_block, last_block)
 
     def receipt(self, tx_hash: TxHash) -> Receipt | None:
         answer = self._read("eth_getTransactionReceipt", to_hex(tx_hash))
@@ -168,8 +187,14 @@ class EvmRegistryReader:
         block = self._block(place.number)
         if block is None or block.place != place:
             return None  # a reorg between two questions: the next look tells
-        anchors = self._anchors_in(logs, lambda _log: block.time)
-        return Receipt(succeeded=succeeded, block=place, gas_used=gas_used, fee_wei=fee_wei, anchors=anchors)
+        return Receipt(
+            succeeded=succeeded,
+            block=place,
+            gas_used=gas_used,
+            fee_wei=fee_wei,
+            anchors=self._anchors_in(logs, lambda _log: block.time),
+            heads=self._heads_in(logs, lambda _log: block.time),
+        )
 
     def is_anchorer(self, account: Address, at: Head) -> bool:
         """Whether the account may anchor."""
@@ -207,10 +232,16 @@ class EvmRegistryReader:
             raise LedgerUnavailable(f"node {self._rpc.host} shows no {tag} block")
         return read_block(answer)
 
-    def _query(self, first_block: int, last_block: int, *more_topics: str) -> dict[str, Any]:
+    def _time_at(self, number: int) -> datetime:
+        block = self._block(number)
+        if block is None:
+            raise LedgerUnavailable(f"node {self._rpc.host} no longer shows block {number}")
+        return block.time
+
+    def _query(self, first_block: int, last_block: int, *topics: str) -> dict[str, Any]:
         return {
             "address": self._registry.contract,
-            "topics": [self._anchored_topic, *more_topics],
+            "topics": list(topics),
             "fromBlock": hex(first_block),
             "toBlock": hex(last_block),
         }
@@ -222,13 +253,32 @@ class EvmRegistryReader:
             raise LedgerUnavailable(f"node {self._rpc.host} shows an event in block {place.number} and another block there")
         return block.time
 
+    def _events(
+        self, topic: str, read: Callable[[Any, Callable[[Any], datetime]], tuple[E, ...]], first_block: int, last_block: int
+    ) -> Iterator[E]:
+        def ask(first: int, last: int) -> Any:
+            return self._rpc.read("eth_getLogs", self._query(first, last, topic))
+
+        time_of_block = lru_cache(maxsize=1)(self._time_of_block)  # in ledger order the logs of a block come together
+        try:
+            for logs in log_pages(ask, first_block, last_block, size=self._logs_block_range):
+                yield from read(logs, lambda log: read_log_time(log) or time_of_block(log["blockNumber"], log["blockHash"]))
+        except RpcRefusal as refused:
+            raise LedgerUnavailable(f"node {self._rpc.host} refused eth_getLogs: {excerpt(refused.message)}") from refused
+
     def _anchors_in(self, logs: Any, time_of: Callable[[Any], datetime]) -> tuple[Anchor, ...]:
-        """The anchors among these logs that our contract recorded; other contracts' logs are left out."""
+        return self._ours(logs, ANCHORED_TOPIC, lambda log: read_anchor(log, time_of(log)))
+
+    def _heads_in(self, logs: Any, time_of: Callable[[Any], datetime]) -> tuple[PublishedHead, ...]:
+        return self._ours(logs, PUBLISHED_TOPIC, lambda log: read_head(log, time_of(log)))
+
+    def _ours(self, logs: Any, topic: str, read: Callable[[Any], E]) -> tuple[E, ...]:
+        """The events of this kind among these logs that our contract recorded; other contracts' logs are left out."""
         if not isinstance(logs, list):
             raise LedgerUnavailable(f"node {self._rpc.host} answered with logs that are none")
         try:
             ours = [log for log in logs if parse_address(log["address"]) == self._registry.contract]
-            return tuple(read_anchor(log, time_of(log)) for log in ours if log["topics"][0] == self._anchored_topic)
+            return tuple(read(log) for log in ours if log["topics"][0] == topic)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, InvalidInput, DecodingError) as failed:
             raise LedgerUnavailable(f"node {self._rpc.host} answered with a malformed log") from failed
 

@@ -1,16 +1,16 @@
-"""What a further node says of anchors that the first one shows: the same, nothing, or something else.
+"""What a further node says of anchors and heads of lists that the first one shows: the same, nothing, or something else.
 
-Silence, and a head that is lower, say nothing. Only what a node shows counts: another block at the height, another receipt, or no
-anchor in the very block.
+Silence, and a head that is lower, say nothing. Only what a node shows counts: another block at the height, another receipt, or
+nothing recorded in the very block.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from anchoring.core.batch import Anchor, BlockPlace
+from anchoring.core.batch import Anchor, BlockPlace, PublishedHead
 from anchoring.errors import LedgerUnavailable
-from anchoring.ports.ledger import Head, Opinion, Receipt, RecordedAnchor
-from anchoring.types import Address, BlockHash, Root, TxHash, to_hex
+from anchoring.ports.ledger import Head, Opinion, Receipt, RecordedAnchor, StatusHead
+from anchoring.types import Address, BlockHash, ListId, Root, TxHash, to_hex
 
 
 class Node(Protocol):
@@ -25,6 +25,8 @@ class Node(Protocol):
     def receipt(self, tx_hash: TxHash) -> Receipt | None: ...
 
     def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None: ...
+
+    def status_head(self, list_id: ListId, at: Head) -> StatusHead | None: ...
 
     def transactions_of(self, signer: Address, number: int) -> int: ...
 
@@ -44,11 +46,11 @@ class FurtherNodes:
         self._answering = list(answering)
         self._configured = configured
 
-    def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
+    def second_opinion(self, anchors: Sequence[Anchor], heads: Sequence[PublishedHead] = ()) -> Opinion:
         """Implements ports.Ledger.second_opinion."""
         if not self._configured:
             return Opinion(agrees=True)
-        agree, contradictions = self._ask(lambda node: _confirms(node, anchors))
+        agree, contradictions = self._ask(lambda node: _confirms(node, anchors, heads))
         return Opinion(agrees=agree and not contradictions, contradictions=contradictions)
 
     def opinion_on_nonce(self, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> Opinion:
@@ -75,12 +77,13 @@ class FurtherNodes:
         return agrees, tuple(contradictions)
 
 
-def _confirms(node: Node, anchors: Sequence[Anchor]) -> bool:
-    """Whether the node shows these very anchors, all of one block. False where it has not come so far.
+def _confirms(node: Node, anchors: Sequence[Anchor], heads: Sequence[PublishedHead]) -> bool:
+    """Whether the node shows this very thing, all of one block. False where it has not come so far.
 
     Raises: Contradiction; LedgerUnavailable.
     """
-    block = anchors[0].block
+    recorded: list[Anchor | PublishedHead] = [*anchors, *heads]
+    block = recorded[0].block
     hash_there = node.block_hash(block.number)
     if hash_there is None:
         return False
@@ -88,26 +91,40 @@ def _confirms(node: Node, anchors: Sequence[Anchor]) -> bool:
         raise Contradiction(
             f"node {node.node} shows block {to_hex(hash_there)} at height {block.number}, not {to_hex(block.hash)}"
         )
-    receipts = {transaction: node.receipt(transaction) for transaction in {anchor.transaction for anchor in anchors}}
-    return all(_confirms_one(node, anchor, receipts[anchor.transaction]) for anchor in anchors)
+    receipts = {transaction: node.receipt(transaction) for transaction in {one.transaction for one in recorded}}
+    return all(_confirms_one(node, one, receipts[one.transaction]) for one in recorded)
 
 
-def _confirms_one(node: Node, anchor: Anchor, receipt: Receipt | None) -> bool:
-    if receipt and receipt.block == anchor.block and anchor in receipt.anchors:
+def _confirms_one(node: Node, recorded: Anchor | PublishedHead, receipt: Receipt | None) -> bool:
+    if receipt and receipt.block == recorded.block and recorded in (*receipt.anchors, *receipt.heads):
         return True
-    if receipt is None and _holds(node, anchor):
+    if receipt is None and _holds(node, recorded):
         return False  # the receipts of a block may be known later than the block
     raise Contradiction(
-        f"node {node.node} does not show transaction {to_hex(anchor.transaction)} anchoring root {to_hex(anchor.root)} "
-        f"in block {anchor.block.number}"
+        f"node {node.node} does not show transaction {to_hex(recorded.transaction)} {_name(recorded)} "
+        f"in block {recorded.block.number}"
     )
 
 
-def _holds(node: Node, anchor: Anchor) -> bool:
+def _name(recorded: Anchor | PublishedHead) -> str:
+    match recorded:
+        case Anchor():
+            return f"anchoring root {to_hex(recorded.root)}"
+        case PublishedHead():
+            return f"publishing version {recorded.version} of list {to_hex(recorded.list_id)}"
+
+
+def _holds(node: Node, recorded: Anchor | PublishedHead) -> bool:
     """Asked as of the very block, so that a node behind a balancer that has not seen it refuses instead of saying no."""
-    at = Head(block=anchor.block, time=anchor.anchored_at, base_fee_wei=None)
-    recorded = node.recorded_anchor(anchor.root, at)
-    return recorded is not None and (recorded.sequence, recorded.leaf_count) == (anchor.sequence, anchor.leaf_count)
+    match recorded:
+        case Anchor():
+            at = Head(block=recorded.block, time=recorded.anchored_at, base_fee_wei=None)
+            anchor = node.recorded_anchor(recorded.root, at)
+            return anchor is not None and (anchor.sequence, anchor.leaf_count) == (recorded.sequence, recorded.leaf_count)
+        case PublishedHead():
+            at = Head(block=recorded.block, time=recorded.published_at, base_fee_wei=None)
+            head = node.status_head(recorded.list_id, at)
+            return head is not None and (head.version, head.digest) == (recorded.version, recorded.digest)
 
 
 def _require_wasted(node: Node, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> bool:

@@ -1,4 +1,4 @@
-"""What the use cases need of a ledger. It speaks of roots, so that another than an EVM contract can stand behind it.
+"""What the use cases need of a ledger: it holds roots and heads of status lists, and need not be an EVM contract.
 
 Each docstring is a contract; one suite tests it on every implementation.
 """
@@ -9,12 +9,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor, leaf_count_matches
+from anchoring.core.batch import (
+    Anchor,
+    Attempt,
+    BlockPlace,
+    HeadToPublish,
+    PublishedHead,
+    RootToAnchor,
+    leaf_count_matches,
+)
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import Misconfigured
-from anchoring.types import Address, BlockHash, CodeHash, Root, TxHash
+from anchoring.types import Address, BlockHash, CodeHash, Digest, ListId, Root, TxHash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +58,8 @@ class Head:
 class Receipt:
     """What became of a transaction.
 
-    `anchors`: the anchors that *our* contract recorded in it; nothing else is success. `fee_wei`: what was paid in
-    all; None where the node does not say the price, which then is the one that was offered.
+    `anchors`, `heads`: what *our* contract recorded in it; nothing else is success. `fee_wei`: what was paid in all; None where
+    the node does not say the price, which then is the one that was offered.
     """
 
     succeeded: bool
@@ -59,6 +67,7 @@ class Receipt:
     gas_used: int
     fee_wei: int | None
     anchors: tuple[Anchor, ...]
+    heads: tuple[PublishedHead, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +82,15 @@ class RecordedAnchor:
     def is_of(self, leaf_count: int) -> bool:
         """As `Anchor.is_of`."""
         return leaf_count_matches(self.leaf_count, leaf_count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusHead:
+    """What `statusListOf` answers: the newest version of a status list. `published_at`: block time, UTC."""
+
+    version: int
+    published_at: datetime
+    digest: Digest
 
 
 class Reception(StrEnum):
@@ -149,6 +167,15 @@ class RegistryReader(Protocol):
 
     def anchor_count(self, at: Head) -> int: ...
 
+    def status_head(self, list_id: ListId, at: Head) -> StatusHead | None:
+        """`statusListOf(list_id)` as of this head; None when the list was never published."""
+
+    def find_head(self, list_id: ListId, at: Head) -> PublishedHead | None:
+        """The event behind `status_head`, with transaction and block; None when the list was never published.
+
+        Raises: LedgerUnavailable when it was and the node does not show the event.
+        """
+
     def transactions_of(self, signer: Address, number: int) -> int:
         """Transactions of any key, such as one used before, mined up to a canonical block number.
 
@@ -163,9 +190,12 @@ class RegistryReader(Protocol):
         Raises, also in the middle: LedgerUnavailable when an anchor is missing between two, which their sequence shows.
         """
 
+    def heads(self, first_block: int, last_block: int) -> Iterator[PublishedHead]:
+        """Every version of any status list published in these blocks, likewise."""
+
 
 class Ledger(RegistryReader, Protocol):
-    """Anchors roots with one key, through one node or several.
+    """Anchors roots and publishes heads of status lists with one key, through one node or several.
 
     `identity` chooses the first node that answers, and all questions go to it until `identity` is asked again; the others are
     asked by `identity`, the opinions and `still_shown` alone. A node that did not answer is not asked again until then.
@@ -177,8 +207,8 @@ class Ledger(RegistryReader, Protocol):
     @property
     def signer(self) -> Address: ...
 
-    def second_opinion(self, anchors: Sequence[Anchor]) -> Opinion:
-        """Whether the further nodes show the same anchors in the same block. `anchors`: one or more, all of one block."""
+    def second_opinion(self, anchors: Sequence[Anchor], heads: Sequence[PublishedHead] = ()) -> Opinion:
+        """Whether the further nodes show the same in the same block. One or more altogether, all of one block."""
 
     def opinion_on_nonce(self, signer: Address, nonce: int, number: int, attempts: Sequence[TxHash]) -> Opinion:
         """Whether the further nodes, too, show this nonce as used up to this block, and by none of these with success."""
@@ -195,10 +225,10 @@ class Ledger(RegistryReader, Protocol):
     def gas_price(self, policy: FeePolicy) -> int | None:
         """The node's suggestion in wei; None without a question to the node unless the policy is legacy."""
 
-    def calldata(self, roots: Sequence[RootToAnchor]) -> bytes:
-        """One call for all: `anchor`, or `multicall` of several."""
+    def calldata(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> bytes:
+        """One call for all: `anchor`, `publishStatusList`, or `multicall` of several."""
 
-    def gas_limit(self, roots: Sequence[RootToAnchor]) -> int: ...
+    def gas_limit(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> int: ...
 
     def check_call(self, calldata: bytes, gas_limit: int, at: Head) -> None:
         """Run the call without sending it. Raises: LedgerRejected with the contract's reason."""

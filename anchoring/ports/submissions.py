@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from anchoring.core.batch import Anchor, Attempt, BlockPlace, RootToAnchor, Submission, SubmissionState
+from anchoring.core.batch import Anchor, Attempt, BlockPlace, HeadToPublish, RootToAnchor, Submission, SubmissionState
 from anchoring.core.proof import Registry
 from anchoring.types import Address, Root, TxHash
 
@@ -30,6 +30,7 @@ class NewSubmission:
     calldata: bytes
     gas_limit: int
     roots: tuple[RootToAnchor, ...]
+    heads: tuple[HeadToPublish, ...]
     opened_at: datetime
 
 
@@ -79,8 +80,8 @@ class Submissions(Protocol):
     def reopen(self, block: BlockPlace) -> None:
         """Back to submitted, every submission mined in this block: it is gone, and the same bytes are to be sent again."""
 
-    def release_roots(self, submission_id: int) -> Sequence[int]:
-        """Let go of the roots of a dead submission; returns the ids of their batches."""
+    def release_items(self, submission_id: int) -> None:
+        """Let go of the roots and heads of a dead submission."""
 
 
 class Orphans(Protocol):

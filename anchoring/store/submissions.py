@@ -7,12 +7,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from anchoring.core.batch import Attempt, BlockPlace, RootToAnchor, Submission, SubmissionState
+from anchoring.core.batch import Attempt, BlockPlace, HeadToPublish, RootToAnchor, Submission, SubmissionState
 from anchoring.core.proof import Registry
 from anchoring.ports.submissions import Mined, NewSubmission
 from anchoring.store.columns import UtcDateTime
-from anchoring.store.tables import attempt, batch, submission, submission_item
-from anchoring.types import Address, BlockHash, Root, TxHash
+from anchoring.store.tables import attempt, batch, status_list, status_version, submission, submission_head, submission_item
+from anchoring.types import Address, BlockHash, Digest, ListId, Root, TxHash
 
 _NOT_MINED: Final = {
     "state": SubmissionState.SUBMITTED,
@@ -80,8 +80,11 @@ class SqlSubmissions:
         submission_id = self._connection.execute(statement, values).scalar()
         if submission_id is None:
             return False
-        items = [{"submission_id": submission_id, "batch_id": root.batch_id, "live": 1} for root in new.roots]
-        self._connection.execute(insert(submission_item), items)
+        carried = {"submission_id": submission_id, "live": 1}
+        if roots := [carried | {"batch_id": root.batch_id} for root in new.roots]:
+            self._connection.execute(insert(submission_item), roots)
+        if heads := [carried | {"status_version_id": head.version_id} for head in new.heads]:
+            self._connection.execute(insert(submission_head), heads)
         return self._add_attempt(submission_id, first)
 
     def attempts(self, submission_id: int) -> Sequence[Attempt]:
@@ -122,10 +125,9 @@ class SqlSubmissions:
     def reopen(self, block: BlockPlace) -> None:
         self._connection.execute(update(submission).where(_mined_in(block)).values(**_NOT_MINED))
 
-    def release_roots(self, submission_id: int) -> Sequence[int]:
-        items = submission_item.c.submission_id == submission_id
-        self._connection.execute(update(submission_item).where(items).values(live=0))
-        return list(self._connection.execute(select(submission_item.c.batch_id).where(items)).scalars())
+    def release_items(self, submission_id: int) -> None:
+        for items in (submission_item, submission_head):
+            self._connection.execute(update(items).where(items.c.submission_id == submission_id).values(live=0))
 
     def add_attempt(self, submission_id: int, made: Attempt) -> bool:
         if not self.change_state(submission_id, SubmissionState.SUBMITTED, SubmissionState.SUBMITTED):
@@ -159,6 +161,13 @@ class SqlSubmissions:
             .where(submission_item.c.submission_id == row.id)
             .order_by(batch.c.id)
         )
+        heads = (
+            select(status_version.c.id, status_list.c.list_id, status_version.c.version, status_version.c.digest)
+            .join(submission_head, submission_head.c.status_version_id == status_version.c.id)
+            .join(status_list, status_list.c.id == status_version.c.status_list_id)
+            .where(submission_head.c.submission_id == row.id)
+            .order_by(status_version.c.id)
+        )
         block = None
         if row.block_hash is not None:
             block = BlockPlace(number=row.block_number, hash=BlockHash(row.block_hash))
@@ -175,6 +184,10 @@ class SqlSubmissions:
             roots=tuple(
                 RootToAnchor(batch_id=item.id, root=Root(item.root), leaf_count=item.leaf_count)
                 for item in self._connection.execute(roots)
+            ),
+            heads=tuple(
+                HeadToPublish(version_id=item.id, list_id=ListId(item.list_id), version=item.version, digest=Digest(item.digest))
+                for item in self._connection.execute(heads)
             ),
         )
 

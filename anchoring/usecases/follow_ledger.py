@@ -260,8 +260,9 @@ def _give_up(
     with store.writing() as uow:
         if not uow.submissions.change_state(submission.id, SubmissionState.SUBMITTED, dead_end, mined=reverted):
             return ()
-        for batch_id in uow.submissions.release_roots(submission.id):
-            uow.batches.release(batch_id)
+        uow.submissions.release_items(submission.id)
+        for item in submission.roots:
+            uow.batches.release(item.batch_id)
         uow.commit()
     event = "submission.reverted" if reverted else "submission.displaced"
     log.error(event, nonce=submission.nonce, batches=[item.batch_id for item in submission.roots])

@@ -103,6 +103,7 @@ def _sign(
         calldata=calldata,
         gas_limit=gas_limit,
         roots=tuple(roots),
+        heads=(),
         opened_at=now,
     )
     return submission, attempt

@@ -18,10 +18,10 @@ from anchoring.ledger.deployment import Deployed, RegistryAdmin, read_deployment
 from anchoring.ledger.evm import EvmLedger
 from anchoring.ledger.rpc import JsonRpc
 from anchoring.settings import LedgerSettings
-from anchoring.types import Address, Root, to_hex
+from anchoring.types import Address, Digest, ListId, Root, to_hex
 from tests.conftest import run_anvil
 from tests.factories import FrozenClock, make_digest
-from tests.networks import FREE, GAS, AnvilNetwork, anvil_network, fresh_key, sign_anchors
+from tests.networks import FREE, GAS, AnvilNetwork, anvil_network, fresh_key, sign_anchors, sign_round
 from tests.rpc_proxy import RpcProxy, rpc_proxy
 
 ROOT = Root(make_digest(1))
@@ -170,6 +170,28 @@ def test_gas_limit_is_enough_for_many_roots(network):
     receipt = network.ledger.receipt(attempt.tx_hash)
     assert receipt is not None
     assert len(receipt.anchors) == 100
+
+
+def test_gas_limit_is_enough_for_many_first_versions(network):
+    heads = [(ListId(hashlib.sha256(bytes([i])).digest()), 1, Digest(hashlib.sha256(bytes([i, 1])).digest())) for i in range(180)]
+    attempt = sign_round(network.ledger, [(ROOT, 1)], heads, 0)
+    network.ledger.broadcast(attempt)
+    network.mine()
+    receipt = network.ledger.receipt(attempt.tx_hash)
+    assert receipt is not None
+    assert [(head.list_id, head.version, head.digest) for head in receipt.heads] == heads
+
+
+def test_event_of_a_head_is_found_in_few_calls_however_long_ago(network, proxy):
+    list_id, digest = ListId(hashlib.sha256(b"list").digest()), Digest(hashlib.sha256(b"bits").digest())
+    network.other_publishes(list_id, 1, digest)
+    network.mine(1_000)
+    reader = through(proxy, network)
+    found = reader.find_head(list_id, reader.head())
+    assert found is not None
+    assert (found.version, found.digest) == (1, digest)
+    assert proxy.calls.count("eth_getLogs") == 1
+    assert len(proxy.calls) < 40
 
 
 # Many blocks of events.

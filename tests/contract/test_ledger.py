@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from anchoring.core.batch import RootToAnchor
+from anchoring.core.batch import HeadToPublish, RootToAnchor
 from anchoring.core.fees import FeePolicy
 from anchoring.core.finality import BlockTag, FinalityRule
 from anchoring.errors import LedgerRejected, LedgerUnavailable
-from anchoring.types import Root, as_tx_hash, to_hex
+from anchoring.types import Digest, ListId, Root, as_tx_hash, to_hex
 from tests.factories import NOON, make_digest
-from tests.networks import AnvilNetwork, FakeNetwork, Network, anvil_network, sign_anchors
+from tests.networks import AnvilNetwork, FakeNetwork, Network, anvil_network, sign_anchors, sign_round
 
 
 def root_of(i: int) -> Root:
@@ -37,6 +37,23 @@ def network(request: pytest.FixtureRequest) -> Iterator[Network]:
 def anchor(network: Network, *numbers: int, nonce: int = 0):
     """Roots of these numbers, with their number as leaf count, mined in one transaction of ours."""
     attempt = sign_anchors(network.ledger, [(root_of(i), i) for i in numbers], nonce)
+    assert network.ledger.broadcast(attempt).words == "accepted"
+    network.mine()
+    return attempt
+
+
+def list_of(i: int) -> ListId:
+    return ListId(make_digest(100 + i))
+
+
+def digest_of(i: int, version: int) -> Digest:
+    return make_digest(1000 * i + version)
+
+
+def publish(network: Network, *heads: tuple[int, int], nonce: int = 0, roots: tuple[int, ...] = ()):
+    """Heads of these lists at these versions, and roots, mined in one transaction of ours."""
+    published = [(list_of(i), version, digest_of(i, version)) for i, version in heads]
+    attempt = sign_round(network.ledger, [(root_of(i), i) for i in roots], published, nonce)
     assert network.ledger.broadcast(attempt).words == "accepted"
     network.mine()
     return attempt
@@ -150,6 +167,56 @@ def test_anchors_outside_the_range_are_left_out(network):
     assert list(ledger.anchors(start + 3, start + 2)) == []
 
 
+def test_list_that_was_never_published_has_no_head(network):
+    head = network.ledger.head()
+    assert network.ledger.status_head(list_of(1), head) is None
+    assert network.ledger.find_head(list_of(1), head) is None
+
+
+def test_status_head_is_the_newest_version_with_its_time(network):
+    publish(network, (1, 1), (2, 1))
+    network.mine(3)
+    publish(network, (1, 2), nonce=1)
+    head = network.ledger.head()
+    newest, other = (network.ledger.status_head(list_of(i), head) for i in (1, 2))
+    assert newest is not None
+    assert (newest.version, newest.digest, newest.published_at) == (2, digest_of(1, 2), head.time)
+    assert other is not None
+    assert (other.version, other.digest) == (1, digest_of(2, 1))
+
+
+def test_find_head_shows_the_event_of_the_newest_version(network):
+    publish(network, (1, 1), (2, 1))
+    network.mine(2)
+    attempt = publish(network, (1, 2), nonce=1)
+    published = network.ledger.head()
+    network.mine(3)
+    found = network.ledger.find_head(list_of(1), network.ledger.head())
+    assert found is not None
+    assert (found.list_id, found.version, found.digest) == (list_of(1), 2, digest_of(1, 2))
+    assert (found.transaction, found.block, found.published_at) == (attempt.tx_hash, published.block, published.time)
+
+
+def test_heads_are_asked_as_of_a_head(network):
+    earlier = network.ledger.head()
+    publish(network, (1, 1))
+    assert network.ledger.status_head(list_of(1), earlier) is None
+    assert network.ledger.find_head(list_of(1), earlier) is None
+
+
+def test_heads_of_a_range_of_blocks_are_shown_in_ledger_order(network):
+    ledger, start = network.ledger, network.ledger.head().block.number
+    publish(network, (2, 1), (1, 1), roots=(5,))
+    network.mine(2)
+    network.other_publishes(list_of(1), 2, digest_of(1, 2))
+    end = ledger.head().block.number
+    found = list(ledger.heads(start, end))
+    assert [(one.list_id, one.version) for one in found] == [(list_of(2), 1), (list_of(1), 1), (list_of(1), 2)]
+    assert found[1:] == [found[1], ledger.find_head(list_of(1), ledger.head())]
+    assert list(ledger.heads(0, start)) == list(ledger.heads(end + 1, end)) == []
+    assert [one.version for one in ledger.heads(end, end)] == [2]
+
+
 # Writing.
 
 
@@ -158,6 +225,16 @@ def test_calldata_is_a_function_of_the_roots(network):
     assert network.ledger.calldata([one]) == network.ledger.calldata([one])
     assert len({network.ledger.calldata(roots) for roots in ([one], [two], [one, two], [two, one])}) == 4
     assert network.ledger.gas_limit([one]) < network.ledger.gas_limit([one, two])
+
+
+def test_calldata_is_a_function_of_the_heads_too(network):
+    ledger = network.ledger
+    root = RootToAnchor(batch_id=1, root=root_of(5), leaf_count=5)
+    one, two = (HeadToPublish(version_id=i, list_id=list_of(i), version=1, digest=digest_of(i, 1)) for i in (1, 2))
+    calls = [ledger.calldata(*items) for items in (([root], []), ([root], [one]), ([], [one]), ([], [two]), ([], [one, two]))]
+    assert len(set(calls)) == len(calls)
+    assert ledger.calldata([root], []) == ledger.calldata([root])
+    assert ledger.gas_limit([root]) < ledger.gas_limit([root], [one]) < ledger.gas_limit([root], [one, two])
 
 
 def test_signing_is_local_and_says_what_was_signed(network):
@@ -189,6 +266,39 @@ def test_receipt_shows_the_anchors_of_several_roots_in_their_order(network):
         (root_of(5), 2, 5),
         (root_of(7), 3, 7),
     ]
+
+
+def test_receipt_shows_roots_and_heads_of_one_transaction(network):
+    receipt = network.ledger.receipt(publish(network, (1, 1), (2, 1), roots=(5, 6)).tx_hash)
+    head = network.ledger.head()
+    assert receipt is not None
+    assert [one.root for one in receipt.anchors] == [root_of(5), root_of(6)]
+    assert receipt.heads == tuple(network.ledger.find_head(list_of(i), head) for i in (1, 2))
+
+
+def test_receipt_shows_a_head_that_goes_alone(network):
+    receipt = network.ledger.receipt(publish(network, (1, 1)).tx_hash)
+    assert receipt is not None
+    assert (receipt.anchors, [one.list_id for one in receipt.heads]) == ((), [list_of(1)])
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_version_that_is_not_the_next_is_refused(network, version):
+    publish(network, (1, 1))
+    ledger = network.ledger
+    root = RootToAnchor(batch_id=1, root=root_of(5), leaf_count=5)
+    head = HeadToPublish(version_id=1, list_id=list_of(1), version=version, digest=digest_of(1, version))
+    with pytest.raises(LedgerRejected, match=rf"StaleStatusVersion\({to_hex(list_of(1))}, 1, {version}\)"):
+        ledger.check_call(ledger.calldata([root], [head]), ledger.gas_limit([root], [head]), ledger.head())
+
+
+def test_transaction_with_a_stale_version_records_nothing(network):
+    network.other_publishes(list_of(1), 1, digest_of(1, 1))
+    receipt = network.ledger.receipt(publish(network, (1, 1), (2, 1), roots=(5,)).tx_hash)
+    assert receipt is not None
+    assert (receipt.succeeded, receipt.anchors, receipt.heads) == (False, (), ())
+    assert network.ledger.status_head(list_of(2), network.ledger.head()) is None
+    assert network.ledger.recorded_anchor(root_of(5), network.ledger.head()) is None
 
 
 def test_no_receipt_of_an_unknown_transaction(network):
@@ -295,6 +405,8 @@ def test_head_that_a_reorg_took_away_answers_nothing(network):
         lambda: ledger.recorded_anchor(root.root, gone),
         lambda: ledger.find_anchor(root.root, gone),
         lambda: ledger.anchor_count(gone),
+        lambda: ledger.status_head(list_of(1), gone),
+        lambda: ledger.find_head(list_of(1), gone),
         lambda: ledger.transaction_count(gone),
         lambda: ledger.check_call(ledger.calldata([root]), ledger.gas_limit([root]), gone),
     ]

@@ -14,6 +14,7 @@ from anchoring.core.finality import BlockTag, FinalityRule
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
 from anchoring.ledger.evm import EvmLedger
+from anchoring.ledger.registry_reader import ANCHORED_TOPIC
 from anchoring.ledger.rpc import READ_ATTEMPTS, JsonRpc, RpcRefusal
 from anchoring.ports.ledger import Head
 from anchoring.types import Address, BlockHash, Root, TxHash
@@ -207,7 +208,7 @@ LOG = {
 def as_logged(ledger: EvmLedger, **changes: object) -> dict[str, object]:
     log = dict(LOG) | changes
     if log["topics"] == LOG["topics"]:
-        log["topics"] = [ledger._anchored_topic, *LOG["topics"][1:]]
+        log["topics"] = [ANCHORED_TOPIC, *LOG["topics"][1:]]
     return log
 
 
@@ -230,7 +231,7 @@ def as_logged(ledger: EvmLedger, **changes: object) -> dict[str, object]:
 )
 def test_malformed_log_is_no_answer(proxy, ledger, changes):
     if changes.get("topics") == ["short"]:
-        changes = {"topics": [ledger._anchored_topic]}
+        changes = {"topics": [ANCHORED_TOPIC]}
     proxy.answers(eth_call=ANCHORED, eth_getLogs=[as_logged(ledger, **changes)])
     with pytest.raises(LedgerUnavailable):
         ledger.find_anchor(ROOT, HEAD)
@@ -244,7 +245,7 @@ def test_logs_that_are_none_are_no_answer(proxy, ledger, logs):
 
 
 def test_node_that_ignores_the_filter_shows_the_right_event_all_the_same(proxy, ledger):
-    other = [ledger._anchored_topic, "0x" + "77" * 32, *LOG["topics"][2:]]
+    other = [ANCHORED_TOPIC, "0x" + "77" * 32, *LOG["topics"][2:]]
     proxy.answers(eth_call=ANCHORED, eth_getLogs=[as_logged(ledger, topics=other), as_logged(ledger)])
     found = ledger.find_anchor(ROOT, HEAD)
     assert found is not None
