@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from anchoring.core.canonical import Content, content_of
-from anchoring.core.jose import is_json_jws, read_compact, read_json_jws, read_sd_jwt
-from anchoring.core.strict_json import DEFAULT_LIMITS, JsonLimits, JsonValue, parse
+from anchoring.core.claims import read_claims
+from anchoring.core.strict_json import DEFAULT_LIMITS, JsonLimits, JsonValue
 from anchoring.errors import InvalidInput
 
 
@@ -36,29 +35,17 @@ def claimed_issuer(body: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> Claim
 
     Raises: InvalidInput naming the members, when two of them name different issuers or one cannot be an identifier.
     """
-    claims = _claims(body, limits)
-    named = dict(_named(claims)) if isinstance(claims, dict) else {}
+    try:
+        claims = read_claims(body, limits=limits)
+    except InvalidInput:
+        return None
+    named = dict(_named(claims)) if claims else {}
     if not named:
         return None
     if len(set(named.values())) > 1:
         raise InvalidInput("the credential names different issuers", at=", ".join(named))
     identifier = next(iter(named.values()))
     return ClaimedIssuer(identifier=identifier, is_local=_is_local(identifier), named_in=tuple(named))
-
-
-def _claims(body: bytes, limits: JsonLimits) -> JsonValue:
-    content = content_of(body)
-    try:
-        if content is Content.JWT:
-            return parse(read_compact(body, limits).payload, limits)
-        if content is Content.SD_JWT:
-            return parse(read_sd_jwt(body, limits).payload, limits)
-        value = parse(body, limits) if content is Content.JSON_OBJECT else None
-        if isinstance(value, dict) and is_json_jws(value):
-            return parse(read_json_jws(value, limits).payload, limits)
-    except InvalidInput:
-        return None
-    return value
 
 
 def _named(claims: dict[str, JsonValue]) -> Iterator[tuple[str, str]]:
