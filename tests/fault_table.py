@@ -218,8 +218,8 @@ ROWS: Final[Sequence[Row]] = (
         [
             I + "ledger_faults.py::test_rubbish_at_any_call_of_a_round_moves_nothing_and_the_next_goes_on",
             C + "rpc.py::test_rubbish_is_no_answer",
-            C + "http_post.py::test_answer_that_drips_ends_at_the_deadline",
-            C + "http_post.py::test_answer_without_end_is_read_to_the_bound_and_no_further",
+            C + "bounded_http.py::test_answer_that_drips_ends_at_the_deadline",
+            C + "bounded_http.py::test_answer_without_end_is_read_to_the_bound_and_no_further",
         ],
     ),
     Row(

@@ -13,8 +13,8 @@ from typing import Any, Final
 import stamina
 
 import anchoring.ledger.recursion  # noqa: F401 - for its effect
+from anchoring.bounded_http import AnswerTooLong, HttpPoster, NoAnswer
 from anchoring.errors import LedgerUnavailable, Misconfigured
-from anchoring.ledger.http_post import AnswerTooLong, HttpPoster, PostFailed
 
 READ_ATTEMPTS: Final = 3
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -96,7 +96,7 @@ class JsonRpc:
             response = json.loads(self._http.post(json.dumps(request).encode()))
         except AnswerTooLong as failed:
             raise TooLong(f"node {self.host} answered {method} with {failed}") from failed
-        except PostFailed as failed:
+        except NoAnswer as failed:
             raise LedgerUnavailable(f"node {self.host} did not answer {method}: {failed}") from failed
         except (ValueError, RecursionError):
             raise LedgerUnavailable(f"node {self.host} answered {method} with something that is no JSON") from None

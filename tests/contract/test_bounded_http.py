@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from anchoring.bounded_http import AnswerTooLong, HttpGetter, HttpPoster, NoAnswer
 from anchoring.errors import LedgerUnavailable
-from anchoring.ledger.http_post import AnswerTooLong, HttpPoster, PostFailed
 from anchoring.ledger.rpc import JsonRpc, TooLong
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -84,7 +84,8 @@ def read_request(client: socket.socket) -> bytes:
 
 def _is_whole(request: bytes) -> bool:
     head, blank_line, body = request.partition(b"\r\n\r\n")
-    return bool(blank_line) and f"Content-Length: {len(body)}\r\n" in f"{head.decode()}\r\n"
+    has_body = not head.startswith(b"GET ")
+    return bool(blank_line) and (not has_body or f"Content-Length: {len(body)}\r\n" in f"{head.decode()}\r\n")
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def drips(content: bytes, endless: bytes) -> Callable[[RawServer, socket.socket]
 )
 def test_answer_that_drips_ends_at_the_deadline(serve, answer):
     server = serve(answer)
-    with pytest.raises(PostFailed) as caught:
+    with pytest.raises(NoAnswer) as caught:
         HttpPoster(server.url, timeout_s=0.3, max_bytes=LIMIT).post(b"{}")
     assert str(caught.value) in {"ReadTimeout", "RemoteProtocolError"}
     assert "marker" not in repr(caught.value)
@@ -165,7 +166,7 @@ def test_header_without_end_is_given_up(serve):
             server.send(client, BLOCK)
 
     server = serve(floods)
-    with pytest.raises(PostFailed, match="RemoteProtocolError"):
+    with pytest.raises(NoAnswer, match="RemoteProtocolError"):
         HttpPoster(server.url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
 
 
@@ -180,14 +181,14 @@ def says(content: bytes) -> Callable[[RawServer, socket.socket], None]:
 def test_compressed_answer_is_not_unpacked(serve):
     bomb = gzip.compress(bytes(50_000_000))
     head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
-    with pytest.raises(PostFailed, match="compressed"):
+    with pytest.raises(NoAnswer, match="compressed"):
         HttpPoster(serve(says(head + bomb)).url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
 
 
 def test_redirect_is_not_followed(serve):
     elsewhere = serve(says(OK + b"Content-Length: 2\r\n\r\n{}"))
     head = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % elsewhere.url.encode()
-    with pytest.raises(PostFailed, match="HTTP status 307"):
+    with pytest.raises(NoAnswer, match="HTTP status 307"):
         HttpPoster(serve(says(head)).url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
     assert elsewhere.connections == 0
 
@@ -273,7 +274,80 @@ def test_node_behind_tls_is_asked_when_its_certificate_is_trusted_and_only_then(
             server.send(secured, OK + b"Content-Length: 2\r\n\r\n{}")
 
     url = serve(answer).url.replace("http", "https")
-    with pytest.raises(PostFailed, match=r"^ConnectError$"):
+    with pytest.raises(NoAnswer, match=r"^ConnectError$"):
         HttpPoster(url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     assert HttpPoster(url, timeout_s=10, max_bytes=LIMIT).post(b"{}") == b"{}"
+
+
+def local(**bounds) -> HttpGetter:
+    return HttpGetter(**{"timeout_s": 10, "max_bytes": LIMIT} | bounds, allow_private=True)
+
+
+def test_document_is_fetched_with_its_media_type(serve):
+    asked = []
+
+    def answer(server: RawServer, client: socket.socket) -> None:
+        asked.append(read_request(client))
+        server.send(client, OK + b"Content-Type: application/did+json\r\nContent-Length: 2\r\n\r\n{}")
+
+    server = serve(answer)
+    found = local().get(f"http://127.0.0.1:{server.port}/a?b=c#d", accept="application/json", fresh=True)
+    assert (found.content, found.media_type) == (b"{}", "application/did+json")
+    lines = asked[0].decode().split("\r\n")
+    assert lines[0] == "GET /a?b=c HTTP/1.1"
+    assert {f"Host: 127.0.0.1:{server.port}", "Accept: application/json", "Cache-Control: no-cache"} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    "endless", [drips(OK + b"Content-Length: 1000000\r\n\r\n", b"x"), drips(b"", b"H")], ids=["body", "status"]
+)
+def test_fetching_what_drips_ends_at_the_deadline(serve, endless):
+    with pytest.raises(NoAnswer):
+        local(timeout_s=0.3).get(f"http://127.0.0.1:{serve(endless).port}/", accept="*/*")
+
+
+def test_fetching_reads_to_the_bound_and_no_redirect(serve):
+    server = serve(says(OK + b"Content-Length: 300000\r\n\r\n" + b"x" * 300_000))
+    with pytest.raises(AnswerTooLong):
+        local().get(f"http://127.0.0.1:{server.port}/", accept="*/*")
+    server = serve(says(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n"))
+    with pytest.raises(NoAnswer, match="HTTP status 302"):
+        local().get(f"http://127.0.0.1:{server.port}/", accept="*/*")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "10.0.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "0.0.0.0",
+        "224.0.0.1",
+    ],
+)
+def test_nothing_inside_the_own_network_is_fetched_unless_allowed(host, serve):
+    server = serve(says(OK + b"Content-Length: 2\r\n\r\n{}"))
+    with pytest.raises(NoAnswer, match="inside this network"):
+        HttpGetter(timeout_s=10, max_bytes=LIMIT).get(f"https://{host}:{server.port}/", accept="*/*")
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://uni.example/",
+        "ftp://uni.example/",
+        "https:///x",
+        "https://a:b@uni.example/",
+        "https://uni.example:0/",
+        "https://ünı.example/",
+    ],
+)
+def test_fetching_takes_urls_of_https_only(url):
+    with pytest.raises(ValueError, match="not a URL of HTTP"):
+        HttpGetter(timeout_s=1, max_bytes=LIMIT).get(url, accept="*/*")
