@@ -11,7 +11,7 @@ from anchoring.core.status import StatusPurpose, batch_list_id
 from anchoring.core.status_codec import StatusErrorCode
 from anchoring.core.status_judgement import ListFinding, StatusPlace, Verdict
 from anchoring.core.status_places import batch_places, named_places, not_told, why_place_is_not_known
-from anchoring.types import as_root
+from anchoring.types import ListId, as_root
 from tests.trees import make_anchor, make_proof
 
 URL = "https://uni.example/v1/status-lists/" + "ab" * 32
@@ -28,7 +28,7 @@ def test_named_places_are_those_of_the_entries() -> None:
 
     assert revocation == StatusPlace(
         named_at="$.credentialStatus[0]",
-        list_id=bytes.fromhex("ab" * 32),
+        list_id=ListId(bytes.fromhex("ab" * 32)),
         url=URL,
         purpose=StatusPurpose.REVOCATION,
         index=41,
