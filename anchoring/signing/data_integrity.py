@@ -1,0 +1,82 @@
+"""Data Integrity proofs over the JCS form: `eddsa-jcs-2022` and `ecdsa-jcs-2019` (section 3.3 of vc-di-eddsa and of vc-di-ecdsa).
+
+Both hash the same; they differ in the key, which for the second is of P-256.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Any, Final
+
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from anchoring.core.proof_json import format_time
+from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.strict_json import JsonValue
+from anchoring.ports.signing import KeySource
+from anchoring.signing.multikey import PrivateKey, PublicKey, decode_base58, encode_base58, from_multikey, is_signed, sign
+
+SUITES: Final[dict[str, type[PublicKey]]] = {"eddsa-jcs-2022": Ed25519PublicKey, "ecdsa-jcs-2019": ec.EllipticCurvePublicKey}
+
+
+def add_proof(
+    document: dict[str, Any], key: PrivateKey, verification_method: str, cryptosuite: str, created: datetime
+) -> dict[str, Any]:
+    """The document with its proof. `key`: of the kind that the suite needs."""
+    options: dict[str, Any] = {
+        "type": "DataIntegrityProof",
+        "cryptosuite": cryptosuite,
+        "created": format_time(created),
+        "verificationMethod": verification_method,
+        "proofPurpose": "assertionMethod",
+    }
+    if "@context" in document:
+        options["@context"] = document["@context"]
+    signature = sign(key, _hashed(document, options))
+    return document | {"proof": options | {"proofValue": "z" + encode_base58(signature)}}
+
+
+def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, JsonValue]:
+    """The proof that was checked, once it is known to be over this document. Of several, the first of a suite known here.
+
+    Raises: StatusListError: STATUS_VERIFICATION_ERROR when there is none, or it does not hold; what `keys` raises.
+    """
+    proof = _known_proof(document.get("proof"))
+    method, value = proof.get("verificationMethod"), proof.get("proofValue")
+    if proof.get("proofPurpose") != "assertionMethod" or not isinstance(method, str) or not isinstance(value, str):
+        raise _unverified("the proof lacks proofPurpose assertionMethod, verificationMethod or proofValue")
+    _check_context(document, proof)
+    options = {name: member for name, member in proof.items() if name != "proofValue"}
+    unsecured = {name: member for name, member in document.items() if name != "proof"}
+    try:
+        key = from_multikey(keys.public_key(method))
+        signature = decode_base58(value[1:]) if value[:1] == "z" else b""
+        holds = isinstance(key, SUITES[str(proof["cryptosuite"])]) and is_signed(key, signature, _hashed(unsecured, options))
+    except ValueError as wrong:
+        raise _unverified(f"the proof cannot be checked: {wrong}") from None
+    if not holds:
+        raise _unverified(f"the proof does not hold: {method} did not sign this")
+    return proof
+
+
+def _known_proof(proofs: JsonValue) -> dict[str, JsonValue]:
+    for proof in proofs if isinstance(proofs, list) else [proofs]:
+        if isinstance(proof, dict) and proof.get("type") == "DataIntegrityProof" and proof.get("cryptosuite") in list(SUITES):
+            return proof
+    raise _unverified(f"there is no Data Integrity proof of a suite that is read here: {', '.join(SUITES)}")
+
+
+def _check_context(document: dict[str, JsonValue], proof: dict[str, JsonValue]) -> None:
+    """A proof over other contexts is over another meaning."""
+    if "@context" in proof and proof["@context"] != document.get("@context"):
+        raise _unverified("the proof has another @context than the document")
+
+
+def _hashed(document: dict[str, Any], options: dict[str, Any]) -> bytes:
+    """What is signed: 64 bytes, the hash of the proof's options before that of the document."""
+    return hashlib.sha256(rfc8785.dumps(options)).digest() + hashlib.sha256(rfc8785.dumps(document)).digest()
+
+
+def _unverified(message: str) -> StatusListError:
+    return StatusListError(StatusErrorCode.VERIFICATION, message)

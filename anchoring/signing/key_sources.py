@@ -1,0 +1,69 @@
+"""Where public keys come from: DIDs that carry or publish them, and keys that an issuer registered."""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from anchoring.bounded_http import HttpGetter, NoAnswer
+from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.strict_json import JsonLimits, JsonValue, parse
+from anchoring.errors import InvalidInput
+from anchoring.signing.did_documents import document_url, is_local, key_in_document, key_of_did_key
+
+ACCEPT: Final = "application/did+json, application/did+ld+json, application/json"
+LIMITS: Final = JsonLimits(max_bytes=256 * 1024, max_depth=16, max_values=20_000)
+KEPT_S: Final = 300.0
+KEPT: Final = 100
+
+
+class RegisteredKeys:
+    """Implements ports.KeySource over keys that are known beforehand: absolute DID URL to Multikey."""
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self._keys = keys
+
+    def public_key(self, verification_method: str) -> str:
+        if verification_method not in self._keys:
+            raise _unverified(f"{verification_method} is not a key that the issuer registered")
+        return self._keys[verification_method]
+
+
+class ResolvedKeys:
+    """Implements ports.KeySource for did:key, and for did:web through `getter`. Documents are kept for five minutes."""
+
+    def __init__(self, getter: HttpGetter, *, allow_private: bool = False) -> None:
+        self._getter = getter
+        self._allow_private = allow_private
+        self._documents: dict[str, tuple[float, JsonValue]] = {}
+
+    def public_key(self, verification_method: str) -> str:
+        did, hash_sign, _ = verification_method.partition("#")
+        if not hash_sign:
+            raise _unverified(f"{verification_method} names no key: a DID URL with # is expected")
+        if did.startswith("did:key:"):
+            return key_of_did_key(verification_method)
+        if did.startswith("did:web:"):
+            return key_in_document(self._document(did), verification_method)
+        raise StatusListError(StatusErrorCode.RETRIEVAL, f"the keys of {did} cannot be looked up: did:web and did:key can")
+
+    def _document(self, did: str) -> JsonValue:
+        made_at, document = self._documents.get(did, (0.0, None))
+        if document is None or time.monotonic() - made_at > KEPT_S:
+            document = self._fetch(did)
+            if len(self._documents) >= KEPT:
+                self._documents.clear()
+            self._documents[did] = (time.monotonic(), document)
+        return document
+
+    def _fetch(self, did: str) -> JsonValue:
+        url = document_url(did, scheme="http" if self._allow_private and is_local(did) else "https")
+        try:
+            return parse(self._getter.get(url, accept=ACCEPT).content, LIMITS)
+        except (NoAnswer, ValueError) as failed:
+            raise StatusListError(StatusErrorCode.RETRIEVAL, f"the document of {did} is out of reach: {failed}") from None
+        except InvalidInput as wrong:
+            raise _unverified(f"the document of {did} is not one: {wrong.message}") from None
+
+
+def _unverified(message: str) -> StatusListError:
+    return StatusListError(StatusErrorCode.VERIFICATION, message)

@@ -1,0 +1,79 @@
+"""Signed tokens: JWS in compact serialization (RFC 7515) with ES256, and on reading with Ed25519 too (RFC 8037, RFC 9864)."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any, Final
+
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from anchoring.core.jose import read_compact
+from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_reading import LIMITS
+from anchoring.core.strict_json import JsonValue, parse
+from anchoring.errors import InvalidInput
+from anchoring.ports.signing import KeySource
+from anchoring.signing.multikey import PublicKey, from_multikey, is_signed, sign
+
+ALGORITHMS: Final[dict[str, type[PublicKey]]] = {
+    "ES256": ec.EllipticCurvePublicKey,
+    "Ed25519": Ed25519PublicKey,
+    "EdDSA": Ed25519PublicKey,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What a token says. `typ`: empty where the header has none."""
+
+    typ: str
+    kid: str
+    claims: dict[str, JsonValue]
+
+
+def sign_token(claims: dict[str, Any], key: ec.EllipticCurvePrivateKey, *, typ: str, kid: str) -> bytes:
+    """The same bytes each time."""
+    header = rfc8785.dumps({"alg": "ES256", "kid": kid, "typ": typ})
+    signed = _base64url(header) + b"." + _base64url(rfc8785.dumps(claims))
+    return signed + b"." + _base64url(sign(key, signed))
+
+
+def check_token(content: bytes, keys: KeySource) -> Token:
+    """What a token says, once its signature is known to be of the key that its header names.
+
+    Raises: StatusListError: MALFORMED_VALUE_ERROR when it is no token, STATUS_VERIFICATION_ERROR when it does not hold; what
+    `keys` raises.
+    """
+    try:
+        token = read_compact(content, LIMITS)
+        header, claims = parse(_part(token.signed, 0), LIMITS), parse(token.payload, LIMITS)
+    except InvalidInput as wrong:
+        raise StatusListError(StatusErrorCode.MALFORMED, f"not a signed token: {wrong.message}") from None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        raise StatusListError(StatusErrorCode.MALFORMED, "not a signed token: header and claims are JSON objects")
+    kid, algorithm = header.get("kid"), header.get("alg")
+    if not isinstance(kid, str) or algorithm not in ALGORITHMS or "crit" in header or "b64" in header:
+        raise _unverified(f"the token names no key by kid, or asks for more than {', '.join(ALGORITHMS)}")
+    try:
+        key = from_multikey(keys.public_key(kid))
+    except ValueError as wrong:
+        raise _unverified(f"the token cannot be checked: {wrong}") from None
+    signed = token.signed.rpartition(b".")[0]
+    if not isinstance(key, ALGORITHMS[str(algorithm)]) or not is_signed(key, _part(token.signed, 2), signed):
+        raise _unverified(f"the signature does not hold: {kid} did not sign this")
+    typ = header.get("typ", "")
+    return Token(typ=typ if isinstance(typ, str) else "", kid=kid, claims=claims)
+
+
+def _part(token: bytes, number: int) -> bytes:
+    text = token.split(b".")[number]
+    return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+
+
+def _base64url(content: bytes) -> bytes:
+    return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+
+def _unverified(message: str) -> StatusListError:
+    return StatusListError(StatusErrorCode.VERIFICATION, message)
