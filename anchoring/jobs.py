@@ -29,6 +29,7 @@ from anchoring.usecases.post_canary import post_canary
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.refill_nonces import refill_nonces
 from anchoring.usecases.seal_batches import seal_batches
+from anchoring.usecases.settle_changes import settle_changes
 
 log = structlog.get_logger()
 
@@ -117,6 +118,7 @@ class Round:
         silent = self._look_at_ledger()
         post_canary(self._store, self._clock, self._random_bytes, every_s=self._rules.canary_every_s)
         sealed = seal_batches(self._store, self._clock, max_leaves=self._rules.max_leaves, progress=self._renewing)
+        settle_changes(self._store, self._clock)
         with_manifest = self._keep_manifests()
         if silent is not None:
             raise silent

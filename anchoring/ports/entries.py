@@ -87,7 +87,10 @@ class Entries(Protocol):
         """Take back requests that were not carried out yet; waits for one that is just being carried out."""
 
     def erase_requested(self, up_to_id: int, at: datetime) -> int:
-        """Erase digest and salt of every entry asked for with id ≤ up_to_id; the leaf stays. Returns how many."""
+        """Erase digest and salt of every entry asked for with id ≤ up_to_id; the leaf stays. Returns how many.
+
+        The reasons of its status changes go as well. An entry with a status change that waits is left until that is settled.
+        """
 
     def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
         """The first `limit` entries with after_id < id ≤ last_id, ascending, the erased ones included."""

@@ -52,6 +52,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeafPlace:
+    """Where an entry stands in its sealed batch, and so in the list that follows from it."""
+
+    batch: Batch
+    leaf_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
     """An entry's index in a list. `is_erased`: the entry has no digest any more, and another one may take the index."""
 
@@ -167,6 +175,9 @@ class StatusLists(Protocol):
     def bind(self, bound: Mapping[Place, int], at: datetime) -> None:
         """Give these indexes to these entries; one that an erased entry has passes on."""
 
+    def leaf_places(self, entry_ids: Collection[int]) -> Mapping[int, LeafPlace]:
+        """Where these entries stand in their batches; those that wait and those that are erased stand nowhere."""
+
     def signed_form(self, key: int) -> SignedForm | None:
         """What the issuer uploaded last."""
 
@@ -194,8 +205,11 @@ class StatusChanges(Protocol):
         The caller has locked the issuer.
         """
 
-    def waiting(self, up_to_entry_id: int, limit: int) -> Sequence[tuple[int, StatusChange]]:
-        """Key of the issuer and change, oldest first, of those that wait, of entries with ids up to this one."""
+    def issuers_waiting(self, up_to_entry_id: int) -> frozenset[int]:
+        """Keys of the issuers of whom changes wait, of entries with ids up to this one."""
+
+    def waiting(self, issuer: Issuer, up_to_entry_id: int, limit: int) -> Sequence[StatusChange]:
+        """The issuer's changes that wait, oldest first, of entries with ids up to this one."""
 
     def settle(self, placed: Sequence[tuple[StatusChange, Place]], at: datetime) -> None:
         """Waiting changes take effect at these places, in this order. The caller has locked their issuer."""

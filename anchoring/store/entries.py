@@ -14,7 +14,7 @@ from anchoring.core.portions import portions
 from anchoring.errors import InvalidInput, StateCorrupt
 from anchoring.ports.entries import Entry, EntryRange, NewEntry
 from anchoring.store.engine import SEAL_LOCK, number_above
-from anchoring.store.tables import entry, erasure, issuer
+from anchoring.store.tables import entry, erasure, issuer, status_binding, status_change
 from anchoring.types import Did, Digest, LeafHash, Salt
 
 ROWS_A_STATEMENT: Final = 10_000
@@ -114,12 +114,15 @@ class SqlEntries:
         self._connection.execute(statement, {"entry_id": entry_id, "requested_at": at})
 
     def erase_requested(self, up_to_id: int, at: datetime) -> int:
-        pending = (erasure.c.done_at.is_(None)) & (erasure.c.entry_id <= up_to_id)
+        # A status change that waits finds its place by the digest: it comes first.
+        waits = select(status_change.c.entry_id).where(status_change.c.status_list_id.is_(None))
+        pending = erasure.c.done_at.is_(None) & (erasure.c.entry_id <= up_to_id) & erasure.c.entry_id.not_in(waits)
         claimed = update(erasure).where(pending).values(done_at=at).returning(erasure.c.entry_id)
         ids = list(self._connection.execute(claimed).scalars())
         for some in portions(ids, ROWS_A_STATEMENT):
             erased = update(entry).where(entry.c.id.in_(some)).values(digest=None, salt=None, canonicalization=None)
             self._connection.execute(erased)
+            self._forget_reasons(some)
         return len(ids)
 
     def cancel_erasure(self, entry_ids: Collection[int]) -> None:
@@ -186,6 +189,22 @@ class SqlEntries:
             self._connection.execute(update(entry).where(entry.c.id.in_(some)).values(**_content(None)))
             self._connection.execute(noted, [{"entry_id": entry_id, "requested_at": at, "done_at": at} for entry_id in some])
         return sum(known.digest is not None and is_erased.get(known.id, False) for known in here)
+
+    def _forget_reasons(self, entry_ids: Collection[int]) -> None:
+        """Why an erased entry's status was changed says something about its holder; that it was stays on record."""
+        bound = (
+            select(status_binding.c.entry_id)
+            .where(
+                status_binding.c.status_list_id == status_change.c.status_list_id,
+                status_binding.c.list_index == status_change.c.list_index,
+                status_binding.c.entry_id.in_(entry_ids),
+            )
+            .exists()
+        )
+        nothing = {"reason": None, "explanation": None}
+        self._connection.execute(update(status_change).where(status_change.c.entry_id.in_(entry_ids)).values(nothing))
+        unnamed = status_change.c.entry_id.is_(None) & bound
+        self._connection.execute(update(status_change).where(unnamed).values(nothing))
 
     def continue_above(self, entry_id: int) -> None:
         number_above(self._connection, "entry", entry_id)

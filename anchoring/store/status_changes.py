@@ -76,14 +76,15 @@ class SqlStatusChanges:
         for some in portions(rows, ROWS_A_STATEMENT):
             self._connection.execute(insert(status_change), some)
 
-    def waiting(self, up_to_entry_id: int, limit: int) -> Sequence[tuple[int, StatusChange]]:
-        statement = (
-            select(status_change)
-            .where(status_change.c.status_list_id.is_(None), status_change.c.entry_id <= up_to_entry_id)
-            .order_by(status_change.c.id)
-            .limit(limit)
-        )
-        return [(row.issuer_id, _change(row)) for row in self._connection.execute(statement)]
+    def issuers_waiting(self, up_to_entry_id: int) -> frozenset[int]:
+        waiting = status_change.c.status_list_id.is_(None) & (status_change.c.entry_id <= up_to_entry_id)
+        return frozenset(self._connection.execute(select(status_change.c.issuer_id).where(waiting).distinct()).scalars())
+
+    def waiting(self, issuer: Issuer, up_to_entry_id: int, limit: int) -> Sequence[StatusChange]:
+        waiting = status_change.c.status_list_id.is_(None) & (status_change.c.entry_id <= up_to_entry_id)
+        of_issuer = status_change.c.issuer_id == issuer.id
+        rows = self._connection.execute(select(status_change).where(waiting, of_issuer).order_by(status_change.c.id).limit(limit))
+        return [_change(row) for row in rows]
 
     def settle(self, placed: Sequence[tuple[StatusChange, Place]], at: datetime) -> None:
         newest = self.newest([place for _, place in placed])

@@ -12,8 +12,9 @@ from anchoring.core.issuer import Issuer
 from anchoring.core.portions import portions
 from anchoring.core.status import StatusBits, StatusPurpose, batch_list_id, entries_for, numbered_list_id
 from anchoring.errors import StateCorrupt
-from anchoring.ports.status_lists import Binding, Place, SignedBy, SignedForm, StatusList
+from anchoring.ports.status_lists import Binding, LeafPlace, Place, SignedBy, SignedForm, StatusList
 from anchoring.store.entries import ROWS_A_STATEMENT
+from anchoring.store.status_places import leaf_places
 from anchoring.store.tables import entry, issuer, status_binding, status_list
 from anchoring.types import Did, ListId
 
@@ -52,8 +53,8 @@ class SqlStatusLists:
         return _status_list(row) if row else None
 
     def with_ids(self, list_ids: Collection[ListId]) -> Mapping[ListId, StatusList]:
-        found = [self.find(list_id) for list_id in sorted(set(list_ids))]
-        return {one.list_id: one for one in found if one}
+        asked = portions(sorted(set(list_ids)), ROWS_A_STATEMENT)
+        return {one.list_id: one for some in asked for one in self._all(_LISTS.where(status_list.c.list_id.in_(some)))}
 
     def with_keys(self, keys: Collection[int]) -> Mapping[int, StatusList]:
         asked = portions(sorted(set(keys)), ROWS_A_STATEMENT)
@@ -108,6 +109,9 @@ class SqlStatusLists:
         statement = fresh.on_conflict_do_update(index_elements=["status_list_id", "list_index"], set_=passed_on)
         for some in portions(rows, ROWS_A_STATEMENT):
             self._connection.execute(statement, some)
+
+    def leaf_places(self, entry_ids: Collection[int]) -> Mapping[int, LeafPlace]:
+        return leaf_places(self._connection, entry_ids)
 
     def signed_form(self, key: int) -> SignedForm | None:
         columns = select(status_list.c.signed_form, status_list.c.signed_type).where(status_list.c.id == key)

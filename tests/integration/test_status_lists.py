@@ -205,16 +205,16 @@ def test_waiting_changes_take_effect_where_they_are_settled(store: SqlStore) -> 
         newest = uow.status_changes.newest_waiting([entry.id])
         assert newest[entry.id, SUSPENSION].state.changes == 2
         assert uow.status_changes.changed_entries([entry.id, 99]) == {(entry.id, SUSPENSION)}
-        assert uow.status_changes.waiting(entry.id - 1, 10) == []
+        assert uow.status_changes.waiting(issuer, entry.id - 1, 10) == []
 
     with store.writing() as uow:
-        waiting = uow.status_changes.waiting(entry.id, 10)
-        assert {key for key, _ in waiting} == {issuer.id}
-        uow.status_changes.settle([(one, place) for _, one in waiting], NOON + SECOND)
+        assert uow.status_changes.issuers_waiting(entry.id) == {issuer.id}
+        waiting = uow.status_changes.waiting(issuer, entry.id, 10)
+        uow.status_changes.settle([(one, place) for one in waiting], NOON + SECOND)
         uow.commit()
 
     with store.reading() as uow:
-        assert uow.status_changes.waiting(entry.id, 10) == []
+        assert uow.status_changes.waiting(issuer, entry.id, 10) == []
         settled = uow.status_changes.history(place)
         assert [(one.number, one.position, one.applied_at) for one in settled] == [(1, 1, NOON + SECOND), (2, 2, NOON + SECOND)]
 
