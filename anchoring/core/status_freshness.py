@@ -18,7 +18,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshnessRules:
-    """The operator's settings. `refresh_s`: how often a list that does not change is signed anew; `valid_s`: how long it holds."""
+    """The operator's settings. `refresh_s`: how often an unchanged list is signed anew; `valid_s`: how long it holds."""
 
     refresh_s: int
     valid_s: int
