@@ -6,9 +6,9 @@ There is no global; an entry point reads them and passes on what is needed.
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from anchoring.core.fees import FeePolicy
@@ -16,6 +16,7 @@ from anchoring.core.finality import parse_finality
 from anchoring.core.merkle import MAX_LEAVES
 from anchoring.core.proof import parse_registry
 from anchoring.errors import InvalidInput, Misconfigured
+from anchoring.types import parse_did
 
 PREFIX: Final = "CREDANCHOR_"
 DELIMITER: Final = "__"
@@ -36,6 +37,7 @@ def _checked(parse: object) -> AfterValidator:
 
 FinalityText = Annotated[str, _checked(parse_finality)]
 RegistryText = Annotated[str, _checked(parse_registry)]
+DidText = Annotated[str, _checked(parse_did)]
 
 
 class _Group(BaseModel):
@@ -157,6 +159,39 @@ class ManifestSettings(_Group):
     """A file with the key that manifests are encrypted with, mode 0600."""
 
 
+class StatusSettings(_Group):
+    """Status lists, and who signs them."""
+
+    keys: Path | None = None
+    """A folder with the keys that sign status lists, made by `credanchor status key create`."""
+
+    did: DidText | None = None
+    """Whom the service signs as. Without it: the did:web of `api.public_url` if that is https, else each key's own did:key."""
+
+    cryptosuite: Literal["eddsa-jcs-2022", "ecdsa-jcs-2019"] = "eddsa-jcs-2022"
+    """Of the Data Integrity proof of a list in JSON, where a reader asks for none."""
+
+    valid_s: int = Field(default=86_400, ge=60, le=31_536_000)
+    """How long a signed list is valid, in seconds."""
+
+    refresh_s: int = Field(default=3600, ge=1, le=31_536_000)
+    """How often an unchanged list is signed anew, in seconds."""
+
+    ttl_s: int = Field(default=300, ge=0, le=31_536_000)
+    """How long readers and caches keep an unchanged list, in seconds."""
+
+    ebsi_schema: str = (
+        "https://api-pilot.ebsi.eu/trusted-schemas-registry/v3/schemas/zDpWGUBenmqXzurskry9Nsk6vq2R8thh9VSeoRqguoyMD"
+    )
+    """The schema that a list in EBSI's form names: EBSI's of attestations, on the network of its readers."""
+
+    @model_validator(mode="after")
+    def _valid_while_kept(self) -> Self:
+        if self.valid_s <= self.refresh_s + self.ttl_s:
+            raise ValueError("valid_s must exceed refresh_s and ttl_s together, or readers keep lists that have expired")
+        return self
+
+
 class ApiSettings(_Group):
     """The HTTP service."""
 
@@ -203,6 +238,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     rounds: RoundSettings = RoundSettings()
     manifests: ManifestSettings = ManifestSettings()
+    status: StatusSettings = StatusSettings()
     api: ApiSettings = ApiSettings()
     client: ClientSettings = ClientSettings()
 

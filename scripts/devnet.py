@@ -86,6 +86,10 @@ class Devnet:
         return self.data / "deployment.json"
 
     @property
+    def status_keys(self) -> Path:
+        return self.data / "status-keys"
+
+    @property
     def environment(self) -> dict[str, str]:
         """Settings of every process, as an operator would set them."""
         secret = self._secrets()
@@ -99,6 +103,7 @@ class Devnet:
             "CREDANCHOR_ROUNDS__POLL_S": "0.2",
             "CREDANCHOR_ROUNDS__FOLLOW_S": str(10 * self.block_s),
             "CREDANCHOR_ROUNDS__CANARY_EVERY_S": "0",  # whoever tries things here counts leaves
+            "CREDANCHOR_STATUS__KEYS": str(self.status_keys),
             "CREDANCHOR_API__PUBLIC_URL": self.url,
             "CREDANCHOR_CLIENT__URL": self.url,
             "CREDANCHOR_CLIENT__API_KEY": secret.get("apiKey", ""),
@@ -123,6 +128,8 @@ class Devnet:
             self.deploy()
         self.run("store", "migrate")
         self._add_issuer()
+        if not self.status_keys.exists():
+            self.run("status", "key", "create")
         self.start_api()
         if self.round_every_s:
             self.say(f"a round every {self.round_every_s:g} s")

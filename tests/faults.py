@@ -11,6 +11,7 @@ from anchoring.ports.entries import Canaries, Entries
 from anchoring.ports.figures import Figures
 from anchoring.ports.issuers import Issuers
 from anchoring.ports.rounds import Rounds
+from anchoring.ports.status_keys import StatusKeys
 from anchoring.ports.status_lists import StatusChanges, StatusLists
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.ports.submissions import Orphans, Submissions
@@ -163,6 +164,10 @@ class _FaultyUnitOfWork:
     @property
     def canaries(self) -> Canaries:
         return self._uow.canaries
+
+    @property
+    def status_keys(self) -> StatusKeys:
+        return self._uow.status_keys
 
     @property
     def submissions(self) -> Submissions:

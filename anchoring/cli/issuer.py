@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from anchoring.cli import issuer_status_key
 from anchoring.cli.output import print_json, say
 from anchoring.core.proof_json import format_time
 from anchoring.types import parse_did
@@ -12,6 +13,7 @@ from anchoring.types import parse_did
 app = typer.Typer(name="issuer", no_args_is_help=True, help="Say who may post, and hand out keys.")
 key_app = typer.Typer(name="key", no_args_is_help=True, help="API keys of issuers.")
 app.add_typer(key_app)
+app.add_typer(issuer_status_key.app)
 
 DidArgument = Annotated[str, typer.Argument(metavar="DID", help="Decentralized identifier of the issuer.")]
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from anchoring.cli import anchor, credential, entry, issuer, ledger, proof, service, store
+from anchoring.cli import anchor, credential, entry, issuer, ledger, proof, service, status, store
 from anchoring.cli.output import say
 from anchoring.errors import (
     AnchoringError,
@@ -40,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Anchors microcredentials on an EBSI-style ledger and hands out proofs that anyone can check.",
 )
-for noun in (credential, proof, entry, issuer, anchor, ledger, store, service):
+for noun in (credential, proof, entry, status, issuer, anchor, ledger, store, service):
     app.add_typer(noun.app)
 
 

@@ -1,10 +1,18 @@
 """What the inside needs of signatures over status lists: to make them, and to check those of others."""
 
+from enum import StrEnum
 from typing import Protocol
 
 from anchoring.core.status_documents import ListForm, ListToSign, ReadList
 
-__all__ = ["KeySource", "ListChecker", "ListForm", "ListSigner", "ListToSign", "ReadList"]
+__all__ = ["KeyKind", "KeySource", "ListChecker", "ListForm", "ListSigner", "ListToSign", "ReadList"]
+
+
+class KeyKind(StrEnum):
+    """Ed25519 signs Data Integrity proofs; P-256 does too, and every JWT."""
+
+    ED25519 = "ed25519"
+    P256 = "p-256"
 
 
 class ListSigner(Protocol):
@@ -42,3 +50,6 @@ class ListChecker(Protocol):
 
         Raises: StatusListError with a code of the standard, as `KeySource.public_key` too.
         """
+
+    def read(self, content: bytes, media_type: str) -> ReadList:
+        """What a signed list says of itself; nobody's signature is checked. Raises: StatusListError."""

@@ -8,6 +8,7 @@ from anchoring.ports.entries import Canaries, Entries
 from anchoring.ports.figures import Figures
 from anchoring.ports.issuers import Issuers
 from anchoring.ports.rounds import Rounds
+from anchoring.ports.status_keys import StatusKeys
 from anchoring.ports.status_lists import StatusChanges, StatusLists
 from anchoring.ports.submissions import Orphans, Submissions
 
@@ -27,6 +28,8 @@ class UnitOfWork(Protocol):
     def orphans(self) -> Orphans: ...
     @property
     def issuers(self) -> Issuers: ...
+    @property
+    def status_keys(self) -> StatusKeys: ...
     @property
     def rounds(self) -> Rounds: ...
     @property

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from anchoring.core.proof_json import format_time
 from anchoring.core.strict_json import JsonValue, parse
 from anchoring.errors import Conflict, InvalidInput, Misconfigured, NotFound
+from anchoring.ports.signing import KeyKind
 from anchoring.secret_files import read_secret, write_secret
 from anchoring.signing.did_documents import CONTEXTS
 from anchoring.signing.multikey import (
@@ -37,13 +37,6 @@ from anchoring.types import Did, parse_did
 
 SETTING: Final = "status.keys"
 _NAME: Final = re.compile(r"[0-9a-zA-Z]{48,60}\.json")
-
-
-class KeyKind(StrEnum):
-    """Ed25519 signs Data Integrity proofs; P-256 does too, and every JWT."""
-
-    ED25519 = "ed25519"
-    P256 = "p-256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +122,14 @@ class KeyRing:
     def create(self, kind: KeyKind, *, issuer: Did | None, kid: str | None, now: datetime) -> RingKey:
         """A new key in a new file; the folder is made if need be. Raises: InvalidInput, Misconfigured."""
         private: PrivateKey = Ed25519PrivateKey.generate() if kind is KeyKind.ED25519 else ec.generate_private_key(ec.SECP256R1())
+        return self.add(private, issuer=issuer, kid=kid, now=now)
+
+    def take_over(self, jwk: bytes, *, issuer: Did | None, kid: str | None, now: datetime) -> RingKey:
+        """A private JWK of Ed25519 or P-256. Raises: InvalidInput, without its words; Misconfigured."""
+        try:
+            private = private_from_jwk(parse(jwk))
+        except (InvalidInput, ValueError):
+            raise InvalidInput("is not a private JWK of Ed25519 or P-256", at="jwk") from None
         return self.add(private, issuer=issuer, kid=kid, now=now)
 
     def add(self, private: PrivateKey, *, issuer: Did | None, kid: str | None, now: datetime) -> RingKey:

@@ -10,12 +10,12 @@ from anchoring.core import status_documents as documents
 from anchoring.core import status_reading as reading
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.core.status_documents import ListForm, ListToSign, ReadList
-from anchoring.core.strict_json import parse
+from anchoring.core.strict_json import JsonValue, parse
 from anchoring.errors import InvalidInput, Misconfigured
-from anchoring.ports.signing import KeySource
+from anchoring.ports.signing import KeyKind, KeySource
 from anchoring.signing.data_integrity import SUITES, add_proof, check_proof
-from anchoring.signing.key_ring import KeyKind, KeyRing, RingKey
-from anchoring.signing.tokens import check_token, sign_token
+from anchoring.signing.key_ring import KeyRing, RingKey
+from anchoring.signing.tokens import Token, check_token, read_token, sign_token
 
 TYPES: Final = {
     ListForm.BITSTRING_JWT: "vc+jwt",
@@ -69,39 +69,50 @@ class SignedLists:
     """Implements ports.ListChecker."""
 
     def check(self, content: bytes, media_type: str, keys: KeySource) -> ReadList:
-        is_json = _essence(media_type).endswith("json") or content.lstrip()[:1] == b"{"
-        return _check_json(content, keys) if is_json else _check_token(content, _essence(media_type), keys)
+        if _is_json(content, media_type):
+            document = _json_object(content)
+            found = reading.read_bitstring(document, ListForm.BITSTRING_JSON)
+            proof = check_proof(document, keys)
+            _require_signer(found, str(proof["verificationMethod"]))
+            return reading.with_proof_times(found, proof)
+        token = check_token(content, keys)
+        found = _said_in(token, media_type)
+        _require_signer(found, token.kid)
+        return found
+
+    def read(self, content: bytes, media_type: str) -> ReadList:
+        if _is_json(content, media_type):
+            return reading.read_bitstring(_json_object(content), ListForm.BITSTRING_JSON)
+        return _said_in(read_token(content), media_type)
 
 
 def _essence(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def _check_json(content: bytes, keys: KeySource) -> ReadList:
+def _is_json(content: bytes, media_type: str) -> bool:
+    return _essence(media_type).endswith("json") or content.lstrip()[:1] == b"{"
+
+
+def _json_object(content: bytes) -> dict[str, JsonValue]:
     try:
         document = parse(content, reading.LIMITS)
     except InvalidInput as wrong:
         raise StatusListError(StatusErrorCode.MALFORMED, f"the list is not JSON: {wrong.message}") from None
     if not isinstance(document, dict):
         raise StatusListError(StatusErrorCode.MALFORMED, "the list is not a JSON object")
-    found = reading.read_bitstring(document, ListForm.BITSTRING_JSON)
-    proof = check_proof(document, keys)
-    _require_signer(found, str(proof["verificationMethod"]))
-    return reading.with_proof_times(found, proof)
+    return document
 
 
-def _check_token(content: bytes, media_type: str, keys: KeySource) -> ReadList:
-    token = check_token(content, keys)
-    form = _form_of(token.typ, media_type, "vc" in token.claims)
+def _said_in(token: Token, media_type: str) -> ReadList:
+    form = _form_of(token.typ, _essence(media_type), "vc" in token.claims)
     match form:
         case ListForm.BITSTRING_JWT:
-            found = reading.read_bitstring(token.claims, form)
+            return reading.read_bitstring(token.claims, form)
         case ListForm.STATUSLIST2021_JWT:
-            found = reading.read_statuslist2021(token.claims)
+            return reading.read_statuslist2021(token.claims)
         case _:
-            found = reading.read_token(token.claims, signer=token.kid.partition("#")[0])
-    _require_signer(found, token.kid)
-    return found
+            return reading.read_token(token.claims, signer=token.kid.partition("#")[0])
 
 
 def _form_of(typ: str, media_type: str, has_vc: bool) -> ListForm:

@@ -39,31 +39,40 @@ def sign_token(claims: dict[str, Any], key: ec.EllipticCurvePrivateKey, *, typ: 
     return signed + b"." + _base64url(sign(key, signed))
 
 
+def read_token(content: bytes) -> Token:
+    """What a token says; nobody's signature is checked. Raises: StatusListError, MALFORMED_VALUE_ERROR."""
+    return _read(content)[0]
+
+
 def check_token(content: bytes, keys: KeySource) -> Token:
     """What a token says, once its signature is known to be of the key that its header names.
 
     Raises: StatusListError: MALFORMED_VALUE_ERROR when it is no token, STATUS_VERIFICATION_ERROR when it does not hold; what
     `keys` raises.
     """
+    token, algorithm, compact = _read(content)
     try:
-        token = read_compact(content, LIMITS)
-        header, claims = parse(_part(token.signed, 0), LIMITS), parse(token.payload, LIMITS)
+        key = from_multikey(keys.public_key(token.kid))
+    except ValueError as wrong:
+        raise _unverified(f"the token cannot be checked: {wrong}") from None
+    if not isinstance(key, ALGORITHMS[algorithm]) or not is_signed(key, _part(compact, 2), compact.rpartition(b".")[0]):
+        raise _unverified(f"the signature does not hold: {token.kid} did not sign this")
+    return token
+
+
+def _read(content: bytes) -> tuple[Token, str, bytes]:
+    """The token, its algorithm, and its three parts as they were signed."""
+    try:
+        compact = read_compact(content, LIMITS)
+        header, claims = parse(_part(compact.signed, 0), LIMITS), parse(compact.payload, LIMITS)
     except InvalidInput as wrong:
         raise StatusListError(StatusErrorCode.MALFORMED, f"not a signed token: {wrong.message}") from None
     if not isinstance(header, dict) or not isinstance(claims, dict):
         raise StatusListError(StatusErrorCode.MALFORMED, "not a signed token: header and claims are JSON objects")
-    kid, algorithm = header.get("kid"), header.get("alg")
+    kid, algorithm, typ = header.get("kid"), str(header.get("alg")), header.get("typ", "")
     if not isinstance(kid, str) or algorithm not in ALGORITHMS or "crit" in header or "b64" in header:
         raise _unverified(f"the token names no key by kid, or asks for more than {', '.join(ALGORITHMS)}")
-    try:
-        key = from_multikey(keys.public_key(kid))
-    except ValueError as wrong:
-        raise _unverified(f"the token cannot be checked: {wrong}") from None
-    signed = token.signed.rpartition(b".")[0]
-    if not isinstance(key, ALGORITHMS[str(algorithm)]) or not is_signed(key, _part(token.signed, 2), signed):
-        raise _unverified(f"the signature does not hold: {kid} did not sign this")
-    typ = header.get("typ", "")
-    return Token(typ=typ if isinstance(typ, str) else "", kid=kid, claims=claims)
+    return Token(typ=typ if isinstance(typ, str) else "", kid=kid, claims=claims), algorithm, compact.signed
 
 
 def _part(token: bytes, number: int) -> bytes:

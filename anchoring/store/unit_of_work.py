@@ -17,6 +17,7 @@ from anchoring.store.issuers import SqlIssuers
 from anchoring.store.orphans import SqlOrphans
 from anchoring.store.rounds import SqlRounds
 from anchoring.store.status_changes import SqlStatusChanges
+from anchoring.store.status_keys import SqlStatusKeys
 from anchoring.store.status_lists import SqlStatusLists
 from anchoring.store.submissions import SqlSubmissions
 
@@ -32,6 +33,7 @@ class SqlUnitOfWork:
         self.submissions = SqlSubmissions(connection)
         self.orphans = SqlOrphans(connection)
         self.issuers = SqlIssuers(connection)
+        self.status_keys = SqlStatusKeys(connection)
         self.rounds = SqlRounds(connection)
         self.figures = SqlFigures(connection)
         self.status_lists = SqlStatusLists(connection)

@@ -14,8 +14,9 @@ from anchoring.core.status import MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.errors import Conflict, InvalidInput, Misconfigured, NotFound
+from anchoring.ports.signing import KeyKind
 from anchoring.signing.data_integrity import add_proof, check_proof
-from anchoring.signing.key_ring import KeyKind, KeyRing
+from anchoring.signing.key_ring import KeyRing
 from anchoring.signing.key_sources import RegisteredKeys
 from anchoring.signing.lists import RingSigner, SignedLists
 from anchoring.signing.multikey import private_to_jwk, to_jwk
@@ -101,6 +102,15 @@ def test_every_form_says_the_same(form, purpose, did, tmp_path):
     assert found.ttl_s == (None if form is ListForm.STATUSLIST2021_JWT else 300)
     assert found.signer == (did or found.signer)
     assert found.signer.startswith("did:web" if did else "did:key:z")
+
+
+@pytest.mark.parametrize("form", ListForm)
+def test_list_can_be_read_without_a_key(form, ring):
+    signed = signer_with(ring).sign(content(), form)
+    found = SignedLists().read(signed, "")
+    assert (found.url, found.bits, found.signed_at) == (URL, content().bits, NOON)
+    with pytest.raises(StatusListError):
+        SignedLists().read(b"%PDF-1.7", "")
 
 
 @pytest.mark.parametrize("form", ListForm)

@@ -1,0 +1,69 @@
+"""Settings become keys, a signer of status lists, and a checker of those of others."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from anchoring.core.strict_json import parse
+from anchoring.errors import InvalidInput, Misconfigured
+from anchoring.settings import Settings
+from anchoring.types import Did, parse_did
+
+if TYPE_CHECKING:
+    from anchoring.signing.key_ring import KeyRing
+    from anchoring.signing.lists import RingSigner, SignedLists
+
+
+def service_did(settings: Settings) -> Did | None:
+    """Whom the service signs as; None for each key's own did:key, where readers cannot reach the service by https."""
+    if settings.status.did is not None:
+        return parse_did(settings.status.did)
+    return published_did(settings) if urlsplit(settings.api.public_url).scheme == "https" else None
+
+
+def published_did(settings: Settings) -> Did:
+    """Whose document the service shows at /.well-known/did.json."""
+    from anchoring.signing.did_documents import did_web_of
+
+    if settings.status.did is not None:
+        return parse_did(settings.status.did)
+    return parse_did(did_web_of(urlsplit(settings.api.public_url).netloc), at="CREDANCHOR_API__PUBLIC_URL")
+
+
+def open_key_ring(settings: Settings) -> "KeyRing":
+    """Nothing is read yet. Raises: Misconfigured when no folder is named."""
+    from anchoring.signing.key_ring import KeyRing
+
+    if settings.status.keys is None:
+        raise Misconfigured("no folder for keys of status lists is named: set CREDANCHOR_STATUS__KEYS")
+    return KeyRing(settings.status.keys, service_did(settings))
+
+
+def open_signer(settings: Settings) -> "RingSigner | None":
+    """None when no folder of keys is named."""
+    from anchoring.signing.lists import RingSigner
+
+    if settings.status.keys is None:
+        return None
+    ring = open_key_ring(settings)
+    return RingSigner(ring, cryptosuite=settings.status.cryptosuite, ebsi_schema=settings.status.ebsi_schema)
+
+
+def open_checker() -> "SignedLists":
+    """Checks signed lists of anybody."""
+    from anchoring.signing.lists import SignedLists
+
+    return SignedLists()
+
+
+def parse_public_key(content: bytes) -> str:
+    """A public key as a Multikey, from a Multikey or a JWK. Raises: InvalidInput when it is neither, or a private one."""
+    from anchoring.signing.multikey import from_jwk, from_multikey, to_multikey
+
+    text = content.strip()
+    try:
+        jwk = parse(text) if text.startswith(b"{") else None
+        if not (isinstance(jwk, dict) and "d" in jwk):
+            return to_multikey(from_jwk(jwk) if jwk is not None else from_multikey(text.decode("ascii")))
+    except (InvalidInput, ValueError) as wrong:
+        raise InvalidInput(f"cannot be used: {wrong}", at="public key") from None
+    raise InvalidInput("is a private key; nobody but the issuer should have it", at="public key")
