@@ -1,11 +1,12 @@
-"""A round: one run of the cron job. It seals what waits, sends one transaction, and follows earlier ones to finality.
+"""A round: one run of the cron job. It prepares status lists that changed, seals what waits, sends one transaction, and follows
+earlier ones to finality.
 
 It may be killed at any line and run again, and two may run at once: the lease saves work, the constraints of the store and the
 compare-and-set of every state keep things right.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from anchoring.usecases.match_anchors import Reconciliation, match_new_anchors, 
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
 from anchoring.usecases.post_canary import post_canary
 from anchoring.usecases.prove_inclusion import prove_inclusion
+from anchoring.usecases.publish_status_lists import publish_status_lists
 from anchoring.usecases.refill_nonces import refill_nonces
 from anchoring.usecases.seal_batches import seal_batches
 from anchoring.usecases.settle_changes import settle_changes
@@ -86,7 +88,7 @@ class Round:
         self._random_bytes = random_bytes
 
     def run(self) -> RoundReport:
-        """Seal, submit and follow.
+        """Prepare status lists, seal, submit and follow.
 
         Raises: StateCorrupt while the ledger is ahead of this database, and nothing is sealed or signed; Busy while another round
         holds the lease; LedgerUnavailable, and sealing is done all the same; ManifestsUnavailable, and following is done as well;
@@ -134,14 +136,28 @@ class Round:
         return RoundReport(sealed=len(sealed), submitted=submitted, followed=followed)
 
     def _look_at_ledger(self) -> LedgerUnavailable | None:
-        """Whether this is our ledger, and knows no more than we do. Sealing does not wait for a node that does not answer."""
+        """Whether this is our ledger, and knows no more than we do; status lists are prepared then.
+
+        Sealing does not wait for a node that does not answer.
+        """
         try:
             self._check_identity()
             match_new_anchors(self._store, self._ledger, self._clock, first_block=self._rules.first_block)
+            require_reconciled(self._store)
+            self._contradictions += self._publish_status_lists()
         except LedgerUnavailable as silent:
             return silent
-        require_reconciled(self._store)
         return None
+
+    def _publish_status_lists(self) -> Sequence[str]:
+        return publish_status_lists(
+            self._store,
+            self._ledger,
+            self._clock,
+            self._random_bytes,
+            max_heads=self._rules.submission.max_heads,
+            progress=self._renewing,
+        )
 
     def _keep_manifests(self) -> frozenset[Root] | ManifestsUnavailable | None:
         """The roots with a manifest, or why that is not known: nothing is submitted then, and what was submitted is followed."""

@@ -7,10 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from anchoring.core.batch import BlockPlace
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.ports.entries import Entry
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Address, BlockHash, Root, TxHash
+from anchoring.types import Address, BlockHash, Digest, ListId, Root, TxHash
 from tests.anvil_installation import AnvilInstallation, open_quickly
 from tests.fake_chain import ANOTHER, FakeChain, Signed, encode_calls, sign
 from tests.fakes import FakeLedger
@@ -25,15 +26,17 @@ A_LOT_WEI: Final = 10_000 * GWEI
 
 
 class History:
-    """What the ledger ever showed: where each root stood, and how deep at most."""
+    """What the ledger ever showed: where each root and each head of a list stood, and how deep at most."""
 
     def __init__(self) -> None:
-        self.depths: dict[tuple[Root, BlockHash], int] = defaultdict(int)
+        self.depths: dict[tuple[Root | Digest, BlockHash], int] = defaultdict(int)
 
     def look(self, chain: Witness, head: int) -> None:
-        for event in chain.events():
-            place = event.root, event.block.hash
-            self.depths[place] = max(self.depths[place], head - event.block.number)
+        shown: list[tuple[Root | Digest, BlockPlace]] = [(event.root, event.block) for event in chain.events()]
+        shown += [(event.digest, event.block) for event in chain.head_events()]
+        for what, block in shown:
+            place = what, block.hash
+            self.depths[place] = max(self.depths[place], head - block.number)
 
 
 class RememberedChain(FakeChain):
@@ -79,6 +82,9 @@ class FakeBench:
 
     def other_anchors(self, root: Root, leaf_count: int) -> None:
         self._send(ANOTHER, self.chain.transaction_count(ANOTHER), encode_calls([(root, leaf_count)]))
+
+    def other_publishes(self, list_id: ListId, version: int, digest: Digest) -> None:
+        self._send(ANOTHER, self.chain.transaction_count(ANOTHER), encode_calls([(list_id, version, digest)]))
 
     def _send(self, sender: Address, nonce: int, calldata: bytes) -> None:
         raw = sign(sender, nonce, calldata, fee=A_LOT_WEI)
@@ -136,6 +142,9 @@ class AnvilBench:
 
     def other_anchors(self, root: Root, leaf_count: int) -> None:
         self.network.other_sends([(root, leaf_count)])
+
+    def other_publishes(self, list_id: ListId, version: int, digest: Digest) -> None:
+        self.network.other_sends([], [(list_id, version, digest)])
 
     def set_base_fee(self, gwei: int) -> None:
         self.network.anvil.rpc.send("anvil_setNextBlockBaseFeePerGas", hex(gwei * GWEI))

@@ -9,7 +9,7 @@ from anchoring.failpoints import watchers
 from scripts.devnet import ROOT
 from tests.injections import injected
 
-UNSIGNED: Final = ("seal.beginning", "seal.written", "batch.sealed", "attempt.signed")
+UNSIGNED: Final = ("head.written", "head.prepared", "seal.beginning", "seal.written", "batch.sealed", "attempt.signed")
 """The database knows of no signed transaction."""
 UNSENT: Final = ("attempt.persisted", "broadcast.beginning")
 SENT: Final = ("broadcast.answered", "broadcast.recorded")
@@ -19,7 +19,7 @@ REPLACED: Final = ("replacement.signed", "replacement.persisted")
 
 OF_A_ROUND: Final = UNSIGNED + UNSENT + SENT + MINED
 ALL: Final = OF_A_ROUND + REPLACED
-HOLDS_THE_DATABASE: Final = ("seal.beginning", "seal.written", "final.written")
+HOLDS_THE_DATABASE: Final = ("head.written", "seal.beginning", "seal.written", "final.written")
 """Inside a writing transaction."""
 
 

@@ -13,6 +13,7 @@ from anchoring.ports.issuers import Issuers
 from anchoring.ports.rounds import Rounds
 from anchoring.ports.status_keys import StatusKeys
 from anchoring.ports.status_lists import StatusChanges, StatusLists
+from anchoring.ports.status_versions import StatusVersions
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.ports.submissions import Orphans, Submissions
 from tests.injections import injected
@@ -168,6 +169,10 @@ class _FaultyUnitOfWork:
     @property
     def status_keys(self) -> StatusKeys:
         return self._uow.status_keys
+
+    @property
+    def status_versions(self) -> StatusVersions:
+        return self._uow.status_versions
 
     @property
     def submissions(self) -> Submissions:

@@ -11,13 +11,14 @@ from typing import Generic, Protocol, TypeVar
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.core.finality import BlockTag, FinalityRule
+from anchoring.core.status_version import StatusVersion, VersionState
 from anchoring.errors import AnchoringError, LedgerUnavailable
 from anchoring.jobs import Round, RoundReport, RoundRules
 from anchoring.manifests.sealed_box import ManifestKey
 from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import Ledger
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Root
+from anchoring.types import ListId, Root
 from anchoring.usecases.follow_ledger import FollowRules
 from anchoring.usecases.open_submission import SubmissionRules
 from tests.factories import add_issuer, post
@@ -25,6 +26,7 @@ from tests.fake_chain import FakeChain
 from tests.fakes import FakeLedger, MiningClock
 from tests.faults import Fault, Faults, FaultyStore, Killed
 from tests.manifests import FaultyFolder, check_manifests
+from tests.status import revoke_next
 from tests.world import Witness, check_world
 
 LEASE_S = 60.0
@@ -33,7 +35,7 @@ ROUNDS_TO_REST = 12
 
 NO_FEES = FeeRules(policy=FeePolicy.ZERO, tip_wei=0, cap_wei=0)
 RULES = RoundRules(
-    submission=SubmissionRules(fees=NO_FEES, max_roots=10),
+    submission=SubmissionRules(fees=NO_FEES, max_roots=10, max_heads=10),
     follow=FollowRules(finality=FinalityRule(BlockTag.FINALIZED), fees=NO_FEES, patience_s=300),
     max_leaves=3,
     lease_s=LEASE_S,
@@ -95,6 +97,10 @@ class InstallationOn(Generic[C, L]):
         self.acknowledged += entries
         return entries
 
+    def revoke(self, number: int = 0, *, indexes: int = 1) -> ListId:
+        """So many changes in the list of this number."""
+        return revoke_next(self.store, self._issuer, number, indexes=indexes, now=self.clock.now())
+
     def make_round(self, *, rules: RoundRules | None = None, ledger: Ledger | None = None) -> Round:
         """A round of a process of its own."""
         store = FaultyStore(self.store, self.faults)
@@ -147,7 +153,16 @@ class InstallationOn(Generic[C, L]):
         with self.store.reading() as uow:
             waiting = uow.entries.count_after(uow.batches.last_sealed_entry_id())
             in_flight = uow.submissions.in_state(SubmissionState.SUBMITTED)
-        return not waiting and not in_flight and set(self.states()) <= {BatchState.FINAL}
+            overtaken = {one.list_id for one in uow.status_versions.overtaken()}
+            due = set(uow.status_versions.due(1_000)) - overtaken
+        settled = {VersionState.FINAL, VersionState.SUPERSEDED}
+        versions = {version.state for version in self.versions() if version.list_id not in overtaken}
+        return not waiting and not in_flight and not due and set(self.states()) <= {BatchState.FINAL} and versions <= settled
+
+    def versions(self, list_id: ListId | None = None) -> list[StatusVersion]:
+        """Of all lists, or of one, oldest first."""
+        with self.store.reading() as uow:
+            return [version for version, _ in uow.status_versions.all() if list_id in {None, version.list_id}]
 
     def states(self) -> list[BatchState]:
         """Of all batches, oldest first."""

@@ -5,6 +5,7 @@ Each must turn a named test red (tests/test_mistakes.py), or the suite tests les
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -34,8 +35,8 @@ def broadcast_before_it_is_persisted() -> None:
 def success_judged_by_status_alone() -> None:
     confirm = follow_ledger._confirm
 
-    def believe(store: Any, clock: Any, submission: Any, mined: Any, anchors: Sequence[Anchor]) -> None:
-        shown = {anchor.root for anchor in anchors}
+    def believe(store: Any, clock: Any, submission: Any, mined: Any, receipt: Any) -> None:
+        shown = {anchor.root for anchor in receipt.anchors}
         believed = [
             Anchor(
                 root=item.root,
@@ -49,7 +50,7 @@ def success_judged_by_status_alone() -> None:
             for item in submission.roots
             if item.root not in shown
         ]
-        confirm(store, clock, submission, mined, [*anchors, *believed])
+        confirm(store, clock, submission, mined, replace(receipt, anchors=(*receipt.anchors, *believed)))
 
     PLANT.setattr(follow_ledger, "_confirm", believe)
 

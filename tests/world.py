@@ -11,6 +11,8 @@ from sqlalchemy import Row, Table, select, text
 from anchoring.core.batch import ANCHORED, Anchor, Batch, PublishedHead, SubmissionState
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.proof_json import proof_from_json
+from anchoring.core.status import head_digest
+from anchoring.core.status_version import VersionState
 from anchoring.core.tiles import Tile, TileCoordinate
 from anchoring.ports.entries import Entry
 from anchoring.store import tables
@@ -48,6 +50,7 @@ def check_store(store: SqlStore, acknowledged: Iterable[Entry]) -> None:
     for batch in _batches(store):
         if batch.tree is not None:
             _check_tree(store, batch)
+    _check_versions(store)
     _check_sessions(store)
 
 
@@ -56,6 +59,7 @@ def check_world(store: SqlStore, witness: Witness, acknowledged: Iterable[Entry]
     acknowledged = list(acknowledged)
     check_store(store, acknowledged)
     _check_anchors(store, witness)
+    _check_heads(store, witness)
     _check_nonces(store, witness, first_nonce)
     _check_proofs(store, witness, acknowledged)
     _check_sessions(store)
@@ -139,6 +143,53 @@ def _check_anchors(store: SqlStore, witness: Witness) -> None:
     assert not strays, "W5: our key anchored a root of no batch"
 
 
+def _check_versions(store: SqlStore) -> None:
+    """A version is what it says, a leaf of its issuer, and what is counted as versioned is shown by one."""
+    entries = {(row.issuer_id, row.digest) for row in rows(store, tables.entry)}
+    lists = {row.list_id: row for row in rows(store, tables.status_list)}
+    with store.reading() as uow:
+        versions = list(uow.status_versions.all())
+    for version, bits in versions:
+        assert head_digest(version.list_id, version.version, bits) == version.digest, f"the digest of version {version.id}"
+        leaf = lists[version.list_id].issuer_id, version.digest
+        assert leaf in entries, f"the digest of version {version.id} was never posted"
+    for list_id, row in lists.items():
+        standing = [version for version, _ in versions if version.list_id == list_id and version.state != "superseded"]
+        shown = max((version.change_count for version in standing), default=0)
+        assert row.versioned_count <= shown, f"changes of list {row.id} are in no version and count as versioned"
+
+
+def _check_heads(store: SqlStore, witness: Witness) -> None:
+    """Lists at which a person must look are left out."""
+    events = {(event.list_id, event.version): event for event in witness.head_events()}
+    assert len(events) == len(witness.head_events()), "W4: a version of a list is published twice"
+    with store.reading() as uow:
+        versions = list(uow.status_versions.all())
+    for version, _ in versions:
+        event = events.get((version.list_id, version.version))
+        if version.state.is_published:
+            assert version.head == event, f"W4: version {version.id} is {version.state} and another, or none, is on the ledger"
+        else:
+            assert version.head is None, f"W4: version {version.id} is {version.state} and names a block"
+    known = {version.digest: (version, bits) for version, bits in versions}
+    for row in rows(store, tables.status_list):
+        newest = max((event for event in events.values() if event.list_id == row.list_id), key=_version_of, default=None)
+        if row.overtaken_by is not None:
+            continue
+        assert row.versioned_count == row.change_count, f"changes of list {row.id} are not on the ledger"
+        if newest is None:
+            assert row.change_count == 0, f"changes of list {row.id} are not on the ledger"
+        elif newest.version > (row.accepted_version or 0):
+            assert newest.digest in known, f"W5: the ledger's head of list {row.id} is none of ours"
+            version, bits = known[newest.digest]
+            assert version.state is VersionState.FINAL, f"the ledger's head of list {row.id} is {version.state} here"
+            assert bytes(bits) == row.bits, f"the ledger's head of list {row.id} is not what the list holds"
+
+
+def _version_of(event: PublishedHead) -> int:
+    return event.version
+
+
 def _check_nonces(store: SqlStore, witness: Witness, first_nonce: int) -> None:
     submissions = rows(store, tables.submission)
     for signer in {row.signer for row in submissions}:
@@ -163,6 +214,16 @@ def _check_items(store: SqlStore) -> None:
         if item.live:
             assert submission.state == batch.state, f"batch {batch.id} is {batch.state}, its submission {submission.state}"
             assert submission.block_hash == (batch.anchor.block.hash if batch.anchor else None), f"the block of batch {batch.id}"
+    with store.reading() as uow:
+        versions = {version.id: version for version, _ in uow.status_versions.all()}
+    for item in rows(store, tables.submission_head):
+        submission, version = submissions[item.submission_id], versions[item.status_version_id]
+        assert bool(item.live) == (submission.state not in DEAD_ENDS), f"submission {submission.id} is {submission.state}"
+        if item.live:
+            assert submission.state == version.state, (
+                f"version {version.id} is {version.state}, its submission {submission.state}"
+            )
+            assert submission.block_hash == (version.head.block.hash if version.head else None), f"the block of {version.id}"
 
 
 def _check_proofs(store: SqlStore, witness: Witness, acknowledged: Sequence[Entry]) -> None:

@@ -24,7 +24,7 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
     """One round under a name of its own. Raises: Misconfigured."""
     fees, finality = fee_rules(settings.ledger), parse_finality(settings.ledger.finality)
     rules = RoundRules(
-        submission=SubmissionRules(fees=fees, max_roots=settings.rounds.max_roots),
+        submission=SubmissionRules(fees=fees, max_roots=settings.rounds.max_roots, max_heads=settings.rounds.max_heads),
         follow=FollowRules(finality=finality, fees=fees, patience_s=settings.ledger.patience_s),
         max_leaves=settings.rounds.max_leaves,
         lease_s=settings.rounds.lease_s,

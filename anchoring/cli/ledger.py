@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from anchoring.cli.output import print_findings, print_json, progress_bar, say
-from anchoring.types import Address, parse_address, to_hex
+from anchoring.types import Address, parse_address, parse_list_id, to_hex
 
 app = typer.Typer(name="ledger", no_args_is_help=True, help="Deploy the contract, say who may anchor, see how things stand.")
 
@@ -161,6 +161,13 @@ def reconcile(
         for anchor in found.orphans:
             typer.echo(f"{to_hex(anchor.root)} anchor {anchor.sequence}, block {anchor.block.number}, {anchor.leaf_count} leaves")
         say(f"{found.anchors} anchors on the ledger, {found.adopted} adopted, {len(found.orphans)} without a batch here")
+        for head in found.unknown_heads:
+            typer.echo(f"{to_hex(head.list_id)} status list, version {head.version} in block {head.block.number}, not known here")
+    if found.unknown_heads:
+        say(
+            f"{len(found.unknown_heads)} status lists have a newer version on the ledger than here, and are not published: have "
+            "their issuers make the changes again, then for each: credanchor ledger publish-over"
+        )
     if not found.may_sign:
         say(
             "rounds stay off. Bring the lost batches back with: credanchor store rebuild. Or give their digests up, "
@@ -168,6 +175,21 @@ def reconcile(
         )
         raise typer.Exit(1)
     say("rounds go on")
+
+
+@app.command("publish-over")
+def publish_over(list_id: Annotated[str, typer.Argument(metavar="LIST", help="Id of the list, 64 hexadecimal digits.")]) -> None:
+    """Give up the ledger's version of a status list that the database does not know: the next round publishes over it."""
+    from anchoring.bootstrap.ledger import open_nodes, open_reader, required_registry
+    from anchoring.bootstrap.store import open_store
+    from anchoring.settings import read_settings
+    from anchoring.usecases import publish_over as use_case
+
+    settings = read_settings()
+    asked = parse_list_id(list_id, at="LIST")
+    reader = open_reader(open_nodes(settings.ledger)[0], required_registry(settings.ledger), settings.ledger)
+    version = use_case.publish_over(open_store(settings.store), reader, asked)
+    say(f"the next round publishes version {version + 1} over version {version}")
 
 
 def _reconciliation(found: Any) -> dict[str, Any]:
@@ -184,6 +206,15 @@ def _reconciliation(found: Any) -> dict[str, Any]:
                 "blockNumber": anchor.block.number,
             }
             for anchor in found.orphans
+        ],
+        "unknownHeads": [
+            {
+                "list": to_hex(head.list_id),
+                "version": head.version,
+                "transaction": to_hex(head.transaction),
+                "blockNumber": head.block.number,
+            }
+            for head in found.unknown_heads
         ],
         "spentNonces": list(found.spent_nonces),
         "maySign": found.may_sign,

@@ -69,6 +69,14 @@ class Receipt:
     anchors: tuple[Anchor, ...]
     heads: tuple[PublishedHead, ...]
 
+    def anchor_of(self, item: RootToAnchor) -> Anchor | None:
+        """The anchor of this very tree."""
+        return next((one for one in self.anchors if (one.root, one.leaf_count) == (item.root, item.leaf_count)), None)
+
+    def head_of(self, item: HeadToPublish) -> PublishedHead | None:
+        """The event of this very version."""
+        return next((one for one in self.heads if item.is_shown_by(one)), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedAnchor:

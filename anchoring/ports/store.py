@@ -10,6 +10,7 @@ from anchoring.ports.issuers import Issuers
 from anchoring.ports.rounds import Rounds
 from anchoring.ports.status_keys import StatusKeys
 from anchoring.ports.status_lists import StatusChanges, StatusLists
+from anchoring.ports.status_versions import StatusVersions
 from anchoring.ports.submissions import Orphans, Submissions
 
 
@@ -22,6 +23,8 @@ class UnitOfWork(Protocol):
     def canaries(self) -> Canaries: ...
     @property
     def batches(self) -> Batches: ...
+    @property
+    def status_versions(self) -> StatusVersions: ...
     @property
     def submissions(self) -> Submissions: ...
     @property

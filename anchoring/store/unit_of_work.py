@@ -19,6 +19,7 @@ from anchoring.store.rounds import SqlRounds
 from anchoring.store.status_changes import SqlStatusChanges
 from anchoring.store.status_keys import SqlStatusKeys
 from anchoring.store.status_lists import SqlStatusLists
+from anchoring.store.status_versions import SqlStatusVersions
 from anchoring.store.submissions import SqlSubmissions
 
 
@@ -30,6 +31,7 @@ class SqlUnitOfWork:
         self.entries = SqlEntries(connection)
         self.canaries = SqlCanaries(connection)
         self.batches = SqlBatches(connection)
+        self.status_versions = SqlStatusVersions(connection)
         self.submissions = SqlSubmissions(connection)
         self.orphans = SqlOrphans(connection)
         self.issuers = SqlIssuers(connection)

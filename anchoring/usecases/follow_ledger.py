@@ -1,9 +1,9 @@
 """What became of earlier submissions: sent again until mined, confirmed, final, or taken back by a reorg.
 
-Every decision compares recorded block hashes with the ledger's. Success is an event of our contract with our root, never the
-status of a receipt. A node that lags says nothing, so absence alone changes nothing. Where several nodes are asked, a second one
-must agree before an anchor is final, and none may still show a block that is taken for gone: while two contradict each other
-nobody can tell.
+Every decision compares recorded block hashes with the ledger's. Success is an event of our contract with our root or head of a
+list, never the status of a receipt. A node that lags says nothing, so absence alone changes nothing. Where several nodes are
+asked, a second one must agree before anything is final, and none may still show a block that is taken for gone: while two
+contradict each other nobody can tell.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,29 @@ from typing import Final
 
 import structlog
 
-from anchoring.core.batch import Anchor, Attempt, Batch, BatchState, BlockPlace, Submission, SubmissionState
+from anchoring.core.batch import (
+    Attempt,
+    Batch,
+    BatchState,
+    BlockPlace,
+    HeadToPublish,
+    RootToAnchor,
+    Submission,
+    SubmissionState,
+)
 from anchoring.core.fees import Fee, FeeRules, replace_fee
 from anchoring.core.finality import FinalityRule, Verdict, judge
+from anchoring.core.status_version import StatusVersion, VersionState
 from anchoring.errors import LedgerRejected
 from anchoring.failpoints import failpoint
 from anchoring.ports.ledger import Head, Ledger, Receipt, Reception
 from anchoring.ports.runtime import Clock
-from anchoring.ports.store import Store
+from anchoring.ports.store import Store, UnitOfWork
 from anchoring.ports.submissions import Mined
 from anchoring.types import to_hex
 
 BATCHES_A_ROUND = 1_000
-"""Confirmed batches looked at in one round; the next round goes on."""
+"""Confirmed batches, and as many versions of status lists, looked at in one round; the next round goes on."""
 
 RESEND_AFTER = timedelta(seconds=15)
 """How long a node is given before the same bytes are sent again."""
@@ -47,7 +57,7 @@ class FollowRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What is still open after a look at the ledger.
+    """What is still open after a look at the ledger. `confirmed`: batches, `confirmed_heads`: versions of status lists.
 
     `contradictions`: what a node says against another, or against what was recorded, a sentence each.
     """
@@ -55,12 +65,13 @@ class Followed:
     head: Head
     submitted: int
     confirmed: int
+    confirmed_heads: int
     contradictions: tuple[str, ...]
 
     @property
     def is_settled(self) -> bool:
         """Nothing is on its way and nothing waits for finality."""
-        return self.submitted == 0 and self.confirmed == 0
+        return self.submitted == self.confirmed == self.confirmed_heads == 0
 
 
 def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rules: FollowRules) -> Followed:
@@ -68,27 +79,37 @@ def follow_ledger(store: Store, ledger: Ledger, clock: Clock, rules: FollowRules
     head = ledger.head()
     final_height = ledger.final_height(head, rules.finality)
     with store.reading() as uow:
-        confirmed = uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND)
+        batches, versions = _confirmed(uow)
         submitted = uow.submissions.in_state(SubmissionState.SUBMITTED)
     contradictions: list[str] = []
-    for block in dict.fromkeys(map(_block_of, confirmed)):
+    for block in dict.fromkeys([*map(_block_of, batches), *map(_block_of, versions)]):
         contradictions += _watch_block(store, ledger, clock, block, head, final_height)
     contradictions += _watch_final_blocks(store, ledger, clock, head, final_height)
     for submission in submitted:
         contradictions += _watch_submission(store, ledger, clock, submission, head, final_height, rules)
     with store.reading() as uow:
+        batches, versions = _confirmed(uow)
         return Followed(
             head=head,
             submitted=len(uow.submissions.in_state(SubmissionState.SUBMITTED)),
-            confirmed=len(uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND)),
+            confirmed=len(batches),
+            confirmed_heads=len(versions),
             contradictions=tuple(contradictions),
         )
 
 
-def _block_of(batch: Batch) -> BlockPlace:
-    if batch.anchor is None:
-        raise AssertionError("the store holds no anchored batch without a block")
-    return batch.anchor.block
+def _confirmed(uow: UnitOfWork) -> tuple[Sequence[Batch], Sequence[StatusVersion]]:
+    return (
+        uow.batches.in_state(BatchState.CONFIRMED, limit=BATCHES_A_ROUND),
+        uow.status_versions.in_state(VersionState.CONFIRMED, limit=BATCHES_A_ROUND),
+    )
+
+
+def _block_of(recorded: Batch | StatusVersion) -> BlockPlace:
+    place = recorded.anchor if isinstance(recorded, Batch) else recorded.head
+    if place is None:
+        raise AssertionError("the store holds nothing anchored or published without a block")
+    return place.block
 
 
 def _watch_block(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head, final_height: int) -> tuple[str, ...]:
@@ -106,10 +127,11 @@ def _watch_final_blocks(store: Store, ledger: Ledger, clock: Clock, head: Head, 
     """While the newest final block stands, so do all before it; where it is gone, the next one is looked at."""
     while True:
         with store.reading() as uow:
-            newest = uow.batches.newest_final()
-        if newest is None or _judge(ledger, _block_of(newest), head, final_height) is not Verdict.REORGED:
+            final = [one for one in (uow.batches.newest_final(), uow.status_versions.newest_final()) if one]
+        block = max(map(_block_of, final), key=lambda place: place.number, default=None)
+        if block is None or _judge(ledger, block, head, final_height) is not Verdict.REORGED:
             return ()
-        if contradictions := _withdraw(store, ledger, clock, _block_of(newest)):
+        if contradictions := _withdraw(store, ledger, clock, block):
             return contradictions
 
 
@@ -120,7 +142,7 @@ def _judge(ledger: Ledger, block: BlockPlace, head: Head, final_height: int) -> 
 
 def _finalize(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, head: Head) -> tuple[str, ...]:
     with store.reading() as uow:
-        batches = uow.batches.anchored_in(block)
+        batches, versions = uow.batches.anchored_in(block), uow.status_versions.published_in(block)
     agreed = [
         batch
         for batch in batches
@@ -131,20 +153,39 @@ def _finalize(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace, hea
         for batch in batches
         if batch not in agreed
     )
-    if not agreed:
+    published = _shown_heads(ledger, versions)
+    not_shown += tuple(
+        f"version {version.version} of list {to_hex(version.list_id)} is recorded in block {block.number}, and its transaction "
+        "does not show it"
+        for version in versions
+        if version not in published
+    )
+    if not agreed and not published:
         return not_shown
-    opinion = ledger.second_opinion([batch.anchor for batch in agreed if batch.anchor])
+    anchors, heads = [one.anchor for one in agreed if one.anchor], [one.head for one in published if one.head]
+    opinion = ledger.second_opinion(anchors, heads)
     if not opinion.agrees:
         return not_shown + opinion.contradictions
     with store.writing() as uow:
         changed = [batch for batch in agreed if uow.batches.finalize(batch.id, block, clock.now())]
+        changed_heads = [one for one in published if uow.status_versions.finalize(one.id, block, clock.now())]
         uow.submissions.finalize(block)
         failpoint("final.written")
         uow.commit()
         failpoint("anchor.final")
     for batch in changed:
         log.info("anchor.final", batch=batch.id, block=block.number)
+    for version in changed_heads:
+        log.info("head.final", list=to_hex(version.list_id), version=version.version, block=block.number)
     return not_shown
+
+
+def _shown_heads(ledger: Ledger, versions: Sequence[StatusVersion]) -> list[StatusVersion]:
+    """Those whose event stands where it is recorded. The contract itself keeps a list's newest version only."""
+    transactions = dict.fromkeys(version.head.transaction for version in versions if version.head)
+    receipts = {transaction: ledger.receipt(transaction) for transaction in transactions}
+    shown = {head for receipt in receipts.values() if receipt for head in receipt.heads}
+    return [version for version in versions if version.head in shown]
 
 
 def _withdraw(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace) -> tuple[str, ...]:
@@ -154,9 +195,13 @@ def _withdraw(store: Store, ledger: Ledger, clock: Clock, block: BlockPlace) -> 
     with store.writing() as uow:
         uow.submissions.reopen(block)
         changed = [one for one in uow.batches.anchored_in(block) if uow.batches.withdraw(one.id, block, "reorg", clock.now())]
+        versions = uow.status_versions
+        changed_heads = [one for one in versions.published_in(block) if versions.withdraw(one.id, block)]
         uow.commit()
     for batch in changed:
         log.warning("anchor.reorged", batch=batch.id, block=block.number, was=batch.state)
+    for version in changed_heads:
+        log.warning("head.reorged", list=to_hex(version.list_id), version=version.version, block=block.number, was=version.state)
     return ()
 
 
@@ -172,7 +217,7 @@ def _watch_submission(
             failpoint("receipt.seen")
             mined = _mined(attempt, receipt)
             if receipt.succeeded:
-                _confirm(store, clock, submission, mined, receipt.anchors)
+                _confirm(store, clock, submission, mined, receipt)
             elif receipt.block.number <= final_height:
                 return _give_up(store, ledger, submission, attempts, final_height, mined)
             return ()
@@ -219,26 +264,50 @@ def _offer_more(
     return [more, *attempts]
 
 
-def _confirm(store: Store, clock: Clock, submission: Submission, mined: Mined, anchors: Sequence[Anchor]) -> None:
-    by_root = {anchor.root: anchor for anchor in anchors}
-    for item in submission.roots:
-        anchor = by_root.get(item.root)
-        if anchor is None or anchor.leaf_count != item.leaf_count:
-            raise LedgerRejected(
-                f"transaction {to_hex(mined.tx_hash)} succeeded, but our contract shows no anchor of root {to_hex(item.root)}"
-            )
+def _confirm(store: Store, clock: Clock, submission: Submission, mined: Mined, receipt: Receipt) -> None:
+    _require_all(submission, mined, receipt)
     with store.writing() as uow:
         if not uow.submissions.change_state(submission.id, SubmissionState.SUBMITTED, SubmissionState.CONFIRMED, mined=mined):
             return
-        for item in submission.roots:
-            if uow.batches.confirm(item.batch_id, by_root[item.root], clock.now()):
-                continue
-            batch = uow.batches.with_id(item.batch_id)
-            if batch is None or batch.anchor is None or batch.anchor.block != mined.block:
-                return  # recorded in another block, which can only be gone: the next look takes it back first
+        recorded = [_record_anchor(uow, clock, root, receipt) for root in submission.roots]
+        recorded += [_record_head(uow, head, receipt) for head in submission.heads]
+        if any(place != mined.block for place in recorded):
+            return  # recorded in another block, which can only be gone: the next look takes it back first
         uow.commit()
         failpoint("anchor.confirmed")
-    log.info("anchor.confirmed", transaction=to_hex(mined.tx_hash), block=mined.block.number, roots=len(submission.roots))
+    log.info(
+        "anchor.confirmed",
+        transaction=to_hex(mined.tx_hash),
+        block=mined.block.number,
+        roots=len(submission.roots),
+        heads=len(submission.heads),
+    )
+
+
+def _require_all(submission: Submission, mined: Mined, receipt: Receipt) -> None:
+    """Raises: LedgerRejected when anything that the submission carries is not among our contract's events."""
+    missing = [f"anchor of root {to_hex(item.root)}" for item in submission.roots if receipt.anchor_of(item) is None]
+    missing += [
+        f"version {head.version} of list {to_hex(head.list_id)}" for head in submission.heads if receipt.head_of(head) is None
+    ]
+    if missing:
+        raise LedgerRejected(f"transaction {to_hex(mined.tx_hash)} succeeded, but our contract shows no {missing[0]}")
+
+
+def _record_anchor(uow: UnitOfWork, clock: Clock, item: RootToAnchor, receipt: Receipt) -> BlockPlace | None:
+    """Where it is recorded then."""
+    if anchor := receipt.anchor_of(item):
+        uow.batches.confirm(item.batch_id, anchor, clock.now())
+    batch = uow.batches.with_id(item.batch_id)
+    return batch.anchor.block if batch and batch.anchor else None
+
+
+def _record_head(uow: UnitOfWork, item: HeadToPublish, receipt: Receipt) -> BlockPlace | None:
+    """Where it is recorded then."""
+    if head := receipt.head_of(item):
+        uow.status_versions.confirm(item.version_id, head)
+    version = uow.status_versions.with_id(item.version_id)
+    return version.head.block if version and version.head else None
 
 
 def _give_up(
@@ -249,8 +318,8 @@ def _give_up(
     final_height: int,
     reverted: Mined | None,
 ) -> tuple[str, ...]:
-    """The nonce is spent for good without anchoring anything, and a further node says so too: the batches wait for another
-    submission. Else it would be paid twice.
+    """The nonce is spent for good without anchoring anything, and a further node says so too: batches and versions wait for
+    another submission. Else it would be paid twice.
     """
     hashes = [attempt.tx_hash for attempt in attempts]
     opinion = ledger.opinion_on_nonce(submission.signer, submission.nonce, final_height, hashes)
@@ -263,9 +332,16 @@ def _give_up(
         uow.submissions.release_items(submission.id)
         for item in submission.roots:
             uow.batches.release(item.batch_id)
+        for head in submission.heads:
+            uow.status_versions.release(head.version_id)
         uow.commit()
     event = "submission.reverted" if reverted else "submission.displaced"
-    log.error(event, nonce=submission.nonce, batches=[item.batch_id for item in submission.roots])
+    log.error(
+        event,
+        nonce=submission.nonce,
+        batches=[item.batch_id for item in submission.roots],
+        lists=[to_hex(head.list_id) for head in submission.heads],
+    )
     return ()
 
 

@@ -4,13 +4,13 @@ A database that was restored from a backup, or a standby that took over, may be 
 anchor digests a second time, so nothing is sealed or signed while anchors of our key are unaccounted for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from anchoring.core.batch import Anchor, BatchState
+from anchoring.core.batch import Anchor, BatchState, PublishedHead
 from anchoring.core.portions import portions
 from anchoring.errors import StateCorrupt
 from anchoring.ports.ledger import Head, Ledger
@@ -28,13 +28,14 @@ class Reconciliation:
     """What a comparison of everything found.
 
     `anchors`: on the ledger. `adopted`: sealed batches that turned out to be anchored. `orphans`: anchors of our key whose
-    batches are lost, in the order of the ledger. `spent_nonces`: used by transactions that this database does not know.
-    `may_sign`: whether rounds go on.
+    batches are lost, in the order of the ledger. `unknown_heads`: of status lists, where the newest version on the ledger is not
+    known here. `spent_nonces`: used by transactions that this database does not know. `may_sign`: whether rounds go on.
     """
 
     anchors: int
     adopted: int
     orphans: Sequence[Anchor]
+    unknown_heads: Sequence[PublishedHead]
     spent_nonces: range
     may_sign: bool
 
@@ -71,7 +72,8 @@ def match_new_anchors(store: Store, ledger: Ledger, clock: Clock, *, first_block
 def reconcile(store: Store, ledger: Ledger, clock: Clock, *, first_block: int, accept_loss: bool) -> Reconciliation:
     """Compare everything, and let signing go on unless batches are lost; with `accept_loss` it goes on all the same.
 
-    Digests of lost batches are unknown from here on, and may be posted again.
+    Digests of lost batches are unknown from here on, and may be posted again. A list whose newest version is unknown is not
+    published over, with `accept_loss` neither: that would take revocations back.
 
     Raises: LedgerUnavailable; what was recorded until then stays, and signing stays off.
     """
@@ -80,6 +82,7 @@ def reconcile(store: Store, ledger: Ledger, clock: Clock, *, first_block: int, a
         uow.commit()
     head = ledger.head()
     anchors, adopted = _match(store, ledger, clock, first_block, head)
+    unknown_heads = _match_heads(store, ledger.heads(first_block, head.block.number))
     mined = ledger.transaction_count(head)
     with store.writing() as uow:
         highest = uow.submissions.highest_nonce(ledger.registry.chain_id, ledger.signer)
@@ -91,8 +94,38 @@ def reconcile(store: Store, ledger: Ledger, clock: Clock, *, first_block: int, a
             uow.submissions.spend_nonces(ledger.registry, ledger.signer, spent, clock.now())
             uow.rounds.clear_restored()
         uow.commit()
-    log.warning("ledger.reconciled", anchors=anchors, adopted=adopted, orphans=len(orphans), may_sign=may_sign)
-    return Reconciliation(anchors=anchors, adopted=adopted, orphans=orphans, spent_nonces=spent, may_sign=may_sign)
+    log.warning(
+        "ledger.reconciled",
+        anchors=anchors,
+        adopted=adopted,
+        orphans=len(orphans),
+        unknown_heads=len(unknown_heads),
+        may_sign=may_sign,
+    )
+    return Reconciliation(
+        anchors=anchors,
+        adopted=adopted,
+        orphans=orphans,
+        unknown_heads=unknown_heads,
+        spent_nonces=spent,
+        may_sign=may_sign,
+    )
+
+
+def _match_heads(store: Store, heads: Iterable[PublishedHead]) -> list[PublishedHead]:
+    """The newest version of each list that is not known here, nor given up; lists of this database are marked."""
+    newest = {head.list_id: head for head in heads}
+    unknown = []
+    with store.writing() as uow:
+        for head in newest.values():
+            listed, known = uow.status_versions.current(head.list_id), uow.status_versions.with_digest(head.digest)
+            is_unknown = known is None and (listed is None or head.version > listed.accepted_version)
+            uow.status_versions.mark_overtaken(head.list_id, head.version if is_unknown else None)
+            unknown += [head] if is_unknown else []
+        uow.commit()
+    for head in unknown:
+        log.error("head.unknown", list=to_hex(head.list_id), version=head.version)
+    return unknown
 
 
 def _match(store: Store, ledger: Ledger, clock: Clock, first_block: int, head: Head) -> tuple[int, int]:

@@ -1,11 +1,12 @@
-"""Sealed batches go to the ledger: one transaction for all of them, written down before it is sent."""
+"""Sealed batches and prepared versions go to the ledger: one transaction for all of them, written down before it is sent."""
 
 from dataclasses import dataclass
 
 import structlog
 
-from anchoring.core.batch import Anchor, Attempt, BatchState, RootToAnchor, SubmissionState
+from anchoring.core.batch import Anchor, Attempt, BatchState, HeadToPublish, RootToAnchor, SubmissionState
 from anchoring.core.fees import FeeRules, choose_fee
+from anchoring.core.status_version import StatusVersion
 from anchoring.errors import LedgerRejected, LedgerUnavailable, StateCorrupt
 from anchoring.failpoints import failpoint
 from anchoring.ports.ledger import Head, Ledger
@@ -19,19 +20,21 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionRules:
-    """The operator's settings. `max_roots`: batches anchored by one transaction at most."""
+    """The operator's settings. `max_roots`, `max_heads`: batches and status lists in one transaction at most."""
 
     fees: FeeRules
     max_roots: int
+    max_heads: int
 
 
 def open_submission(
     store: Store, ledger: Ledger, clock: Clock, rules: SubmissionRules, *, with_manifest: frozenset[Root] | None = None
 ) -> bool:
-    """Sign and record one transaction for the sealed batches, unless one is on its way. It is sent afterwards.
+    """Sign and record one transaction for sealed batches and prepared versions, unless one is on its way. It is sent afterwards.
 
     `with_manifest`: only these roots, since nothing is submitted that could not be rebuilt; None where no manifests are kept.
-    A root that stands on the ledger already is adopted, not sent again. Returns whether a submission was recorded.
+    A root that stands on the ledger already is adopted, not sent again; a version that is not the ledger's next one is left out,
+    for the next round to number again. Returns whether a submission was recorded.
 
     Raises: LedgerUnavailable; LedgerRejected, Misconfigured, StateCorrupt, and nothing is signed. LedgerRejected also when a root
     stands there with another leaf count: the other batches were submitted all the same.
@@ -40,24 +43,27 @@ def open_submission(
         if uow.submissions.in_state(SubmissionState.SUBMITTED):
             return False
         sealed = uow.batches.in_state(BatchState.SEALED, limit=rules.max_roots)
+        prepared = uow.status_versions.prepared(rules.max_heads)
         highest_nonce = uow.submissions.highest_nonce(ledger.registry.chain_id, ledger.signer)
     roots = [
         RootToAnchor(batch_id=batch.id, root=batch.tree.root, leaf_count=batch.leaf_count)
         for batch in sealed
         if batch.tree and (with_manifest is None or batch.tree.root in with_manifest)
     ]
-    if not roots:
+    if not roots and not prepared:
         return False
     head = ledger.head()
+    heads = [version.to_publish for version in prepared if _is_next(ledger, version, head)]
     found = {root: anchor for root in roots if (anchor := ledger.find_anchor(root.root, head))}
     foreign = {root: anchor for root, anchor in found.items() if not anchor.is_of(root.leaf_count)}
     for root, anchor in found.items():
         if root not in foreign:
             _adopt(store, clock, root, anchor)
     recorded = False
-    if roots := [root for root in roots if root not in found]:
+    roots = [root for root in roots if root not in found]
+    if roots or heads:
         nonce = _next_nonce(ledger.transaction_count(head), highest_nonce)
-        submission, attempt = _sign(ledger, clock, roots, nonce, head, rules)
+        submission, attempt = _sign(ledger, clock, roots, heads, nonce, head, rules)
         failpoint("attempt.signed")
         recorded = _record(store, submission, attempt)
     for root, anchor in foreign.items():
@@ -66,6 +72,12 @@ def open_submission(
             f"with {anchor.leaf_count}"
         )
     return recorded
+
+
+def _is_next(ledger: Ledger, version: StatusVersion, head: Head) -> bool:
+    """One that is not would revert all that goes with it."""
+    shown = ledger.status_head(version.list_id, head)
+    return version.version == (shown.version + 1 if shown else 1)
 
 
 def _adopt(store: Store, clock: Clock, root: RootToAnchor, anchor: Anchor) -> None:
@@ -90,10 +102,16 @@ def _next_nonce(mined: int, highest: int | None) -> int:
 
 
 def _sign(
-    ledger: Ledger, clock: Clock, roots: list[RootToAnchor], nonce: int, head: Head, rules: SubmissionRules
+    ledger: Ledger,
+    clock: Clock,
+    roots: list[RootToAnchor],
+    heads: list[HeadToPublish],
+    nonce: int,
+    head: Head,
+    rules: SubmissionRules,
 ) -> tuple[NewSubmission, Attempt]:
     fee = choose_fee(rules.fees, base_fee_wei=head.base_fee_wei, gas_price_wei=ledger.gas_price(rules.fees.policy))
-    calldata, gas_limit, now = ledger.calldata(roots), ledger.gas_limit(roots), clock.now()
+    calldata, gas_limit, now = ledger.calldata(roots, heads), ledger.gas_limit(roots, heads), clock.now()
     ledger.check_call(calldata, gas_limit, head)
     attempt = ledger.sign(calldata, nonce=nonce, gas_limit=gas_limit, fee=fee, at=head, now=now)
     submission = NewSubmission(
@@ -103,7 +121,7 @@ def _sign(
         calldata=calldata,
         gas_limit=gas_limit,
         roots=tuple(roots),
-        heads=(),
+        heads=tuple(heads),
         opened_at=now,
     )
     return submission, attempt
@@ -112,12 +130,17 @@ def _sign(
 def _record(store: Store, submission: NewSubmission, attempt: Attempt) -> bool:
     """Everything at once or nothing: bytes that are not committed are never sent."""
     with store.writing() as uow:
-        recorded = uow.submissions.open(submission, attempt)
+        recorded = uow.status_versions.submit([head.version_id for head in submission.heads])
+        recorded = recorded and uow.submissions.open(submission, attempt)
         recorded = recorded and uow.batches.submit([root.batch_id for root in submission.roots])
         if recorded:
             uow.commit()
             failpoint("attempt.persisted")
             log.info(
-                "submission.opened", nonce=submission.nonce, transaction=to_hex(attempt.tx_hash), roots=len(submission.roots)
+                "submission.opened",
+                nonce=submission.nonce,
+                transaction=to_hex(attempt.tx_hash),
+                roots=len(submission.roots),
+                heads=len(submission.heads),
             )
     return recorded

@@ -33,8 +33,8 @@ def refill_nonces(store: Store, ledger: Ledger, clock: Clock, fees: FeeRules) ->
         with store.reading() as uow:
             attempts = uow.submissions.attempts(submission.id)
             submitted = uow.submissions.in_state(SubmissionState.SUBMITTED)
-            sealed = uow.batches.in_state(BatchState.SEALED, limit=1)
-        if not attempts and (submitted or sealed):
+            waits = uow.batches.in_state(BatchState.SEALED, limit=1) or uow.status_versions.prepared(1)
+        if not attempts and (submitted or waits):
             attempts = [_fill(store, ledger, clock, submission, head, fees)]
         for attempt in attempts[:1]:
             answer = ledger.broadcast(attempt)

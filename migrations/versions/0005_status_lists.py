@@ -71,6 +71,12 @@ def _lists() -> None:
         sa.Column("reserved", sa.LargeBinary(), comment="which indexes were given out; null when it follows from a batch"),
         sa.Column("change_count", sa.BigInteger(), nullable=False),
         sa.Column("versioned_count", sa.BigInteger(), nullable=False, comment="changes that its newest version shows"),
+        sa.Column("overtaken_by", sa.BigInteger(), comment="version on the ledger that is not known here: a person must look"),
+        sa.Column(
+            "accepted_version",
+            sa.BigInteger(),
+            comment="up to it a person gave up what the ledger holds and is not known here",
+        ),
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("changed_at", UtcDateTime, nullable=False),
         sa.Column("signed_by", sa.String(10), nullable=False),
@@ -93,6 +99,7 @@ def _lists() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_status_list_changed", "status_list", ["id"], **where("versioned_count < change_count"))
+    op.create_index("ix_status_list_overtaken", "status_list", ["id"], **where("overtaken_by IS NOT NULL"))
 
 
 def _bindings() -> None:
@@ -177,7 +184,7 @@ def _versions() -> None:
         sa.Column("published_at", UtcDateTime, comment="time of the block"),
         sa.Column("final_at", UtcDateTime),
         check("status_version", "published_has_block", "(state IN ('confirmed', 'final')) = (block_hash IS NOT NULL)"),
-        check("status_version", "state", "state IN ('prepared', 'submitted', 'confirmed', 'final')"),
+        check("status_version", "state", "state IN ('prepared', 'submitted', 'confirmed', 'final', 'superseded')"),
         check("status_version", "block_hash_bytes", "length(block_hash) = 32"),
         check("status_version", "digest_bytes", "length(digest) = 32"),
         check("status_version", "tx_hash_bytes", "length(tx_hash) = 32"),
@@ -185,10 +192,11 @@ def _versions() -> None:
             ["status_list_id"], ["status_list.id"], name=op.f("fk_status_version_status_list_id_status_list")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_status_version")),
-        sa.UniqueConstraint("status_list_id", "version", name=op.f("uq_status_version_status_list_id_version")),
+        sa.UniqueConstraint("digest", name=op.f("uq_status_version_digest")),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_status_version_block_number", "status_version", ["block_number"])
+    op.create_index("ix_status_version_list", "status_version", ["status_list_id", "version"])
     op.create_index("ix_status_version_state", "status_version", ["state", "id"])
 
 

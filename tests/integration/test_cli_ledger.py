@@ -12,14 +12,17 @@ import pytest
 from eth_account import Account
 
 from anchoring.bootstrap.system import SystemClock
+from anchoring.core.proof import parse_registry
+from anchoring.ledger.registry_reader import EvmRegistryReader
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import to_hex
+from anchoring.types import ListId, to_hex
 from scripts.devnet import COMMAND
 from tests.api import running
 from tests.conftest import Anvil, run_anvil
 from tests.credanchor import Credanchor
 from tests.factories import UNIVERSITY, make_digest
+from tests.status import revoke_next
 
 ADMIN_KEY, ANCHOR_KEY, OTHER_KEY = ("0x" + f"{number:02x}" * 32 for number in (0x11, 0x22, 0x33))
 ADMIN, ANCHORER, OTHER = (Account.from_key(key).address.lower() for key in (ADMIN_KEY, ANCHOR_KEY, OTHER_KEY))
@@ -477,6 +480,54 @@ def test_node_that_cannot_be_asked_leaves_it_open(
 # --- an old backup
 
 
+def test_list_that_a_restored_database_is_behind_with_is_published_over_by_a_person_alone(
+    migrated: Credanchor, deployed: str, store: SqlStore, node: Anvil, tmp_path: Path
+) -> None:
+    backup = tmp_path / "store.backup"
+    list_id = _revoke(store)
+    assert migrated("store", "backup", str(backup)).code == 0
+    _revoke(store)
+    assert migrated("anchor", "run").code == 0
+    settle(node)
+    assert migrated("anchor", "run").code == 0
+    assert migrated("ledger", "publish-over", to_hex(list_id)).code == 1  # the ledger's version is known
+    store.close()
+    assert migrated("store", "restore", str(backup), "--replace").code == 0
+
+    found = json.loads(migrated("ledger", "reconcile", "--accept-loss", "--json").out)
+    shown = migrated("ledger", "reconcile")
+    rounds = [migrated("anchor", "run").code for _ in range(2)]
+    untouched = _head(node, deployed, list_id)
+    given_up = migrated("ledger", "publish-over", to_hex(list_id))
+    again = migrated("ledger", "publish-over", to_hex(list_id))
+    assert migrated("anchor", "run").code == 0
+
+    assert [(one["list"], one["version"]) for one in found["unknownHeads"]] == [(to_hex(list_id), 1)]
+    assert f"{to_hex(list_id)} status list, version 1 in block" in shown.out
+    assert "1 status lists have a newer version on the ledger than here" in shown.err
+    assert (rounds, untouched) == ([0, 0], 1)
+    assert (given_up.code, given_up.err) == (0, "the next round publishes version 2 over version 1\n")
+    assert again.code == 1
+    assert "holds no version of list" in again.err
+    assert _head(node, deployed, list_id) == 2
+    assert migrated("ledger", "publish-over", "00" * 32).code == 1
+    assert migrated("ledger", "publish-over", "nonsense").code != 0
+
+
+def _revoke(store: SqlStore) -> ListId:
+    with store.reading() as uow:
+        issuer = uow.issuers.with_did(UNIVERSITY)
+    assert issuer is not None
+    return revoke_next(store, issuer)
+
+
+def _head(node: Anvil, registry: str, list_id: ListId) -> int:
+    """The newest version of a list on the ledger."""
+    reader = EvmRegistryReader(node.rpc, parse_registry(registry))
+    head = reader.status_head(list_id, reader.head())
+    return head.version if head else 0
+
+
 def test_restored_database_signs_nothing_before_a_person_has_looked(
     migrated: Credanchor, deployed: str, store: SqlStore, node: Anvil, tmp_path: Path
 ) -> None:
@@ -501,7 +552,7 @@ def test_restored_database_signs_nothing_before_a_person_has_looked(
     assert "was restored from a backup; compare it with the ledger: credanchor ledger reconcile" in refused.err
     found = json.loads(looked.out)
     (orphan,) = found.pop("orphans")
-    assert (looked.code, found) == (1, {"anchors": 1, "adopted": 0, "spentNonces": [], "maySign": False})
+    assert (looked.code, found) == (1, {"anchors": 1, "adopted": 0, "unknownHeads": [], "spentNonces": [], "maySign": False})
     assert (orphan["leafCount"], orphan["anchoredBy"], orphan["sequence"]) == (1, ANCHORER, 1)
     assert shown.code == 1
     assert shown.out.startswith(orphan["root"])

@@ -82,16 +82,21 @@ def logged() -> Iterator[io.StringIO]:
 
 
 class Case:
-    """Two new digests, and a round that is stopped at one failpoint on their way. `nonce`: the one they are to have."""
+    """Two new digests and a change of a list, and a round that is stopped at one failpoint on their way.
+
+    `nonce`: the one they are to have.
+    """
 
     def __init__(self, here: AnvilInstallation, at: str) -> None:
         self.here, self.at = here, at
         self.chain, self.rpc = here.chain, here.chain.anvil.rpc
         self.known = {event.root for event in self.chain.events()}
+        self.heads = len(self.chain.head_events())
         self.nonce = self.chain.transaction_count(here.ledger.signer)
         self.rpc.send("anvil_setNextBlockBaseFeePerGas", hex(CALM_WEI))
         self.chain.mine()
         here.post(NEWEST)
+        here.revoke()
         if at in REPLACED:
             self._gets_stuck()
 
@@ -139,6 +144,7 @@ class Case:
         self.here.rest()
         self.here.check(newest=NEWEST)
         assert len(self.events()) == 1
+        assert len(self.chain.head_events()) == self.heads + 1
         assert self.here.states()[-1] is BatchState.FINAL
         assert self.chain.transaction_count(self.here.ledger.signer) == self.nonce + nonces
 

@@ -30,6 +30,7 @@ EFFECTS = LOCAL | {
     "head",
     "anchor_count",
     "block_hash",
+    "status_head",
     "find_anchor",
     "recorded_anchor",
     "transaction_count",
@@ -80,22 +81,27 @@ def on_sqlite(tmp_path: Path, second_place: Path) -> Iterator[Installation]:
 
 
 def something_waits(here: Installation) -> None:
-    here.post(2)
+    """A digest, and a change of a list that was published before; its version is another digest."""
+    here.post()
+    here.revoke()
 
 
 def reorg_took_it_back(here: Installation) -> None:
     """Two batches of one transaction were confirmed; the transaction is back in the pool, and more waits."""
     here.post(4)
+    here.revoke()
     here.rules = replace(QUICK, follow_s=1)
     here.round()
     here.rules = QUICK
     here.chain.reorg(1, to_pool=True)
     here.post()
+    here.revoke()
 
 
 def final_block_is_gone(here: Installation) -> None:
     """Two batches of one transaction were final, and the ledger forgot the transaction."""
     here.post(4)
+    here.revoke()
     here.rest()
     here.chain.reorg(here.chain.blocks[-1].place.number - here.chain.events()[-1].block.number + 1)
     here.chain.mine()

@@ -23,11 +23,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from anchoring.core.batch import ANCHORED, BatchState
+from anchoring.core.status_version import PUBLISHED, VersionState
 from anchoring.errors import AnchoringError, LedgerUnavailable, StateCorrupt
 from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Root
+from anchoring.types import Digest, Root
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from tests.anvil_installation import ETHER, quick_sqlite
@@ -70,6 +71,10 @@ class RoundMachine(RuleBasedStateMachine):
     @rule(digests=st.integers(1, 5))
     def post(self, digests: int) -> None:
         self.here.post(digests)
+
+    @rule(number=st.integers(0, 2), indexes=st.sampled_from([1, 1, 50]))
+    def change_a_list(self, number: int, indexes: int) -> None:
+        self.here.revoke(number, indexes=indexes)
 
     @rule(which=st.integers(0, 100))
     def post_again(self, which: int) -> None:
@@ -177,6 +182,13 @@ class RoundMachine(RuleBasedStateMachine):
             batches = [batch for batch in uow.batches.in_state("sealed", "submitted", limit=100) if batch.tree]
         return [(one.tree.root, one.leaf_count) for one in batches[which : which + 1] if one.tree]
 
+    @rule(which=st.integers(0, 3))
+    def other_key_publishes_our_version(self, which: int) -> None:
+        with self.here.store.reading() as uow:
+            versions = uow.status_versions.in_state(VersionState.SUBMITTED, limit=10)
+        for version in versions[which : which + 1]:
+            self.bench.other_publishes(version.list_id, version.version, version.digest)
+
     # --- what the operator does -------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([-7200, -600, 30, 600, 7200]))
@@ -218,6 +230,17 @@ class RoundMachine(RuleBasedStateMachine):
                 assert place in self.bench.history.depths, f"batch {row.id} is {row.state} in a block that never held it"
                 depth = self.bench.history.depths[place]
                 assert row.state == BatchState.CONFIRMED or depth >= FINALIZED_BEHIND, f"batch {row.id} was {depth} deep"
+        for row in rows(self.here.store, tables.status_version):
+            if row.state in PUBLISHED:
+                published = Digest(row.digest), row.block_hash
+                assert published in self.bench.history.depths, f"version {row.id} is {row.state} in a block that never held it"
+                depth = self.bench.history.depths[published]
+                assert row.state == VersionState.CONFIRMED or depth >= FINALIZED_BEHIND, f"version {row.id} was {depth} deep"
+
+    @invariant()
+    def no_list_is_overtaken_by_itself(self) -> None:
+        with self.here.store.reading() as uow:
+            assert self.needs_a_person or not uow.status_versions.overtaken(), "nobody used the key, and no backup was restored"
 
     @invariant()
     def nothing_is_sent_that_is_not_written_down(self) -> None:
@@ -249,10 +272,19 @@ class RoundMachine(RuleBasedStateMachine):
                 self.here.make_round().reconcile(accept_loss=True)
             except AnchoringError:
                 continue
-            if self.here.is_at_rest() and self._has_signed_since_anybody_else():
+            if self.here.is_at_rest() and self._has_signed_since_anybody_else() and not self._gives_up_lists():
                 check_world(self.here.store, self.here.chain, self.here.acknowledged)
                 return
         raise AssertionError(f"still open: {self.here.states()}")
+
+    def _gives_up_lists(self) -> bool:
+        """A person publishes what a restored database holds over what the ledger does. Whether there was any such list."""
+        with self.here.store.writing() as uow:
+            overtaken = uow.status_versions.overtaken()
+            for one in overtaken:
+                uow.status_versions.accept(one.list_id, one.version)
+            uow.commit()
+        return bool(overtaken)
 
     def _has_signed_since_anybody_else(self) -> bool:
         """Whoever uses the key is noticed when it is used again."""
