@@ -67,6 +67,11 @@ class AnchoringClient:
     def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return str(self._http.base_url)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

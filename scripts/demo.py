@@ -213,7 +213,7 @@ def _proof_file(credential: Path) -> Path:
 
 
 def _all_but_issuer_match() -> list[str]:
-    return [f"--require={name}" for name in ("digest", "path", "registry", "root", "finality")]
+    return [f"--require={name}" for name in ("digest", "path", "registry", "root", "finality", "status")]
 
 
 if __name__ == "__main__":

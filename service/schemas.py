@@ -185,6 +185,25 @@ class CheckOut(Schema):
     checked_at: datetime
 
 
+class ListFindingOut(Schema):
+    """What one status list says of the credential; what is not known is null."""
+
+    named_at: str | None
+    """Where the credential names the list; null when it follows from the batch."""
+    list: Hex32 | None
+    url: str | None
+    purpose: Literal["revocation", "suspension"] | None
+    index: int | None
+    outcome: Outcome
+    verdict: Literal["clear", "revoked", "suspended", "stale", "unknown"]
+    basis: Literal["ledger", "signature"] | None
+    version: int | None
+    published_at: datetime | None
+    code: str | None
+    """Of Bitstring Status List 1.0."""
+    reason: str
+
+
 class ReportOut(Schema):
     """All checks; docs/verification.md."""
 
@@ -194,6 +213,7 @@ class ReportOut(Schema):
     checked_at: datetime
     required: list[CheckName]
     checks: list[CheckOut]
+    status_lists: list[ListFindingOut]
 
 
 class RoundOut(Schema):

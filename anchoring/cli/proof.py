@@ -1,22 +1,29 @@
 """`credanchor proof`: get proofs from a service, and verify them without one."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from anchoring.cli.output import about, plain, print_json, read_file, say, write_json
-from anchoring.core.finality import parse_finality
-from anchoring.core.proof import InclusionProof, Registry, parse_registry
-from anchoring.core.proof_json import proof_from_json
-from anchoring.core.strict_json import parse
-from anchoring.core.verification import REQUIRED, CheckName, Evidence, NoEvidence, Outcome, report_to_json, verify
-from anchoring.errors import InvalidInput, MalformedProof
+from anchoring.cli.output import plain, print_json, read_file, say, write_json
+from anchoring.cli.verifying import (
+    EXIT_CODES,
+    DeploymentOption,
+    ListOption,
+    PrivateOption,
+    RegistryOption,
+    RpcUrlOption,
+    SignerOption,
+    Sources,
+    find_evidence,
+    find_status,
+    open_pinned,
+    read_proof,
+)
+from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
 from anchoring.types import parse_did, parse_digest
 
 app = typer.Typer(name="proof", no_args_is_help=True, help="Get proofs from a service, and verify them without one.")
-
-EXIT_CODES: Final = {Outcome.PASSED: 0, Outcome.FAILED: 3, Outcome.CANNOT_TELL: 4}
 
 
 @app.command()
@@ -43,26 +50,34 @@ def get(
 
 
 @app.command("verify")
-def verify_file(
+def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     credential: Annotated[Path, typer.Argument(help="The credential as its holder has it; - for stdin.")],
     proof: Annotated[Path, typer.Option(help="Its proof.")],
-    registry: Annotated[str | None, typer.Option(help="The contract you trust: eip155:<chain id>:<address>.")] = None,
-    deployment: Annotated[Path | None, typer.Option(help="A deployment file that names it, in place of --registry.")] = None,
-    rpc_url: Annotated[str | None, typer.Option(help="A node of that ledger.")] = None,
+    registry: RegistryOption = None,
+    deployment: DeploymentOption = None,
+    rpc_url: RpcUrlOption = None,
     finality: Annotated[str, typer.Option(help="finalized, safe, or depth:<blocks>; depth:0 on QBFT ledgers.")] = "finalized",
     require: Annotated[list[CheckName] | None, typer.Option(help="A check that must pass; may be repeated.")] = None,
+    copies: ListOption = None,
+    service: Annotated[str | None, typer.Option(help="Where to get lists that follow from a batch.")] = None,
+    status_signer: SignerOption = None,
+    allow_private: PrivateOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Verify a credential and its proof without the service: exit code 0 passed, 3 failed, 4 cannot tell.
+    """Verify a credential and its proof without trusting the service: exit code 0 passed, 3 failed, 4 cannot tell.
 
-    Everything is computed here. With --registry and --rpc-url the root, its block and its time are read from that contract.
+    Everything is computed here. With --registry and --rpc-url root, block, time and heads of status lists are read from that
+    contract.
     """
     from anchoring.bootstrap.system import SystemClock
 
-    body, inclusion = read_file(credential), _read_proof(proof)
-    pinned = _pinned(registry, deployment)
-    evidence = _evidence(inclusion, pinned, rpc_url, finality)
-    report = verify(inclusion, credential=body, pinned=pinned, evidence=evidence, now=SystemClock().now())
+    body, inclusion = read_file(credential), read_proof(proof)
+    ledger = open_pinned(registry, deployment, rpc_url)
+    evidence = find_evidence(ledger, inclusion, finality)
+    sources = Sources(service=service, copies=copies or [], signers=status_signer or [], allow_private=allow_private)
+    status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence)
+    now = SystemClock().now()
+    report = verify(inclusion, credential=body, pinned=ledger.pinned, evidence=evidence, status=status, now=now)
     required = frozenset(require) if require else REQUIRED
     if as_json:
         print_json(report_to_json(report, required))
@@ -72,36 +87,3 @@ def verify_file(
             typer.echo(f"{check.outcome:<11}  {check.name:<20}  {plain(check.reason)}{mark}")
         typer.echo(f"\n{report.statement}")
     raise typer.Exit(EXIT_CODES[report.outcome(required)])
-
-
-def _read_proof(path: Path) -> InclusionProof:
-    content = read_file(path)
-    with about(path):
-        try:
-            return proof_from_json(parse(content))
-        except InvalidInput as malformed:
-            raise MalformedProof(malformed.message) from malformed
-
-
-def _pinned(registry: str | None, deployment: Path | None) -> Registry | None:
-    from anchoring.bootstrap.ledger import deployed_registry
-
-    if registry and deployment:
-        raise InvalidInput("give either --registry or --deployment", at="--deployment")
-    if deployment:
-        return deployed_registry(deployment)
-    return parse_registry(registry, at="--registry") if registry else None
-
-
-def _evidence(proof: InclusionProof, pinned: Registry | None, rpc_url: str | None, finality: str) -> Evidence | NoEvidence:
-    from anchoring.bootstrap.ledger import open_node, open_reader
-    from anchoring.settings import LedgerSettings
-    from anchoring.usecases.gather_evidence import evidence_from_node
-
-    rule = parse_finality(finality, at="--finality")
-    if pinned is None:
-        return NoEvidence("no contract is pinned: give --registry")
-    if rpc_url is None:
-        return NoEvidence("no node was asked: give --rpc-url")
-    reader = open_reader(open_node(rpc_url, LedgerSettings()), pinned, LedgerSettings())
-    return evidence_from_node(reader, proof.root, rule)

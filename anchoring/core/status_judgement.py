@@ -86,10 +86,14 @@ class HeadNotShown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A list that was got. `not_shown`: why its signature shows nothing; None when it is of one who may sign it."""
+    """A list that was got. `not_shown`: why its signature shows nothing; None when it is of one who may sign it.
+
+    `word`: whose word it then is, such as `by signature of did:web:uni.example`.
+    """
 
     read: ReadList
     source: str
+    word: str
     not_shown: str | None
 
 
@@ -139,7 +143,7 @@ def judge(place: StatusPlace, head: HeadShown | HeadNotShown, served: Served | U
     """What the bit says. `served`: `NOT_ASKED_FOR` where the ledger alone decides (`needs_list`)."""
     if place.list_id is not None and isinstance(head, HeadNotShown):
         return _unknown(place, head.why)
-    if isinstance(head, HeadShown) and head.head is None and place.named_at is None:
+    if isinstance(head, HeadShown) and head.head is None and place.named_at is None and isinstance(served, Unserved):
         return _found(
             place, Outcome.PASSED, Verdict.CLEAR, f"nothing in {place} was ever changed, says {head.source}", Basis.LEDGER
         )
@@ -207,7 +211,7 @@ def _against_head(
         return _unknown(
             place, f"{served.source} is not {version}, which is on the ledger: {wrong}", StatusErrorCode.VERIFICATION, head
         )
-    by = f"by signature of {read.signer} at {format_time(read.signed_at)}, newer than {version}; not yet on the ledger"
+    by = f"{served.word} at {format_time(read.signed_at)}, newer than {version}; not yet on the ledger"
     return _verdict(place, read, Basis.SIGNATURE, f"{place} {by}", is_set=is_set, head=head)
 
 
@@ -215,7 +219,7 @@ def _by_signature(place: StatusPlace, served: Served, *, is_set: bool, now: date
     if wrong := _signature_wanting(served, now):
         return _unknown(place, f"{place}: {wrong}", StatusErrorCode.VERIFICATION)
     where = "no version of it is on the ledger" if place.list_id else "it is not a list that this ledger shows"
-    return _verdict(place, served.read, Basis.SIGNATURE, f"{place} by signature of {served.read.signer}; {where}", is_set=is_set)
+    return _verdict(place, served.read, Basis.SIGNATURE, f"{place} {served.word}; {where}", is_set=is_set)
 
 
 def _bit(place: StatusPlace, served: Served) -> bool:

@@ -14,8 +14,10 @@ from typing import Any, Final
 from anchoring.core.batch import Anchor
 from anchoring.core.canonical import canonical_candidates
 from anchoring.core.claimed_issuer import claimed_issuer
+from anchoring.core.outcome import Outcome, worst_of
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
 from anchoring.core.proof_json import format_time
+from anchoring.core.status_judgement import StatusFindings, findings_to_json
 from anchoring.errors import InvalidInput, VerificationError
 from anchoring.types import BlockHash, to_hex
 
@@ -34,15 +36,7 @@ class CheckName(StrEnum):
     STATUS = "status"
 
 
-class Outcome(StrEnum):
-    """What a check found."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    CANNOT_TELL = "cannot tell"
-
-
-NOT_CHECKED_YET: Final = frozenset({CheckName.CREDENTIAL_SIGNATURE, CheckName.ACCREDITATION, CheckName.STATUS})
+NOT_CHECKED_YET: Final = frozenset({CheckName.CREDENTIAL_SIGNATURE, CheckName.ACCREDITATION})
 REQUIRED: Final = frozenset(CheckName) - NOT_CHECKED_YET
 """What a verifier requires unless told otherwise."""
 
@@ -63,14 +57,11 @@ class Report:
     checked_at: datetime
     checks: tuple[Check, ...]
     statement: str
+    status: StatusFindings
 
     def outcome(self, required: Collection[CheckName] = REQUIRED) -> Outcome:
         """Failed when a required check failed, else *cannot tell* when one cannot be told, else passed."""
-        outcomes = {check.outcome for check in self.checks if check.name in required}
-        for worst in (Outcome.FAILED, Outcome.CANNOT_TELL):
-            if worst in outcomes:
-                return worst
-        return Outcome.PASSED
+        return worst_of(check.outcome for check in self.checks if check.name in required)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +94,7 @@ def verify(
     credential: bytes | None,
     pinned: Registry | None,
     evidence: Evidence | NoEvidence,
+    status: StatusFindings,
     now: datetime,
 ) -> Report:
     """Make every check. `credential`: the file as the holder has it; None leaves digest and issuer-match untold."""
@@ -115,9 +107,9 @@ def verify(
         _issuer_match(proof, credential),
         _cannot_tell(CheckName.CREDENTIAL_SIGNATURE, "the credential's own signature was not checked"),
         _cannot_tell(CheckName.ACCREDITATION, "the issuer's accreditation was not checked"),
-        _cannot_tell(CheckName.STATUS, "revocation was not checked"),
+        Check(name=CheckName.STATUS, outcome=status.outcome, reason=status.reason),
     )
-    return Report(checked_at=now, checks=checks, statement=_statement(proof, checks, evidence))
+    return Report(checked_at=now, checks=checks, statement=_statement(proof, checks, evidence), status=status)
 
 
 def report_to_json(report: Report, required: Collection[CheckName] = REQUIRED) -> dict[str, Any]:
@@ -137,6 +129,7 @@ def report_to_json(report: Report, required: Collection[CheckName] = REQUIRED) -
             }
             for check in report.checks
         ],
+        "statusLists": findings_to_json(report.status),
     }
 
 
@@ -267,4 +260,5 @@ def _statement(proof: InclusionProof, checks: Collection[Check], evidence: Evide
     when = format_time(evidence.anchor.anchored_at) if evidence.anchor else ""
     finality = "" if outcomes[CheckName.FINALITY] is Outcome.PASSED else "; finality not shown"
     authorship = "" if outcomes[CheckName.ISSUER_MATCH] is Outcome.PASSED else "; authorship not shown"
-    return f"anchored by {proof.issuer}, existed not later than {when}{finality}{authorship}"
+    status = "" if outcomes[CheckName.STATUS] is Outcome.PASSED else "; status not shown"
+    return f"anchored by {proof.issuer}, existed not later than {when}{finality}{authorship}{status}"

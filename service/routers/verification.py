@@ -16,8 +16,10 @@ from anchoring.core.verification import REQUIRED, CheckName, report_to_json, ver
 from anchoring.errors import InvalidInput, MalformedProof, NotFound, UnsupportedMediaType
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, parse_did
+from anchoring.usecases.check_status import StatusQuestion, check_status
 from anchoring.usecases.gather_evidence import evidence_from_store
 from anchoring.usecases.prove_inclusion import prove_inclusion
+from anchoring.usecases.status_from_store import StoreStatus, bound_places
 from anchoring.usecases.trace_digest import trace_digest
 from service.answers import json_answer
 from service.bodies import media_type_of, read_body, refuse_unknown_query
@@ -52,17 +54,20 @@ async def post_verify(request: Request, service: ServiceDep) -> Response:
 
 
 def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
-    question = _read(parse(body, limits))
+    question, now = _read(parse(body, limits)), service.clock.now()
     with service.store.reading() as uow:
         proof = question.proof or _own_proof(uow, question)
         identity = uow.rounds.identity()
         evidence = evidence_from_store(uow, proof.root, service.finality)
+        asked = StatusQuestion(credential=question.credential, proof=proof, evidence=evidence, bound=bound_places(uow, proof))
+        status = check_status(StoreStatus(uow, now), asked, now=now)
     report = verify(
         proof,
         credential=question.credential,
         pinned=identity.registry if identity else None,
         evidence=evidence,
-        now=service.clock.now(),
+        status=status,
+        now=now,
     )
     return json_answer(report_to_json(report, question.required), headers={"Cache-Control": "no-store"})
 

@@ -423,6 +423,7 @@ def test_proof_verifies_against_the_contract_itself(
         "root",
         "finality",
         "issuer-match",
+        "status",
     }
     assert statement.startswith(f"anchored by {UNIVERSITY}, existed not later than ")
     assert by_file[0] == 0

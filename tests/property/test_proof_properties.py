@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.merkle import MAX_LEAVES, height
+from anchoring.core.outcome import Outcome
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import proof_from_json, proof_to_json
+from anchoring.core.status_judgement import StatusFindings
 from anchoring.core.strict_json import parse
-from anchoring.core.verification import CheckName, Evidence, Outcome, verify
+from anchoring.core.verification import CheckName, Evidence, verify
 from anchoring.errors import MalformedProof, VerificationError
 from anchoring.types import (
     Address,
@@ -101,7 +103,7 @@ def root_outcome(proof: InclusionProof, ledger_says: InclusionProof) -> Outcome:
         final_height=100,
         finality="finalized",
     )
-    report = verify(proof, credential=None, pinned=REGISTRY, evidence=evidence, now=NOON)
+    report = verify(proof, credential=None, pinned=REGISTRY, evidence=evidence, status=StatusFindings(()), now=NOON)
     return report.outcome([CheckName.PATH, CheckName.ROOT])
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
-from anchoring.core.verification import CheckName, Outcome
+from anchoring.core.outcome import Outcome
+from anchoring.core.verification import CheckName
 from anchoring.ports.rounds import RoundResult
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate

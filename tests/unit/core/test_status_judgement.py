@@ -39,11 +39,13 @@ URL = f"https://uni.example/v1/status-lists/{LIST_ID.hex()}"
 FOREIGN_URL = "https://uni.example/status/1"
 SOURCE = "the ledger as of block 20"
 NOW = NOON + timedelta(hours=1)
+WORD = f"by signature of {UNIVERSITY}"
 SET, OTHER = 41, 42
 
 PLACE = StatusPlace(named_at="$.credentialStatus", list_id=LIST_ID, url=URL, purpose=REVOCATION, index=SET)
 FOREIGN = replace(PLACE, list_id=None, url=FOREIGN_URL)
-BATCH = replace(PLACE, named_at=None, url=None, list_id=batch_list_id(as_root(bytes(32)), UNIVERSITY, REVOCATION))
+BATCH_ID = batch_list_id(as_root(bytes(32)), UNIVERSITY, REVOCATION)
+BATCH = replace(PLACE, named_at=None, url=None, list_id=BATCH_ID)
 
 
 def bits(*indexes: int) -> StatusBits:
@@ -75,7 +77,7 @@ def served(made: StatusBits, not_shown: str | None = None, **members: Any) -> Se
         "valid_until": NOON + timedelta(days=1),
         "ttl_s": 300.0,
     }
-    return Served(read=ReadList(**{**known, **members}), source="the list at uni.example", not_shown=not_shown)
+    return Served(read=ReadList(**{**known, **members}), source="the list at uni.example", word=WORD, not_shown=not_shown)
 
 
 def told(found: ListFinding) -> tuple[Outcome, Verdict, Basis | None, StatusErrorCode | None]:
@@ -196,6 +198,17 @@ def test_nothing_of_a_batch_was_changed_when_its_head_is_all_zero() -> None:
     assert found.reason == f"nothing in the revocation list that follows from the batch was ever changed, says {SOURCE}"
 
 
+@pytest.mark.parametrize("code", list(StatusErrorCode))
+def test_list_of_a_batch_that_is_out_of_reach_is_not_wanted_when_its_head_is_all_zero(code: StatusErrorCode) -> None:
+    assert judge(BATCH, NO_HEAD, Unserved(code=code, why="it does not answer"), NOW).outcome is PASSED
+
+
+def test_revocation_in_a_batch_that_is_not_yet_on_the_ledger_counts_by_its_signature() -> None:
+    found = judge(BATCH, NO_HEAD, served(bits(SET), url=f"https://cdn.example/v1/status-lists/{BATCH_ID.hex()}"), NOW)
+
+    assert told(found) == (FAILED, Verdict.REVOKED, Basis.SIGNATURE, None)
+
+
 @pytest.mark.parametrize("place", [PLACE, BATCH])
 @pytest.mark.parametrize("made", [bits(), bits(SET)])
 def test_nothing_is_told_of_a_list_of_ours_without_a_ledger(place: StatusPlace, made: StatusBits) -> None:
@@ -210,7 +223,7 @@ def test_named_list_that_was_never_published_counts_by_its_signature(index: int,
     found = judge(replace(PLACE, index=index), NO_HEAD, served(bits(SET)), NOW)
 
     assert told(found) == (outcome, verdict, Basis.SIGNATURE, None)
-    assert found.reason.endswith(f"by signature of {UNIVERSITY}; no version of it is on the ledger")
+    assert found.reason.endswith(f"{WORD}; no version of it is on the ledger")
 
 
 @pytest.mark.parametrize("shown", [NO_HEAD, NOT_SHOWN])

@@ -10,7 +10,9 @@ import pytest
 
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization, canonicalize
+from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
+from anchoring.core.status_judgement import ListFinding, StatusFindings, Verdict
 from anchoring.core.verification import (
     NOT_CHECKED_YET,
     REQUIRED,
@@ -18,7 +20,6 @@ from anchoring.core.verification import (
     CheckName,
     Evidence,
     NoEvidence,
-    Outcome,
     Report,
     report_to_json,
     verify,
@@ -61,6 +62,16 @@ def evidence_of(proof: InclusionProof) -> Evidence:
     )
 
 
+def status_of(*outcomes: Outcome) -> StatusFindings:
+    """Findings in so many lists."""
+    return StatusFindings(
+        tuple(
+            ListFinding(named_at=None, place=None, outcome=one, verdict=Verdict.UNKNOWN, reason=f"list {i}: {one}")
+            for i, one in enumerate(outcomes)
+        )
+    )
+
+
 CREDENTIAL = credential_of()
 PROOF = proof_of(CREDENTIAL)
 EVIDENCE = evidence_of(PROOF)
@@ -73,8 +84,10 @@ def report(
     credential: bytes | None = CREDENTIAL,
     pinned: Registry | None = REGISTRY,
     evidence: Evidence | NoEvidence | None = None,
+    status: StatusFindings | None = None,
 ) -> Report:
-    return verify(proof, credential=credential, pinned=pinned, evidence=evidence or evidence_of(proof), now=LATER)
+    status = status or status_of(PASSED, PASSED)
+    return verify(proof, credential=credential, pinned=pinned, evidence=evidence or evidence_of(proof), status=status, now=LATER)
 
 
 def check(name: CheckName, proof: InclusionProof = PROOF, **given: Any) -> tuple[Outcome, str]:
@@ -103,7 +116,7 @@ def test_all_required_checks_pass_with_credential_pin_and_ledger() -> None:
 
 
 def test_checks_that_are_not_made_say_so() -> None:
-    assert {name.value for name in NOT_CHECKED_YET} == {"credential-signature", "accreditation", "status"}
+    assert {name.value for name in NOT_CHECKED_YET} == {"credential-signature", "accreditation"}
     for name in NOT_CHECKED_YET:
         outcome, reason = check(name)
         assert outcome is CANNOT_TELL
@@ -420,9 +433,8 @@ def test_statement_names_what_failed_before_all_else(proof: InclusionProof, give
 
 
 def report_of(**found: Outcome) -> Report:
-    names = {name.value.replace("-", "_"): name for name in CheckName}
-    checks = tuple(Check(name=names[name], outcome=outcome, reason="") for name, outcome in found.items())
-    return Report(checked_at=NOON, checks=checks, statement="")
+    checks = tuple(Check(name=CheckName(name), outcome=outcome, reason="") for name, outcome in found.items())
+    return Report(checked_at=NOON, checks=checks, statement="", status=status_of(PASSED))
 
 
 @pytest.mark.parametrize(
@@ -433,7 +445,10 @@ def report_of(**found: Outcome) -> Report:
         ({"digest": CANNOT_TELL, "path": FAILED}, FAILED),
         ({"digest": FAILED, "path": CANNOT_TELL, "root": PASSED}, FAILED),
         ({"digest": FAILED, "path": FAILED}, FAILED),
-        ({"digest": PASSED, "status": FAILED, "accreditation": CANNOT_TELL}, PASSED),  # not required
+        ({"digest": PASSED, "accreditation": CANNOT_TELL}, PASSED),  # not required
+        ({"digest": PASSED, "credential-signature": FAILED}, PASSED),
+        ({"digest": PASSED, "status": FAILED}, FAILED),
+        ({"digest": PASSED, "status": CANNOT_TELL}, CANNOT_TELL),
     ],
 )
 def test_failed_wins_over_cannot_tell_and_that_over_passed(found: dict[str, Outcome], outcome: Outcome) -> None:
@@ -455,6 +470,30 @@ def test_outcome_follows_what_the_caller_requires(required: Collection[CheckName
     assert report_of(**found).outcome(required) is outcome
 
 
+# status
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "reason"),
+    [
+        ((PASSED, PASSED), PASSED, "list 0: passed; list 1: passed"),
+        ((PASSED, CANNOT_TELL), CANNOT_TELL, "list 1: cannot tell"),
+        ((CANNOT_TELL, FAILED, PASSED), FAILED, "list 1: failed"),
+    ],
+)
+def test_status_is_what_the_lists_say_and_names_those_that_decide(
+    found: tuple[Outcome, ...], outcome: Outcome, reason: str
+) -> None:
+    assert check(NAME.STATUS, status=status_of(*found)) == (outcome, reason)
+
+
+def test_statement_says_that_status_is_not_shown_or_failed() -> None:
+    shown = report().statement
+
+    assert report(status=status_of(CANNOT_TELL)).statement == f"{shown}; status not shown"
+    assert report(status=status_of(FAILED)).statement == "does not hold: status failed"
+
+
 # As JSON
 
 
@@ -465,7 +504,7 @@ def test_report_is_written_with_all_checks_and_what_was_required() -> None:
     assert written["outcome"] == "cannot tell"
     assert written["statement"].endswith("authorship not shown")
     assert written["checkedAt"] == "2026-11-24T12:00:00Z"
-    assert written["required"] == ["digest", "path", "registry", "root", "finality", "issuer-match"]
+    assert written["required"] == ["digest", "path", "registry", "root", "finality", "issuer-match", "status"]
     assert [one["check"] for one in written["checks"]] == list(CheckName)
     assert written["checks"][1] == {
         "check": "path",
