@@ -10,7 +10,8 @@ EXAMPLES ?= 1000
 PROCESSES ?= 2
 
 BIN := .venv/bin
-SET_UP := .venv/.set-up contracts/node_modules/.set-up
+NPM := contracts tests/oracles tests/oracles/ebsi
+SET_UP := .venv/.set-up $(NPM:%=%/node_modules/.set-up)
 CODE := anchoring service scripts tests migrations
 # npm brings forge for Linux on x86-64; elsewhere it is looked for on the path.
 FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge))),forge)
@@ -89,7 +90,7 @@ lock: ## Pin dependencies with hashes (needs uv)
 ci: check ops-check test ## What continuous integration runs
 
 clean: ## Remove what was installed and built, but no data
-	rm -rf .venv contracts/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv $(NPM:%=%/node_modules) contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/.set-up: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with PYTHON=")'
@@ -101,7 +102,7 @@ clean: ## Remove what was installed and built, but no data
 $(BIN)/promtool: | $(SET_UP)
 	$(BIN)/python -m scripts.promtool
 
-contracts/node_modules/.set-up: contracts/package-lock.json contracts/.npmrc
+$(NPM:%=%/node_modules/.set-up): %/node_modules/.set-up: %/package-lock.json %/.npmrc
 	@node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' || { echo 'Node 20 or newer is needed'; exit 1; }
-	cd contracts && npm ci --silent
+	cd $* && npm ci --silent
 	@touch $@

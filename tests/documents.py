@@ -49,7 +49,7 @@ class Step:
 def documents() -> list[Path]:
     """Every Markdown document of the project."""
     places = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")]
-    return sorted(places)
+    return sorted(path for path in places if "node_modules" not in path.parts)
 
 
 def name_of(document: Path) -> str:

@@ -498,7 +498,7 @@ def test_lists_are_not_fetched_from_the_own_network_unless_allowed(world: World)
     world.publish(list_id, bits())
     world.serve(list_id, REVOCATION, bits())
 
-    arguments = [file, "--proof", world.folder / "proof.json", "--registry", str(world.network.registry)]
+    arguments: list[str | Path] = [file, "--proof", world.folder / "proof.json", "--registry", str(world.network.registry)]
     done = world.credanchor("status", "check", *arguments, "--rpc-url", world.network.anvil.url, "--json")
 
     assert (done.code, world.found(done)[0][3]) == (4, "STATUS_RETRIEVAL_ERROR")
@@ -526,9 +526,9 @@ def test_without_the_ledger_nothing_is_told(world: World, case: str, *, is_set: 
         "no node": ["--registry", str(pinned)],
         "dead node": ["--registry", str(pinned), "--rpc-url", "http://127.0.0.1:1"],
     }.get(case, ["--registry", str(pinned), "--rpc-url", world.network.anvil.url])
-    command = ("status", "check", file, "--proof", world.folder / "proof.json", "--allow-private", "--json", *options)
+    command: list[str | Path] = ["status", "check", file, "--proof", world.folder / "proof.json", "--allow-private", "--json"]
 
-    done = world.credanchor(*command)
+    done = world.credanchor(*command, *options)
 
     assert (done.code, world.found(done)) == (4, [(NAMED, "unknown", None, None), *[(None, "unknown", None, None)] * 2])
 
