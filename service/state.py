@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from anchoring.core.finality import FinalityRule
 from anchoring.ports.runtime import Clock, RandomBytes
@@ -50,7 +50,11 @@ class ReadLane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One process of the service. `round_period_s`: as configured. `nodes`: how many must show an anchor before it is final."""
+    """One process of the service.
+
+    `did_document`: as of now; None where no key signs status lists. `round_period_s`: as configured. `nodes`: how many must show
+    an anchor before it is final.
+    """
 
     store: Store
     writes: GroupCommit
@@ -62,6 +66,7 @@ class Service:
     clock: Clock
     random_bytes: RandomBytes
     api: ApiSettings
+    did_document: Callable[[], dict[str, Any]] | None
     finality: FinalityRule
     round_period_s: float
     nodes: int

@@ -25,7 +25,7 @@ from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.ports.store import Store
 from anchoring.ports.submissions import Mined
-from anchoring.settings import ApiSettings, RoundSettings, Settings, StoreSettings
+from anchoring.settings import ApiSettings, RoundSettings, Settings, StatusSettings, StoreSettings
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, CodeHash, Did, TxHash, to_hex
@@ -33,7 +33,7 @@ from anchoring.usecases.manage_issuers import create_key
 from anchoring.usecases.seal_batches import seal_batches
 from service import problems
 from service.app import create_app
-from service.routers import batches, credentials, digests, health, ledger, proofs, verification
+from service.routers import batches, credentials, digests, health, keys, ledger, proofs, verification
 from service.schemas import Problem
 from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, post
 from tests.records import BLOCK, batch_in, make_attempt, make_root, make_submission
@@ -44,7 +44,7 @@ PUBLIC_URL = "https://anchors.example"
 JSON, NDJSON, BINARY = "application/json", "application/x-ndjson", "application/octet-stream"
 ROUTES = [
     route
-    for one in (batches, credentials, digests, health, ledger, proofs, verification)
+    for one in (batches, credentials, digests, health, keys, ledger, proofs, verification)
     for route in one.router.routes
     if isinstance(route, APIRoute)
 ]
@@ -97,23 +97,31 @@ class Api(Place):
 
 
 @contextmanager
-def running(store: SqlStore, *, faulty: Store | None = None, **api: Any) -> Iterator[Api]:
+def running(store: SqlStore, *, faulty: Store | None = None, status: StatusSettings | None = None, **api: Any) -> Iterator[Api]:
     """The service over a store with two issuers in it. `faulty`: what the service sees in place of the store."""
     clock = FrozenClock()
     issuer, other = add_issuer(store), add_issuer(store, ACADEMY, "Academy")
     keys = [make_key(store, of) for of in (issuer, other)]
-    app = make_app(store, faulty=faulty, clock=clock, **api)
+    app = make_app(store, faulty=faulty, clock=clock, status=status, **api)
     with TestClient(app, raise_server_exceptions=False) as client:
         client.event_hooks["response"].append(lambda response: check_documented(app, response))
         yield Api(app=app, client=client, store=store, clock=clock, issuer=issuer, key=keys[0], other_issuer=other, other=keys[1])
 
 
-def make_app(store: SqlStore, *, faulty: Store | None = None, clock: FrozenClock | None = None, **api: Any) -> FastAPI:
+def make_app(
+    store: SqlStore,
+    *,
+    faulty: Store | None = None,
+    clock: FrozenClock | None = None,
+    status: StatusSettings | None = None,
+    **api: Any,
+) -> FastAPI:
     """The application over a store, or over what stands before it."""
     settings = Settings(
         store=StoreSettings(url=store._engine.url.render_as_string()),
         api=ApiSettings(public_url=PUBLIC_URL, **api),
         rounds=RoundSettings(every_s=60),
+        status=status or StatusSettings(),
     )
     return create_app(settings, faulty or store, clock=clock or FrozenClock())
 

@@ -1,6 +1,7 @@
 """Settings become keys, a signer of status lists, and a checker of those of others."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from anchoring.core.strict_json import parse
@@ -46,6 +47,14 @@ def open_signer(settings: Settings) -> "RingSigner | None":
         return None
     ring = open_key_ring(settings)
     return RingSigner(ring, cryptosuite=settings.status.cryptosuite, ebsi_schema=settings.status.ebsi_schema)
+
+
+def open_publisher(settings: Settings) -> Callable[[], dict[str, Any]] | None:
+    """Gives the DID document of the service as of its keys now; None when no folder of keys is named."""
+    if settings.status.keys is None:
+        return None
+    ring, did = open_key_ring(settings), published_did(settings)
+    return lambda: ring.did_document(did)
 
 
 def open_checker() -> "SignedLists":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from anchoring.bounded_http import HttpGetter, NoAnswer
@@ -43,22 +44,24 @@ class ResolvedKeys:
         if did.startswith("did:key:"):
             return key_of_did_key(verification_method)
         if did.startswith("did:web:"):
-            return key_in_document(self._document(did), verification_method)
+            return self._published_key(did, verification_method)
         raise StatusListError(StatusErrorCode.RETRIEVAL, f"the keys of {did} cannot be looked up: did:web and did:key can")
 
-    def _document(self, did: str) -> JsonValue:
+    def _published_key(self, did: str, verification_method: str) -> str:
         made_at, document = self._documents.get(did, (0.0, None))
-        if document is None or time.monotonic() - made_at > KEPT_S:
-            document = self._fetch(did)
-            if len(self._documents) >= KEPT:
-                self._documents.clear()
-            self._documents[did] = (time.monotonic(), document)
-        return document
+        if document is not None and time.monotonic() - made_at < KEPT_S:
+            with suppress(StatusListError):
+                return key_in_document(document, verification_method)
+        document = self._fetch(did, fresh=document is not None)  # the key may be newer than what caches hold
+        if len(self._documents) >= KEPT:
+            self._documents.clear()
+        self._documents[did] = (time.monotonic(), document)
+        return key_in_document(document, verification_method)
 
-    def _fetch(self, did: str) -> JsonValue:
+    def _fetch(self, did: str, *, fresh: bool) -> JsonValue:
         url = document_url(did, scheme="http" if self._allow_private and is_local(did) else "https")
         try:
-            return parse(self._getter.get(url, accept=ACCEPT).content, LIMITS)
+            return parse(self._getter.get(url, accept=ACCEPT, fresh=fresh).content, LIMITS)
         except (NoAnswer, ValueError) as failed:
             raise StatusListError(StatusErrorCode.RETRIEVAL, f"the document of {did} is out of reach: {failed}") from None
         except InvalidInput as wrong:
