@@ -121,13 +121,14 @@ def audit(
     rpc_url: Annotated[str | None, typer.Option(help="Node to ask; best one that rounds do not use.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compute every tree again, and compare every batch with every anchor on the ledger, both ways. Changes nothing.
+    """Compute every tree and every version of a status list again, and compare them with the ledger, both ways. Changes nothing.
 
     Exit code 1 when something is wrong, and what to do.
     """
     from anchoring.bootstrap.ledger import first_block, open_node, open_nodes, open_reader, required_registry
     from anchoring.bootstrap.store import examine_store, open_store
     from anchoring.settings import read_settings
+    from anchoring.usecases.audit_heads import audit_heads
     from anchoring.usecases.audit_ledger import audit_ledger
 
     settings = read_settings()
@@ -136,7 +137,9 @@ def audit(
     store = open_store(settings.store)
     with progress_bar() as progress:
         findings = examine_store(settings.store, progress)
-        findings += audit_ledger(store, reader, first_block=first_block(settings.ledger), progress=progress)
+        since = first_block(settings.ledger)
+        findings += audit_ledger(store, reader, first_block=since, progress=progress)
+        findings += audit_heads(store, reader, first_block=since, progress=progress)
     print_findings(findings, as_json=as_json)
 
 
