@@ -7,6 +7,7 @@ import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 
 from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.status_version import VersionState
 from anchoring.errors import StoreUnavailable
 from anchoring.ports.rounds import RoundResult
 from anchoring.ports.runtime import Clock
@@ -63,6 +64,7 @@ def _of_store(figures: Figures, now: datetime, promises: Promises) -> Iterator[M
     yield _gauge("waiting_entries", "Entries of issuers in no sealed batch", figures.waiting)
     yield _gauge("oldest_not_final_seconds", "Age of the oldest entry that is not final", _age(figures.oldest_not_final, now))
     yield from _of_batches(figures, now)
+    yield from _of_status_lists(figures, now)
     yield from _of_rounds(figures, now)
     yield from _of_key(figures)
     yield from _of_ledger(figures, now)
@@ -83,6 +85,14 @@ def _of_batches(figures: Figures, now: datetime) -> Iterator[Metric]:
     yield _gauge(
         "open_submission_age_seconds", "Age of the submission on its way", _age(on_its_way.opened_at if on_its_way else None, now)
     )
+
+
+def _of_status_lists(figures: Figures, now: datetime) -> Iterator[Metric]:
+    states = [(state.value, figures.status_versions.get(state, 0)) for state in VersionState]
+    yield _gauges("status_versions", "Versions of status lists by state", "state", states)
+    age = _age(figures.oldest_open_change, now)
+    yield _gauge("oldest_status_change_not_final_seconds", "Age of the oldest status change that is not on the ledger", age)
+    yield _gauge("overtaken_status_lists", "Status lists of which the ledger knows more", figures.overtaken_lists)
 
 
 def _of_rounds(figures: Figures, now: datetime) -> Iterator[Metric]:

@@ -59,6 +59,15 @@ class Figures(Protocol):
     def submissions(self) -> Mapping[str, int]:
         """How many are in each state."""
 
+    def status_versions(self) -> Mapping[str, int]:
+        """How many are in each state."""
+
+    def oldest_open_change(self) -> datetime | None:
+        """When the oldest status change took effect that no final version shows; None when all are shown."""
+
+    def overtaken_lists(self) -> int:
+        """How many status lists have a version on the ledger that is not known here."""
+
     def first_open_entry_id(self) -> int | None:
         """Where the oldest batch begins that is not final; None when all are."""
 

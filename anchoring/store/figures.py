@@ -1,11 +1,13 @@
 """Figures for operators: read at every scrape, so each is a look into an index or grows with rounds, never with entries."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, func, select, text
 
 from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.status_version import VersionState
 from anchoring.ports.figures import Cost, HeadSeen, OpenSubmission, Outcome
 from anchoring.ports.rounds import RoundResult
 from anchoring.store.orphans import WITHOUT_BATCH
@@ -17,10 +19,14 @@ from anchoring.store.tables import (
     entry,
     orphan_anchor,
     round_record,
+    status_change,
+    status_list,
+    status_version,
     submission,
 )
 
 OPEN: Final = (BatchState.WAITING, BatchState.SEALED, BatchState.SUBMITTED, BatchState.CONFIRMED)
+UNSETTLED: Final = (VersionState.PREPARED, VersionState.SUBMITTED, VersionState.CONFIRMED)
 SETTLED: Final = frozenset({SubmissionState.FINAL, SubmissionState.REVERTED, SubmissionState.DISPLACED})
 
 HEADS_COMPARED: Final = 30
@@ -39,6 +45,24 @@ class SqlFigures:
 
     def submissions(self) -> Mapping[str, int]:
         return self._counts(select(submission.c.state, func.count()).group_by(submission.c.state))
+
+    def status_versions(self) -> Mapping[str, int]:
+        return self._counts(select(status_version.c.state, func.count()).group_by(status_version.c.state))
+
+    def oldest_open_change(self) -> datetime | None:
+        changed = select(status_list.c.id).where(status_list.c.versioned_count < status_list.c.change_count)
+        on_its_way = select(status_version.c.status_list_id).where(status_version.c.state.in_(UNSETTLED))
+        open_lists = changed.union(on_its_way).subquery()
+        of_list = status_version.c.status_list_id == open_lists.c.id
+        shown = select(func.max(status_version.c.change_count)).where(of_list, status_version.c.state == VersionState.FINAL)
+        next_one = func.coalesce(shown.scalar_subquery(), 0) + 1
+        is_next = (status_change.c.status_list_id == open_lists.c.id) & (status_change.c.position == next_one)
+        oldest = select(status_change.c.applied_at).join(open_lists, is_next).order_by(status_change.c.applied_at).limit(1)
+        return self._connection.execute(oldest).scalar()
+
+    def overtaken_lists(self) -> int:
+        overtaken = select(func.count(status_list.c.id)).where(status_list.c.overtaken_by.is_not(None))
+        return self._connection.execute(overtaken).scalar_one()
 
     def first_open_entry_id(self) -> int | None:
         # State by state: asked for all at once, a planner may walk past every final batch there is.

@@ -49,6 +49,7 @@ class Tally:
 class Figures:
     """As of now. `waiting`: entries of issuers in no sealed batch. `tally`: of everything, settled or not.
 
+    `oldest_open_change`: when the oldest status change took effect that no final version shows.
     `oldest_unchecked_canary`: of those in a batch; one that waits for company is nobody's fault.
     """
 
@@ -58,6 +59,9 @@ class Figures:
     merge_delays_s: Sequence[float]
     batches: Mapping[str, int]
     submissions: Mapping[str, int]
+    status_versions: Mapping[str, int]
+    oldest_open_change: datetime | None
+    overtaken_lists: int
     open_submission: OpenSubmission | None
     tally: Tally
     last_round: RoundRecord | None
@@ -93,6 +97,9 @@ def report_figures(uow: UnitOfWork, before: Tally, now: datetime) -> tuple[Figur
         merge_delays_s=figures.merge_delays_s(FINAL_BATCHES),
         batches=figures.batches(),
         submissions=figures.submissions(),
+        status_versions=figures.status_versions(),
+        oldest_open_change=figures.oldest_open_change(),
+        overtaken_lists=figures.overtaken_lists(),
         open_submission=figures.open_submission(),
         tally=_add_outcomes(_add_costs(settled, costs), outcomes),
         last_round=newest[0] if newest else None,

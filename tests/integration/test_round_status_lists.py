@@ -11,6 +11,7 @@ from anchoring.errors import LedgerRejected, LedgerUnavailable
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import ListId
+from anchoring.usecases.report_figures import Figures, Tally, report_figures
 from tests.factories import make_digest
 from tests.fake_chain import ANOTHER, OURS
 from tests.faults import Fault
@@ -440,3 +441,45 @@ def test_node_that_is_behind_makes_no_version_of_a_number_that_is_taken(here):
     here.rest()
     assert states(here) == [(1, FINAL), (2, FINAL)]
     here.check()
+
+
+# What operators see.
+
+
+def figures(here: Installation) -> Figures:
+    with here.store.reading() as uow:
+        return report_figures(uow, Tally(), here.clock.now())[0]
+
+
+def test_oldest_change_is_open_until_a_final_version_shows_it(here):
+    assert figures(here).oldest_open_change is None
+    here.rules = with_finality(IMPATIENT, 5)
+    changed_at = here.clock.now()
+    here.revoke()
+    here.clock.advance(100)
+    here.revoke()
+    here.revoke(1)
+    assert figures(here).oldest_open_change == changed_at
+    here.round()
+    assert figures(here).status_versions == {"submitted": 2}
+    later = here.clock.now()
+    here.revoke()
+    here.chain.mine()
+    here.round()
+    assert figures(here).status_versions == {"confirmed": 2}
+    assert figures(here).oldest_open_change == changed_at
+    here.chain.mine(5)
+    here.round()
+    assert figures(here).oldest_open_change == later
+    here.rules = RULES
+    here.rest()
+    assert figures(here).oldest_open_change is None
+
+
+def test_overtaken_lists_are_counted(here, overtaken):
+    here.round()
+    assert figures(here).overtaken_lists == 1
+    with here.store.writing() as uow:
+        uow.status_versions.accept(overtaken, 2)
+        uow.commit()
+    assert figures(here).overtaken_lists == 0
