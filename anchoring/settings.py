@@ -15,6 +15,7 @@ from anchoring.core.fees import FeePolicy
 from anchoring.core.finality import parse_finality
 from anchoring.core.merkle import MAX_LEAVES
 from anchoring.core.proof import parse_registry
+from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES
 from anchoring.errors import InvalidInput, Misconfigured
 from anchoring.types import parse_did
 
@@ -173,6 +174,9 @@ class StatusSettings(_Group):
 
     cryptosuite: Literal["eddsa-jcs-2022", "ecdsa-jcs-2019"] = "eddsa-jcs-2022"
     """Of the Data Integrity proof of a list in JSON, where a reader asks for none."""
+
+    list_entries: int = Field(default=MIN_ENTRIES, ge=MIN_ENTRIES, le=MAX_ENTRIES, multiple_of=8)
+    """Entries of a new numbered list; a multiple of 8."""
 
     valid_s: int = Field(default=86_400, ge=60, le=31_536_000)
     """How long a signed list is valid, in seconds."""

@@ -29,6 +29,11 @@ def links(service: Service, digest: str, did: Did) -> dict[str, str]:
     return {"digest": f"{base}/v1/digests/{digest}{query}", "proof": f"{base}/v1/proofs/{digest}{query}"}
 
 
+def status_link(service: Service, digest: str, did: Did) -> str:
+    """Where the status of one entry is told."""
+    return f"{service.api.public_url.rstrip('/')}/v1/status/{digest}?issuer={quote(did, safe=':')}"
+
+
 def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """JSON as compact as it gets, from values that are JSON already."""
     body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
@@ -45,8 +50,9 @@ def cached_answer(request: Request, body: bytes, media_type: str, cache_control:
 
 
 def choices(service: Service, digest: bytes, issuers: Sequence[Did], kind: str) -> Response:
-    """300: several issuers posted the digest. `kind`: which of the links leads on."""
-    found = [links(service, to_hex(digest), did)[kind] for did in issuers]
+    """300: several issuers posted the digest. `kind`: which of the links leads on, or `status`."""
+    text = to_hex(digest)
+    found = [links(service, text, did)[kind] if kind != "status" else status_link(service, text, did) for did in issuers]
     return JSONResponse({"issuers": list(issuers), "links": found}, status_code=300, headers={"Cache-Control": REVALIDATE})
 
 

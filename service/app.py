@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from anchoring.bootstrap.ledger import check_ledger, nodes_to_agree
-from anchoring.bootstrap.signing import open_publisher
+from anchoring.bootstrap.signing import open_publisher, open_signer
 from anchoring.bootstrap.store import open_store
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.finality import parse_finality
@@ -23,8 +23,21 @@ from service.group_commit import GroupCommit
 from service.metrics import Metrics
 from service.promises import read_promises
 from service.request_context import RequestContext
-from service.routers import batches, credentials, digests, health, keys, ledger, proofs, verification
+from service.routers import (
+    batches,
+    credentials,
+    digests,
+    health,
+    keys,
+    ledger,
+    proofs,
+    status,
+    status_changes,
+    status_lists,
+    verification,
+)
 from service.schemas import Problem
+from service.served_lists import ServedLists
 from service.state import ReadLane, Service
 
 PROBLEM = {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}
@@ -51,6 +64,8 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         random_bytes=os.urandom,
         api=settings.api,
         did_document=open_publisher(settings),
+        status=settings.status,
+        lists=ServedLists(open_signer(settings), settings.status, public_url=settings.api.public_url),
         finality=parse_finality(settings.ledger.finality),
         round_period_s=settings.rounds.every_s,
         nodes=nodes_to_agree(settings.ledger),
@@ -78,7 +93,19 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     app.add_middleware(RequestContext, metrics=metrics)
     problems.install(app)
     openapi.install(app)
-    for router in (credentials, digests, proofs, batches, verification, ledger, keys, health):
+    for router in (
+        credentials,
+        digests,
+        proofs,
+        batches,
+        status_lists,
+        status_changes,
+        status,
+        verification,
+        ledger,
+        keys,
+        health,
+    ):
         app.include_router(router.router)
     return app
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from anchoring.core.issuer import Issuer
+from anchoring.core.issuer import Issuer, parse_api_key
 from anchoring.errors import NotAllowed
-from anchoring.types import Did, Digest, Root, parse_did, parse_digest, parse_root
+from anchoring.types import Did, Digest, ListId, Root, parse_did, parse_digest, parse_list_id, parse_root
 from anchoring.usecases.manage_issuers import authenticate
 from service.state import Service
 
@@ -40,6 +40,14 @@ async def current_issuer(service: ServiceDep, sent: Annotated[HTTPAuthorizationC
 IssuerDep = Annotated[Issuer, Depends(current_issuer)]
 
 
+async def key_prefix(sent: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> str:
+    """The prefix of the key that was sent, for the record of who asked. Raises: NotAllowed when it is none."""
+    return parse_api_key(sent.credentials.strip() if sent else "").prefix
+
+
+KeyPrefixDep = Annotated[str, Depends(key_prefix)]
+
+
 _HEX: Final = "64 hexadecimal digits, with or without 0x"
 _HEX_32: Final[dict[str, Any]] = {"pattern": "^(0x)?[0-9a-fA-F]{64}$"}  # described here, checked in `parse_digest`
 
@@ -54,6 +62,11 @@ async def root_in_path(root: Annotated[str, Path(description=_HEX, json_schema_e
     return parse_root(root, at="root")
 
 
+async def list_in_path(list_id: Annotated[str, Path(description=_HEX, json_schema_extra=_HEX_32)]) -> ListId:
+    """Raises: InvalidInput."""
+    return parse_list_id(list_id, at="list_id")
+
+
 async def issuer_in_query(
     issuer: Annotated[str | None, Query(description="DID of the issuer whose entry is meant")] = None,
 ) -> Did | None:
@@ -62,5 +75,6 @@ async def issuer_in_query(
 
 
 DigestDep = Annotated[Digest, Depends(digest_in_path)]
+ListDep = Annotated[ListId, Depends(list_in_path)]
 RootDep = Annotated[Root, Depends(root_in_path)]
 IssuerQueryDep = Annotated[Did | None, Depends(issuer_in_query)]

@@ -8,22 +8,26 @@ from anchoring.core.canonical import Canonicalization
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.settings import ApiSettings
-from anchoring.types import HASH_BYTES, Digest, parse_digest
-from anchoring.usecases.submit_digests import PostedDigest
+from anchoring.types import HASH_BYTES, Digest, parse_digest, parse_list_id
+from anchoring.usecases.submit_digests import PostedDigest, StatusIndex
 from service.bodies import LARGE_BYTES, compute, media_type_of, read_body
+from service.ndjson import in_line, read_lines
 
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 BINARY: Final = "application/octet-stream"
 
-BYTES_A_JSON_DIGEST: Final = 160
-"""Enough for `{"digest": "0x…", "canonicalization": "sd-jwt-issuer"},` and white space."""
+BYTES_A_JSON_DIGEST: Final = 400
+"""Enough for `{"digest": "0x…", "canonicalization": "sd-jwt-issuer", "status": [{…}, {…}]},` and white space."""
 
-VALUES_A_JSON_DIGEST: Final = 4
-"""Its comma, its bracket, the comma inside, and one to spare; `JsonLimits.max_values` counts them."""
+VALUES_A_JSON_DIGEST: Final = 10
+"""Its commas and brackets, and one to spare; `JsonLimits.max_values` counts them."""
 
-ITEM_DEPTH: Final = 4
-ITEM_MEMBERS: Final = frozenset({"digest", "canonicalization"})
+ITEM_DEPTH: Final = 5
+ITEM_MEMBERS: Final = frozenset({"digest", "canonicalization", "status"})
+STATUS_MEMBERS: Final = frozenset({"list", "index"})
+MOST_STATUS: Final = 2
+"""One index for each purpose."""
 
 
 async def read_digests(request: Request, settings: ApiSettings) -> list[PostedDigest]:
@@ -52,24 +56,7 @@ def _from_binary(body: bytes, _limits: JsonLimits) -> list[PostedDigest]:
 
 
 def _from_ndjson(body: bytes, limits: JsonLimits) -> list[PostedDigest]:
-    lines = body.split(b"\n")
-    if not lines[-1]:
-        lines.pop()  # the newline that ends the last line
-    posted = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            posted.append(_item(parse(line, limits), "$"))
-        except TooLarge as wrong:
-            raise TooLarge(wrong.reason, limit=wrong.limit, at=_in_line(number, wrong.at)) from wrong
-        except InvalidInput as wrong:
-            raise type(wrong)(wrong.reason, at=_in_line(number, wrong.at)) from wrong
-    return posted
-
-
-def _in_line(number: int, at: str | None) -> str:
-    """`$.digest (line 1, column 8)`, as seen from one line, in the terms of the whole body."""
-    place = at or "$"
-    return place.replace("(line 1,", f"(line {number},") if "(line 1," in place else f"{place} (line {number})"
+    return read_lines(body, limits, _item)
 
 
 def _from_json(body: bytes, limits: JsonLimits) -> list[PostedDigest]:
@@ -81,7 +68,7 @@ def _from_json(body: bytes, limits: JsonLimits) -> list[PostedDigest]:
     return [_item(item, f"$.digests[{i}]") for i, item in enumerate(items)]
 
 
-def _item(value: JsonValue, at: str) -> PostedDigest:
+def _item(value: JsonValue, at: str, line: int | None = None) -> PostedDigest:
     if isinstance(value, str):
         return PostedDigest(digest=parse_digest(value, at=at))
     if not isinstance(value, dict):
@@ -93,7 +80,26 @@ def _item(value: JsonValue, at: str) -> PostedDigest:
     if named is not None and named not in tuple(Canonicalization):
         raise InvalidInput(f"must be one of {', '.join(Canonicalization)}", at=f"{at}.canonicalization")
     canonicalization = None if named is None else Canonicalization(str(named))
-    return PostedDigest(digest=parse_digest(digest, at=f"{at}.digest"), canonicalization=canonicalization)
+    status = _status(value["status"], f"{at}.status", line) if "status" in value else ()
+    return PostedDigest(digest=parse_digest(digest, at=f"{at}.digest"), canonicalization=canonicalization, status=status)
+
+
+def _status(value: JsonValue, at: str, line: int | None) -> tuple[StatusIndex, ...]:
+    if not isinstance(value, list) or len(value) > MOST_STATUS:
+        raise InvalidInput('expected [{"list": "0x…", "index": 5}], one for each purpose', at=at)
+    return tuple(_status_index(one, f"{at}[{i}]", line) for i, one in enumerate(value))
+
+
+def _status_index(value: JsonValue, at: str, line: int | None) -> StatusIndex:
+    if not isinstance(value, dict):
+        raise InvalidInput('expected {"list": "0x…", "index": 5}', at=at)
+    _refuse_unknown(value.keys() - STATUS_MEMBERS, at)
+    list_id, index = value.get("list"), value.get("index")
+    if not isinstance(list_id, str):
+        raise InvalidInput("must be a string of 64 hexadecimal digits", at=f"{at}.list")
+    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+        raise InvalidInput("must be a whole number from 0", at=f"{at}.index")
+    return StatusIndex(list_id=parse_list_id(list_id, at=f"{at}.list"), index=index, at=in_line(line, at))
 
 
 def _refuse_unknown(names: set[str], at: str) -> None:

@@ -14,9 +14,16 @@ def _plain_digits(text: str) -> str:
     return text
 
 
+def _plain_seconds(text: str) -> str:
+    if not re.fullmatch("0|[1-9][0-9]{0,10}", text):
+        raise ValueError("must be whole seconds since 1970 in plain digits")
+    return text
+
+
 Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$", examples=["0x" + "ab" * 32])]
 Hex16 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{32}$", examples=["0x" + "cd" * 16])]
 HexAddress = Annotated[str, Field(pattern=r"^0x[0-9a-f]{40}$")]
+PLAIN_SECONDS = BeforeValidator(_plain_seconds)
 PLAIN_DIGITS = BeforeValidator(_plain_digits)
 """Numbers as people write it: no sign, blank, underscore or digit of another script, all of which `int` would take."""
 State = Literal["waiting", "sealed", "submitted", "confirmed", "final"]
@@ -43,6 +50,8 @@ class Problem(Schema):
     at: str | None = None
     """Where in the request: a JSON path, a line, a byte, a field."""
     limit: int | None = None
+    code: str | None = None
+    """Of Bitstring Status List 1.0: why a status list cannot be relied on."""
 
 
 class Links(Schema):
@@ -214,6 +223,113 @@ class ReportOut(Schema):
     required: list[CheckName]
     checks: list[CheckOut]
     status_lists: list[ListFindingOut]
+
+
+Purpose = Literal["revocation", "suspension"]
+
+
+class StatusListOut(Schema):
+    """A numbered status list."""
+
+    list: Hex32
+    url: str
+    """What a credential names as `statusListCredential`, or as `uri` in `status.status_list`."""
+    issuer: str
+    purpose: Purpose
+    number: int
+    entries: int
+    signed_by: Literal["service", "issuer"]
+    created_at: datetime
+
+
+class ListUrl(Schema):
+    """A list and where it is served."""
+
+    list: Hex32
+    url: str
+
+
+class ReservedIndex(Schema):
+    """An index of a list."""
+
+    list: Hex32
+    index: int
+
+
+class IndexesReserved(Schema):
+    """Indexes given out, in no order."""
+
+    purpose: Purpose
+    lists: list[ListUrl]
+    entries: list[ReservedIndex]
+
+
+class ChangeMade(Schema):
+    """A recorded change of status."""
+
+    action: Literal["revoke", "suspend", "reinstate"]
+    purpose: Purpose
+    digest: Hex32 | None
+    """Null where it was asked for by list and index."""
+    list: Hex32 | None
+    """Null while the entry waits: the change takes effect when its batch is sealed."""
+    index: int | None
+    change: int
+    """Among the changes of this index, from 1: the next one may say `expected` as of it."""
+    effective_at: datetime
+    recorded_at: datetime
+    new: bool
+    """False when it was recorded before."""
+
+
+class ChangesMade(Schema):
+    """In the order of the request."""
+
+    issuer: str
+    changes: list[ChangeMade]
+
+
+class LedgerHead(Schema):
+    """What the ledger shows of a list, as of the last round; members are null where nothing was published."""
+
+    outcome: Literal["passed", "cannot tell"]
+    """Whether the ledger bears out what is said of the index."""
+    reason: str
+    version: int | None
+    digest: Hex32 | None
+    transaction: Hex32 | None
+    block_number: int | None
+    block_hash: Hex32 | None
+    published_at: datetime | None
+    state: Literal["confirmed", "final"] | None
+
+
+class StatusPlace(Schema):
+    """One bit that speaks of the credential."""
+
+    purpose: Purpose
+    list: Hex32 | None
+    """Null while the digest waits."""
+    url: str | None
+    index: int | None
+    set: bool | None
+    """Null when it cannot be told; `ledger.reason` says why."""
+    since: datetime | None
+    change: int
+    """How many changes the index has had: the `expected` of the next one."""
+    version: int | None
+    """The first version of the list that shows the last change."""
+    ledger: LedgerHead
+
+
+class StatusOut(Schema):
+    """How a credential stands."""
+
+    issuer: str
+    digest: Hex32
+    status: Literal["clear", "suspended", "revoked", "cannot tell"]
+    since: datetime | None
+    lists: list[StatusPlace]
 
 
 class RoundOut(Schema):

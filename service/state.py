@@ -9,12 +9,13 @@ from typing import Any, Final, TypeVar
 from anchoring.core.finality import FinalityRule
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.store import Store, UnitOfWork
-from anchoring.settings import ApiSettings
+from anchoring.settings import ApiSettings, StatusSettings
 from service.backlog import Backlog
 from service.figures import FigureReader
 from service.group_commit import GroupCommit, repeated
 from service.metrics import Metrics
 from service.promises import Promises
+from service.served_lists import ServedLists
 
 T = TypeVar("T")
 
@@ -67,6 +68,8 @@ class Service:
     random_bytes: RandomBytes
     api: ApiSettings
     did_document: Callable[[], dict[str, Any]] | None
+    status: StatusSettings
+    lists: ServedLists
     finality: FinalityRule
     round_period_s: float
     nodes: int

@@ -33,7 +33,19 @@ from anchoring.usecases.manage_issuers import create_key
 from anchoring.usecases.seal_batches import seal_batches
 from service import problems
 from service.app import create_app
-from service.routers import batches, credentials, digests, health, keys, ledger, proofs, verification
+from service.routers import (
+    batches,
+    credentials,
+    digests,
+    health,
+    keys,
+    ledger,
+    proofs,
+    status,
+    status_changes,
+    status_lists,
+    verification,
+)
 from service.schemas import Problem
 from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, post
 from tests.records import BLOCK, batch_in, make_attempt, make_root, make_submission
@@ -44,7 +56,7 @@ PUBLIC_URL = "https://anchors.example"
 JSON, NDJSON, BINARY = "application/json", "application/x-ndjson", "application/octet-stream"
 ROUTES = [
     route
-    for one in (batches, credentials, digests, health, keys, ledger, proofs, verification)
+    for one in (batches, credentials, digests, health, keys, ledger, proofs, status, status_changes, status_lists, verification)
     for route in one.router.routes
     if isinstance(route, APIRoute)
 ]
@@ -189,7 +201,7 @@ def check_documented(app: FastAPI, response: httpx2.Response) -> None:
 
 def _check_problem_document(response: httpx2.Response) -> None:
     problem = Problem.model_validate_json(response.content)
-    assert problem.type.startswith(problems.TYPE_PREFIX)
+    assert problem.type.startswith((problems.TYPE_PREFIX, status_lists.W3C_TYPES))
     assert problem.status == response.status_code
     assert problem.title
     assert problem.detail

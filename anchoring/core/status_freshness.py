@@ -18,10 +18,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshnessRules:
-    """The operator's settings. `refresh_s`: how often an unchanged list is signed anew; `valid_s`: how long it holds."""
+    """The operator's settings, in seconds.
+
+    `refresh_s`: how often a list that does not change is signed anew. `valid_s`: how long it holds. `ttl_s`: how long it may be
+    kept without asking again.
+    """
 
     refresh_s: int
     valid_s: int
+    ttl_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +50,10 @@ def freshness(
         return Freshness(
             signed_at=at,
             valid_until=at + timedelta(seconds=rules.valid_s),
-            ttl_s=min(PENDING_TTL_S, rules.refresh_s),
+            ttl_s=min(PENDING_TTL_S, rules.ttl_s),
         )
     times = [_floor(now, rules.refresh_s), _floor(changed_at, 1)] + ([_floor(head_time, 1)] if head_time else [])
-    return Freshness(
-        signed_at=max(times), valid_until=max(times) + timedelta(seconds=rules.valid_s), ttl_s=min(rules.refresh_s, rules.valid_s)
-    )
+    return Freshness(signed_at=max(times), valid_until=max(times) + timedelta(seconds=rules.valid_s), ttl_s=rules.ttl_s)
 
 
 def freshness_then(rules: FreshnessRules, at: datetime) -> Freshness:
@@ -59,7 +62,7 @@ def freshness_then(rules: FreshnessRules, at: datetime) -> Freshness:
     return Freshness(
         signed_at=signed_at,
         valid_until=signed_at + timedelta(seconds=rules.valid_s),
-        ttl_s=min(rules.refresh_s, rules.valid_s),
+        ttl_s=rules.ttl_s,
     )
 
 

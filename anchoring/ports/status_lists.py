@@ -11,7 +11,7 @@ from anchoring.core.issuer import Issuer
 from anchoring.core.status import StatusBits, StatusPurpose
 from anchoring.core.status_change import IndexState, StatusAction
 from anchoring.core.status_reason import StatusReason
-from anchoring.types import Did, Digest, ListId
+from anchoring.types import BlockHash, Did, Digest, ListId, TxHash
 
 
 class SignedBy(StrEnum):
@@ -113,6 +113,25 @@ class StatusChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownVersion:
+    """A version of a list, and the first `change_count` changes of the list, which it shows.
+
+    `state`: of the version. `transaction`, `block_number`, `block_hash`, `published_at`: where and when the ledger got it; None
+    until it was seen there.
+    """
+
+    version: int
+    digest: Digest
+    change_count: int
+    made_at: datetime
+    state: str
+    transaction: TxHash | None
+    block_number: int | None
+    block_hash: BlockHash | None
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRecord:
     """A change as its issuer's own record tells of it.
 
@@ -145,6 +164,9 @@ class StatusLists(Protocol):
         """The list of the issuer that follows from a sealed batch, made now unless it is there."""
 
     def find(self, list_id: ListId) -> StatusList | None: ...
+
+    def with_bits(self, list_id: ListId) -> tuple[StatusList, StatusBits] | None:
+        """A list and its bits, both of the same moment."""
 
     def with_ids(self, list_ids: Collection[ListId]) -> Mapping[ListId, StatusList]: ...
 
@@ -219,6 +241,15 @@ class StatusChanges(Protocol):
 
     def bits_after(self, key: int, change_count: int) -> StatusBits:
         """The bits of a list as they were after so many changes."""
+
+    def newest_published(self, key: int) -> ShownVersion | None:
+        """The highest version of a list that was seen on the ledger."""
+
+    def version(self, key: int, number: int) -> tuple[ShownVersion, StatusBits] | None:
+        """A version of a list that was made for the ledger and not superseded."""
+
+    def first_version_after(self, key: int, position: int) -> ShownVersion | None:
+        """The first version that shows the change at this position."""
 
     def first_position_of_faults(self, key: int) -> int | None:
         """Where the positions of a list's changes stop being 1, 2, 3, …; None when they are complete."""

@@ -14,11 +14,11 @@ from anchoring.core.portions import portions
 from anchoring.core.status import StatusBits, StatusPurpose
 from anchoring.core.status_change import StatusAction
 from anchoring.core.status_reason import StatusReason
-from anchoring.ports.status_lists import ChangeRecord, NewChange, Place, StatusChange
+from anchoring.ports.status_lists import ChangeRecord, NewChange, Place, ShownVersion, StatusChange
 from anchoring.store.entries import ROWS_A_STATEMENT
 from anchoring.store.status_lists import by_list
 from anchoring.store.tables import entry, status_change, status_list, status_version
-from anchoring.types import Digest, ListId
+from anchoring.types import BlockHash, Digest, ListId, TxHash
 
 
 class SqlStatusChanges:
@@ -125,6 +125,19 @@ class SqlStatusChanges:
             bits.change(index, is_set=StatusAction(action).is_set)
         return bits
 
+    def newest_published(self, key: int) -> ShownVersion | None:
+        row = self._connection.execute(_PUBLISHED, {"key": key}).first()
+        return _version(row) if row else None
+
+    def version(self, key: int, number: int) -> tuple[ShownVersion, StatusBits] | None:
+        wanted = (status_version.c.status_list_id == key) & (status_version.c.version == number) & _NOT_SUPERSEDED
+        row = self._connection.execute(select(status_version).where(wanted).order_by(status_version.c.id.desc())).first()
+        return (_version(row), StatusBits(zlib.decompress(row.compressed_bits))) if row else None
+
+    def first_version_after(self, key: int, position: int) -> ShownVersion | None:
+        row = self._connection.execute(_FIRST_AFTER, {"key": key, "position": position}).first()
+        return _version(row) if row else None
+
     def first_position_of_faults(self, key: int) -> int | None:
         statement = (
             select(status_change.c.position).where(status_change.c.status_list_id == key).order_by(status_change.c.position)
@@ -223,11 +236,29 @@ _SETTLE: Final = (
         applied_at=bindparam("new_applied_at"),
     )
 )
+_NOT_SUPERSEDED: Final = status_version.c.state != "superseded"
+_PUBLISHED: Final = (
+    select(status_version)
+    .where(status_version.c.status_list_id == bindparam("key"), status_version.c.block_hash.is_not(None))
+    .order_by(status_version.c.version.desc())
+    .limit(1)
+)
+_FIRST_AFTER: Final = (
+    select(status_version)
+    .where(
+        status_version.c.status_list_id == bindparam("key"),
+        status_version.c.change_count >= bindparam("position"),
+        _NOT_SUPERSEDED,
+    )
+    .order_by(status_version.c.version, status_version.c.id)
+    .limit(1)
+)
 _SHOWN_BY: Final = (
     select(func.min(status_version.c.version))
     .where(
         status_version.c.status_list_id == status_change.c.status_list_id,
         status_version.c.change_count >= status_change.c.position,
+        _NOT_SUPERSEDED,
     )
     .scalar_subquery()
 )
@@ -253,4 +284,18 @@ def _change(row: Row[Any]) -> StatusChange:
         recorded_at=row.recorded_at,
         position=row.position,
         applied_at=row.applied_at,
+    )
+
+
+def _version(row: Row[Any]) -> ShownVersion:
+    return ShownVersion(
+        version=row.version,
+        digest=Digest(row.digest),
+        change_count=row.change_count,
+        made_at=row.made_at,
+        state=row.state,
+        transaction=TxHash(row.tx_hash) if row.tx_hash is not None else None,
+        block_number=row.block_number,
+        block_hash=BlockHash(row.block_hash) if row.block_hash is not None else None,
+        published_at=row.published_at,
     )

@@ -52,6 +52,10 @@ class SqlStatusLists:
         row = self._connection.execute(_FIND, {"list_id": list_id}).first()
         return _status_list(row) if row else None
 
+    def with_bits(self, list_id: ListId) -> tuple[StatusList, StatusBits] | None:
+        row = self._connection.execute(_FIND.add_columns(status_list.c.bits), {"list_id": list_id}).first()
+        return (_status_list(row), StatusBits(row.bits)) if row else None
+
     def with_ids(self, list_ids: Collection[ListId]) -> Mapping[ListId, StatusList]:
         asked = portions(sorted(set(list_ids)), ROWS_A_STATEMENT)
         return {one.list_id: one for some in asked for one in self._all(_LISTS.where(status_list.c.list_id.in_(some)))}

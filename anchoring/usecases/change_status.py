@@ -68,7 +68,7 @@ def change_status(
     """
     for request in requests:
         if request.effective_at is not None and request.effective_at > now:
-            raise InvalidInput("lies in the future; a change takes effect when it is recorded", at=f"{request.at}.effectiveAt")
+            raise InvalidInput("`effectiveAt` lies in the future; a change takes effect when it is recorded", at=request.at)
     uow.status_lists.lock_issuer(issuer.id)
     targets = _Targets(uow, issuer, now).of(requests)
     states = _States(uow, targets)
@@ -243,15 +243,15 @@ class _NamedLists:
         if of_list.purpose is request.action.purpose:
             return
         if request.action is StatusAction.REINSTATE:
-            raise InvalidInput("it is a list of revocations, and a revocation is for good", at=f"{request.at}.list")
-        raise InvalidInput(f"to {request.action} needs a list for {request.action.purpose}", at=f"{request.at}.list")
+            raise InvalidInput("it is a list of revocations, and a revocation is for good", at=request.at)
+        raise InvalidInput(f"to {request.action} needs a list for {request.action.purpose}", at=request.at)
 
     def _require_given_out(self, index: int, of_list: StatusList, at: str) -> None:
         if of_list.number is not None:
             if index >= of_list.entries or not self._reserved[of_list.id][index]:
-                raise InvalidInput(f"index {index} of this list was never given out", at=f"{at}.index")
+                raise InvalidInput(f"index {index} of this list was never given out", at=at)
         elif index >= self._leaf_counts[of_list.batch_id or 0]:
-            raise InvalidInput(f"the batch that this list follows from has no leaf {index}", at=f"{at}.index")
+            raise InvalidInput(f"the batch that this list follows from has no leaf {index}", at=at)
 
 
 def _leaf_count(uow: UnitOfWork, batch_id: int) -> int:

@@ -117,9 +117,9 @@ class _ReservedIndexes:
     def place(self, index: StatusIndex) -> Place:
         of_list = self._lists.get(index.list_id)
         if of_list is None or of_list.id not in self._reserved:
-            raise InvalidInput(f"no numbered list {to_hex(index.list_id)} of {self._issuer.did} is here", at=f"{index.at}.list")
+            raise InvalidInput(f"no numbered list {to_hex(index.list_id)} of {self._issuer.did} is here", at=index.at)
         if index.index >= of_list.entries or not self._reserved[of_list.id][index.index]:
-            raise InvalidInput(f"index {index.index} of this list was not reserved", at=f"{index.at}.index")
+            raise InvalidInput(f"index {index.index} of this list was not reserved", at=index.at)
         return Place(of_list.id, index.index)
 
     def purpose(self, index: StatusIndex) -> StatusPurpose:

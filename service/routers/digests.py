@@ -22,10 +22,23 @@ MANY_ENTRIES = 1_000
 """An answer about more takes milliseconds to write."""
 
 _DIGEST = {"type": "string", "pattern": "^(0x)?[0-9a-fA-F]{64}$"}
+_STATUS = {
+    "type": "object",
+    "properties": {"list": _DIGEST, "index": {"type": "integer", "minimum": 0}},
+    "required": ["list", "index"],
+}
 _ITEM = {
     "anyOf": [
         _DIGEST,
-        {"type": "object", "properties": {"digest": _DIGEST, "canonicalization": {"type": "string"}}, "required": ["digest"]},
+        {
+            "type": "object",
+            "properties": {
+                "digest": _DIGEST,
+                "canonicalization": {"type": "string"},
+                "status": {"type": "array", "items": _STATUS},
+            },
+            "required": ["digest"],
+        },
     ]
 }
 _BODY = {

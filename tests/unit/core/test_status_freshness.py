@@ -7,7 +7,7 @@ import pytest
 from anchoring.core.status_freshness import Freshness, FreshnessRules, freshness, freshness_then, max_age_s
 from tests.factories import NOON
 
-RULES = FreshnessRules(refresh_s=300, valid_s=86_400)
+RULES = FreshnessRules(refresh_s=300, valid_s=86_400, ttl_s=300)
 S = timedelta(seconds=1)
 
 
@@ -42,12 +42,10 @@ def test_what_goes_beyond_the_ledger_is_signed_after_its_head(now_s: float, head
     assert found == Freshness(signed_at=NOON + signed_s * S, valid_until=NOON + (signed_s + 86_400) * S, ttl_s=15)
 
 
-def test_short_periods_bound_the_time_to_live() -> None:
-    rules = FreshnessRules(refresh_s=5, valid_s=3)
+def test_a_shorter_time_to_live_holds_for_a_pending_list_too() -> None:
+    rules = FreshnessRules(refresh_s=5, valid_s=60, ttl_s=3)
 
-    assert freshness(rules, now=NOON, changed_at=NOON, head_time=None, is_pending=True).ttl_s == 5
-    assert freshness(rules, now=NOON, changed_at=NOON, head_time=None, is_pending=False).ttl_s == 3
-    assert freshness_then(rules, NOON).ttl_s == 3
+    assert freshness(rules, now=NOON, changed_at=NOON, head_time=None, is_pending=True).ttl_s == 3
 
 
 def test_a_list_of_the_past_says_so() -> None:

@@ -1,0 +1,186 @@
+"""What a verifier asks of a digest: is it revoked or suspended now, since when, and how far does the ledger bear that out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from anchoring.core.batch import Batch
+from anchoring.core.status import StatusPurpose, batch_list_id
+from anchoring.errors import NotFound
+from anchoring.ports.entries import Entry
+from anchoring.ports.status_lists import Place, ShownVersion, SignedBy, StatusChange, StatusList
+from anchoring.ports.store import UnitOfWork
+from anchoring.types import Did, Digest, ListId, to_hex
+
+
+class StatusWord(StrEnum):
+    """How a credential stands. A revocation outweighs a suspension, and either what cannot be told."""
+
+    CLEAR = "clear"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceReport:
+    """One bit that speaks of the credential. `list_id` and `index` are None while its place is not known.
+
+    `is_set`: None when it cannot be told, and `reason` says why. `change`: how many changes the index has had; `since`: when
+    the last one took effect. `head`: the list's newest version on the ledger; `shown_by`: the first version with the last change.
+    `is_on_ledger`: whether the ledger bears the bit out, as of `head`; None when that cannot be told, and `reason` says why.
+    """
+
+    purpose: StatusPurpose
+    list_id: ListId | None
+    index: int | None
+    is_set: bool | None
+    change: int
+    since: datetime | None
+    shown_by: int | None
+    head: ShownVersion | None
+    is_on_ledger: bool | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """Of one issuer's entry. The list a credential names comes before the one that follows from its batch."""
+
+    entry: Entry
+    places: tuple[PlaceReport, ...]
+
+    @property
+    def word(self) -> StatusWord:
+        set_for = {place.purpose for place in self.places if place.is_set}
+        if StatusPurpose.REVOCATION in set_for:
+            return StatusWord.REVOKED
+        if any(place.is_set is None for place in self.places):
+            return StatusWord.CANNOT_TELL
+        return StatusWord.SUSPENDED if set_for else StatusWord.CLEAR
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it stands so; None when it never stood otherwise, or that cannot be told."""
+        wanted = {StatusWord.REVOKED: (StatusPurpose.REVOCATION, True), StatusWord.SUSPENDED: (StatusPurpose.SUSPENSION, True)}
+        if self.word in wanted:
+            return min(one.since for one in self.places if (one.purpose, one.is_set) == wanted[self.word] and one.since)
+        times = [one.since for one in self.places if one.since]
+        return max(times) if times and self.word is StatusWord.CLEAR else None
+
+
+def report_status(uow: UnitOfWork, digest: Digest, did: Did | None) -> list[StatusReport]:
+    """For each issuer that posted the digest, or for one of them; oldest entry first. A few look-ups each.
+
+    Raises: NotFound.
+    """
+    entries = uow.entries.of_digest(digest, did)
+    if not entries:
+        raise NotFound(f"digest {to_hex(digest)} was not posted here" + (f" by {did}" if did else ""))
+    return [StatusReport(entry=entry, places=_places(uow, entry)) for entry in entries]
+
+
+def _places(uow: UnitOfWork, entry: Entry) -> tuple[PlaceReport, ...]:
+    bindings = uow.status_lists.bindings_of([entry.id])
+    lists = uow.status_lists.with_keys({binding.place.list_key for binding in bindings.values()})
+    waiting = uow.status_changes.newest_waiting([entry.id])
+    leaf = uow.status_lists.leaf_places([entry.id]).get(entry.id)
+    found = []
+    for purpose in StatusPurpose:
+        key = (entry.id, purpose)
+        binding = bindings.get(key)
+        if binding is not None:
+            found.append(_of_list(uow, lists[binding.place.list_key], binding.place.index))
+        if key in waiting:
+            found.append(_waiting(purpose, waiting[key]))
+        elif leaf is not None:
+            found += _of_batch(uow, entry, purpose, leaf.batch, leaf.leaf_index, is_bound=binding is not None)
+        elif binding is None:
+            found.append(_nowhere(purpose))
+    return tuple(found)
+
+
+def _of_batch(
+    uow: UnitOfWork, entry: Entry, purpose: StatusPurpose, batch: Batch, index: int, *, is_bound: bool
+) -> list[PlaceReport]:
+    """The list that follows from the batch; of a bound entry only where its bit was ever changed."""
+    if batch.tree is None:
+        return []
+    list_id = batch_list_id(batch.tree.root, entry.issuer, purpose)
+    of = uow.status_lists.find(list_id)
+    if batch.anchor is not None and batch.anchor.leaf_count == 0:
+        told = False
+        reason = "the ledger does not state how many leaves the batch has, so the place in it is not borne out"
+    else:
+        told, reason = True, ""
+    if of is None:
+        report = PlaceReport(
+            purpose=purpose,
+            list_id=list_id,
+            index=index,
+            is_set=False,
+            change=0,
+            since=None,
+            shown_by=None,
+            head=None,
+            is_on_ledger=True if told else None,
+            reason=reason or "no version of this list was published, so the ledger shows it all clear",
+        )
+        return [] if is_bound else [report]
+    report = _of_list(uow, of, index, not_told=reason)
+    return [] if is_bound and not report.change else [report]
+
+
+def _of_list(uow: UnitOfWork, of: StatusList, index: int, *, not_told: str = "") -> PlaceReport:
+    place = Place(of.id, index)
+    last = uow.status_changes.newest([place]).get(place)
+    head = uow.status_changes.newest_published(of.id)
+    first = uow.status_changes.first_version_after(of.id, last.position) if last and last.position else None
+    is_set: bool | None = last.state.is_set if last else False
+    if of.signed_by is SignedBy.ISSUER and uow.status_lists.signed_form(of.id) is None:
+        is_set, not_told = None, "the issuer signs this list itself and has not uploaded it yet"
+    on_ledger, reason = _on_ledger(last, head)
+    return PlaceReport(
+        purpose=of.purpose,
+        list_id=of.list_id,
+        index=index,
+        is_set=is_set,
+        change=last.number if last else 0,
+        since=last.effective_at if last else None,
+        shown_by=first.version if first else None,
+        head=head,
+        is_on_ledger=None if not_told else on_ledger,
+        reason=not_told or reason,
+    )
+
+
+def _on_ledger(last: StatusChange | None, head: ShownVersion | None) -> tuple[bool | None, str]:
+    if last is None or last.position is None:
+        as_of = f"as of block {head.block_number}" if head else "no version of this list was published"
+        return True, f"{as_of}, this index is clear on the ledger"
+    if head is None or head.change_count < last.position:
+        return None, "the last change is not on the ledger yet; the list itself shows it, signed"
+    return True, f"as of block {head.block_number}"
+
+
+def _waiting(purpose: StatusPurpose, last: StatusChange) -> PlaceReport:
+    return _unplaced(purpose, last, "the change was recorded and takes effect in the list when the digest is sealed")
+
+
+def _nowhere(purpose: StatusPurpose) -> PlaceReport:
+    return _unplaced(purpose, None, "the digest waits to be sealed, and follows no list until then")
+
+
+def _unplaced(purpose: StatusPurpose, last: StatusChange | None, reason: str) -> PlaceReport:
+    return PlaceReport(
+        purpose=purpose,
+        list_id=None,
+        index=None,
+        is_set=last.state.is_set if last else False,
+        change=last.number if last else 0,
+        since=last.effective_at if last else None,
+        shown_by=None,
+        head=None,
+        is_on_ledger=None,
+        reason=reason,
+    )

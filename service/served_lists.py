@@ -1,0 +1,122 @@
+"""Signed forms of status lists, made when they are asked for and kept while they are the same."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Final
+
+from anchoring.core.status import StatusBits, head_digest
+from anchoring.core.status_documents import ListForm, ListToSign
+from anchoring.core.status_freshness import Freshness, FreshnessRules, freshness, freshness_then
+from anchoring.errors import Misconfigured
+from anchoring.ports.signing import ListSigner
+from anchoring.ports.status_lists import ShownVersion, StatusList
+from anchoring.settings import StatusSettings
+from anchoring.types import ListId
+
+KEPT: Final = 512
+"""Signed forms kept in memory: about 10 MB of lists in common use, 100 MB at the very most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a reader wants a list. `cryptosuite`: None for the configured one."""
+
+    form: ListForm
+    cryptosuite: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedList:
+    """A signed form and the time it speaks of."""
+
+    content: bytes
+    fresh: Freshness
+
+
+class ServedLists:
+    """Signs with `signer`; what was signed lately is answered from memory. Any thread may use it."""
+
+    def __init__(self, signer: ListSigner | None, settings: StatusSettings, *, public_url: str) -> None:
+        self._signer = signer
+        self._rules = FreshnessRules(refresh_s=settings.refresh_s, valid_s=settings.valid_s, ttl_s=settings.ttl_s)
+        self._base = f"{public_url.rstrip('/')}/v1/status-lists/"
+        self._lock = Lock()
+        self._signed: OrderedDict[object, bytes] = OrderedDict()
+        self._pending: OrderedDict[object, bool] = OrderedDict()
+
+    def url(self, list_id: ListId) -> str:
+        """What credentials name as `statusListCredential` or `uri`."""
+        return self._base + list_id.hex()
+
+    def kept(self, of: StatusList, shown: ShownVersion | None, wanted: Wanted, now: datetime) -> SignedList | None:
+        """The list as it is now, if it was signed before."""
+        with self._lock:
+            is_pending = self._pending.get(_moment(of, shown))
+            if is_pending is None:
+                return None
+            fresh = self._fresh(of, shown, now, is_pending=is_pending)
+            content = self._signed.get(_key(of, wanted, fresh))
+        return SignedList(content, fresh) if content is not None else None
+
+    def sign(self, of: StatusList, bits: StatusBits, shown: ShownVersion | None, wanted: Wanted, now: datetime) -> SignedList:
+        """The list as it is now. `shown`: its newest version on the ledger. Raises: InvalidInput, Misconfigured."""
+        is_pending = _is_pending(of, bits, shown)
+        fresh = self._fresh(of, shown, now, is_pending=is_pending)
+        content = self._sign(of, bits, wanted, fresh)
+        with self._lock:
+            _keep(self._pending, _moment(of, shown), is_pending)
+            _keep(self._signed, _key(of, wanted, fresh), content)
+        return SignedList(content, fresh)
+
+    def sign_past(self, of: StatusList, bits: StatusBits, wanted: Wanted, at: datetime) -> SignedList:
+        """The list as it was at a time. Raises: InvalidInput, Misconfigured."""
+        fresh = freshness_then(self._rules, at)
+        return SignedList(self._sign(of, bits, wanted, fresh), fresh)
+
+    def sign_shown(self, of: StatusList, bits: StatusBits, shown: ShownVersion, wanted: Wanted, now: datetime) -> SignedList:
+        """The newest version on the ledger, whatever was changed since. Raises: InvalidInput, Misconfigured."""
+        head_time = shown.published_at
+        fresh = freshness(self._rules, now=now, changed_at=shown.made_at, head_time=head_time, is_pending=False)
+        return SignedList(self._sign(of, bits, wanted, fresh), fresh)
+
+    def _fresh(self, of: StatusList, shown: ShownVersion | None, now: datetime, *, is_pending: bool) -> Freshness:
+        head_time = shown.published_at if shown else None
+        return freshness(self._rules, now=now, changed_at=of.changed_at, head_time=head_time, is_pending=is_pending)
+
+    def _sign(self, of: StatusList, bits: StatusBits, wanted: Wanted, fresh: Freshness) -> bytes:
+        if self._signer is None:
+            raise Misconfigured("no folder for keys of status lists is named: set CREDANCHOR_STATUS__KEYS")
+        content = ListToSign(
+            list_id=of.list_id,
+            url=self.url(of.list_id),
+            issuer=of.issuer,
+            purpose=of.purpose,
+            bits=bits,
+            signed_at=fresh.signed_at,
+            valid_until=fresh.valid_until,
+            ttl_s=fresh.ttl_s,
+        )
+        return self._signer.sign(content, wanted.form, cryptosuite=wanted.cryptosuite)
+
+
+def _is_pending(of: StatusList, bits: StatusBits, shown: ShownVersion | None) -> bool:
+    """Whether the ledger shows other bits; without a head it shows none that are set."""
+    if shown is None:
+        return of.change_count > 0
+    return head_digest(of.list_id, shown.version, bits) != shown.digest
+
+
+def _moment(of: StatusList, shown: ShownVersion | None) -> object:
+    return of.id, of.change_count, shown.digest if shown else None
+
+
+def _key(of: StatusList, wanted: Wanted, fresh: Freshness) -> object:
+    return of.id, of.change_count, wanted, fresh
+
+
+def _keep(kept: OrderedDict[object, bool] | OrderedDict[object, bytes], key: object, value: bool | bytes) -> None:
+    kept[key] = value  # type: ignore[assignment]
+    while len(kept) > KEPT:
+        kept.popitem(last=False)

@@ -1,0 +1,49 @@
+"""The small JSON bodies about status lists."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.requests import Request
+
+from anchoring.core.status import StatusPurpose
+from anchoring.core.strict_json import JsonLimits, JsonValue, parse
+from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
+from anchoring.ports.status_lists import SignedBy
+from anchoring.settings import ApiSettings
+from service.bodies import media_type_of, read_body
+
+SMALL_BYTES: Final = 4096
+
+
+async def read_new_list(request: Request, settings: ApiSettings) -> tuple[StatusPurpose, SignedBy]:
+    """What list is wanted. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
+    members = await _members(request, settings, frozenset({"purpose", "signedBy"}))
+    purpose, signed_by = members.get("purpose"), members.get("signedBy", SignedBy.SERVICE)
+    if purpose not in tuple(StatusPurpose):
+        raise InvalidInput(f"must be one of {', '.join(StatusPurpose)}", at="$.purpose")
+    if signed_by not in tuple(SignedBy):
+        raise InvalidInput(f"must be one of {', '.join(SignedBy)}", at="$.signedBy")
+    return StatusPurpose(str(purpose)), SignedBy(str(signed_by))
+
+
+async def read_count(request: Request, settings: ApiSettings) -> int:
+    """How many indexes are wanted. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
+    members = await _members(request, settings, frozenset({"count"}))
+    count = members.get("count")
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise InvalidInput("must be a whole number from 1", at="$.count")
+    if count > settings.max_digests:
+        raise TooLarge(f"at most {settings.max_digests} are given out at once", limit=settings.max_digests, at="$.count")
+    return count
+
+
+async def _members(request: Request, settings: ApiSettings, known: frozenset[str]) -> Mapping[str, JsonValue]:
+    if media_type_of(request) != "application/json":
+        raise UnsupportedMediaType("send application/json", at="Content-Type")
+    body = await read_body(request, limit=SMALL_BYTES, timeout_s=settings.body_timeout_s)
+    value = parse(body, JsonLimits(max_bytes=SMALL_BYTES, max_depth=2))
+    if not isinstance(value, dict):
+        raise InvalidInput("must be an object", at="$")
+    if unknown := value.keys() - known:
+        raise InvalidInput(f"unknown member {min(unknown)[:64]!a}", at="$")
+    return value
