@@ -101,6 +101,10 @@ class AnchoringClient:
             return StillWaiting(str(_content(response, "state")["state"]), _retry_after_s(response))
         return _content(response, "anchor")
 
+    def get_status(self, digest: Digest, issuer: Did | None = None) -> dict[str, Any]:
+        """How a credential stands by the service's word, with its places in lists."""
+        return _content(self._request("GET", f"/v1/status/{to_hex(digest)}", params=_issuer(issuer)), "lists")
+
     def wait_for_proof(
         self,
         digest: Digest,

@@ -24,10 +24,12 @@ from anchoring.client import AnchoringClient, StillWaiting
 from anchoring.core.canonical import canonical_candidates
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time, proof_from_json
-from anchoring.core.status_judgement import StatusFindings, findings_to_json
+from anchoring.core.status import StatusPurpose
+from anchoring.core.status_judgement import StatusFindings, StatusPlace, findings_to_json
+from anchoring.core.status_places import batch_places
 from anchoring.core.verification import NoEvidence
-from anchoring.errors import InvalidInput, NotFound, ServiceUnavailable
-from anchoring.types import Did, Digest, parse_did, parse_digest
+from anchoring.errors import AnchoringError, InvalidInput, NotFound, ServiceUnavailable
+from anchoring.types import Did, Digest, parse_did, parse_digest, parse_list_id
 
 
 def check(  # noqa: PLR0913, PLR0917 - one for each option
@@ -54,12 +56,13 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     with open_client(service) as client:
         found, why = (read_proof(proof), "") if proof else _proof_from(client, digests, parse_did(issuer) if issuer else None)
         url = service or client.url
+        bound = _bound(client, found) if found is not None and body is None else None
     if found is not None and body is None and found.digest not in digests:
         raise InvalidInput("the proof is of another digest", at="--proof")
     ledger = open_pinned(registry, deployment, rpc_url)
     evidence = find_evidence(ledger, found, "finalized") if found else NoEvidence(why)
     sources = Sources(service=url, copies=copies or [], signers=status_signer or [], allow_private=allow_private)
-    status = find_status(ledger, sources, credential=body, proof=found, evidence=evidence)
+    status = find_status(ledger, sources, credential=body, proof=found, evidence=evidence, bound=bound)
     _show(status, found, checked_at=format_time(SystemClock().now()), as_json=as_json)
     raise typer.Exit(EXIT_CODES[status.outcome])
 
@@ -90,6 +93,27 @@ def _proof_from(client: AnchoringClient, digests: list[Digest], issuer: Did | No
             return None, f"it has no proof yet: it is {found.state}"
         return proof_from_json(found), ""
     return None, why
+
+
+def _bound(client: AnchoringClient, proof: InclusionProof) -> tuple[StatusPlace, ...] | None:
+    """The places that the service says it gave the credential, which is not at hand to be read; None when it does not say."""
+    try:
+        lists = client.get_status(proof.digest, proof.issuer)["lists"]
+        of_batch = {place.list_id for place in batch_places(proof)}
+        places = [
+            StatusPlace(
+                named_at="the service",
+                list_id=parse_list_id(one["list"]),
+                url=str(one["url"]),
+                purpose=StatusPurpose(one["purpose"]),
+                index=int(one["index"]),
+            )
+            for one in lists
+            if one["list"] is not None
+        ]
+    except (AnchoringError, KeyError, TypeError, ValueError):
+        return None
+    return tuple(place for place in places if place.list_id not in of_batch)
 
 
 def _show(status: StatusFindings, proof: InclusionProof | None, *, checked_at: str, as_json: bool) -> None:

@@ -1,16 +1,13 @@
 """Status as this service knows it: its own lists as they are now, and their heads as its rounds saw them on the ledger."""
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time
 from anchoring.core.status_documents import ListForm, ReadList
-from anchoring.core.status_judgement import HeadNotShown, HeadShown, Served, StatusPlace, Unserved
+from anchoring.core.status_judgement import Head, HeadNotShown, HeadShown, Served, StatusPlace, Unserved
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, ListId
-
-VALID: Final = timedelta(days=1)
 
 
 class StoreStatus:
@@ -24,26 +21,34 @@ class StoreStatus:
     def at_hand(self) -> bool:
         return True
 
-    def head(self, list_id: ListId) -> HeadShown | HeadNotShown:  # noqa: ARG002 - versions are not kept yet
+    def head(self, list_id: ListId) -> HeadShown | HeadNotShown:
         rounds = self._uow.rounds.newest(1)
         if not rounds:
             return HeadNotShown("this service has not seen the ledger yet")
+        found = self._uow.status_versions.newest_published(list_id)
+        head = None
+        if found is not None and found.head is not None:
+            head = Head(version=found.version, published_at=found.head.published_at, digest=found.digest)
         seen = rounds[0].finished_at or rounds[0].started_at
-        return HeadShown(head=None, source=f"this service as of its round at {format_time(seen)}")
+        return HeadShown(head=head, source=f"this service as of its round at {format_time(seen)}")
 
-    def served(self, place: StatusPlace, issuer: Did | None, *, fresh: bool) -> Served | Unserved:  # noqa: ARG002 - it is always
+    def served(self, place: StatusPlace, issuer: Did | None, *, fresh: bool) -> Served | Unserved:  # noqa: ARG002 - it always is
         found = self._uow.status_lists.find(place.list_id) if place.list_id is not None else None
-        if found is None:
+        if place.list_id is None or found is None:
             return Unserved(code=None, why="this service looks at its own lists only, and it is none of them")
+        published = self._uow.status_versions.newest_published(place.list_id)
+        as_of = self._now
+        if published is not None and published.head is not None:  # clocks differ, and the list here is never older than its head
+            as_of = max(as_of, published.head.published_at + timedelta(seconds=1))
         read = ReadList(
             form=ListForm.BITSTRING_JSON,
             url=place.url,
             signer=found.issuer,
             purposes=frozenset({found.purpose.value}),
             bits=self._uow.status_lists.bits(found.id),
-            signed_at=self._now,
-            valid_from=self._now,
-            valid_until=self._now + VALID,
+            signed_at=as_of,
+            valid_from=None,
+            valid_until=None,
             ttl_s=None,
         )
         return Served(read=read, source="this service's list", word="as this service has it", not_shown=None)

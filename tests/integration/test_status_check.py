@@ -588,6 +588,29 @@ def test_digest_alone_leaves_the_lists_that_the_credential_names_open(world: Wor
     assert (another.code, another.error) == (2, "--proof: the proof is of another digest")
 
 
+@pytest.mark.parametrize("is_set", [True, False])
+def test_digest_alone_is_judged_at_the_indexes_that_the_service_names(world: World, *, is_set: bool) -> None:
+    world.issue(REVOCATION)
+    assert world.proof
+    digest, list_id = to_hex(world.proof.digest), world.list_ids[REVOCATION]
+    made = bits(INDEX) if is_set else bits()
+    world.publish(list_id, made)
+    world.serve(list_id, REVOCATION, made)
+    bound = {"purpose": "revocation", "list": to_hex(list_id), "url": world.url(list_id), "index": INDEX}
+    following = {"purpose": "suspension", "list": to_hex(world.batch_list(SUSPENSION)), "url": "x", "index": 1}
+    answer = {"digest": digest, "lists": [bound, following, {"purpose": "suspension", "list": None, "url": None, "index": None}]}
+    status_path, proof_path = (f"/v1/{noun}/{digest}" for noun in ("status", "proofs"))
+    issuer = "?issuer=" + UNIVERSITY.replace(":", "%3A")
+    world.host.answers[status_path + issuer] = content(json.dumps(answer).encode(), "application/json")
+    world.host.answers[proof_path] = content((world.folder / "proof.json").read_bytes(), "application/json")
+    options = ["--registry", str(world.network.registry), "--rpc-url", world.network.anvil.url, "--json", "--allow-private"]
+
+    done = world.credanchor("status", "check", digest, "--service", world.host.url, *options)
+
+    assert done.code == (3 if is_set else 0), (done, world.host.asked)
+    assert world.found(done) == [("the service", "revoked" if is_set else "clear", "ledger", None), *BATCH_CLEAR]
+
+
 def test_people_read_one_line_for_each_list(world: World) -> None:
     file = world.issue(REVOCATION)
     world.publish(world.list_ids[REVOCATION], bits(INDEX))

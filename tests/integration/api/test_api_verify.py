@@ -2,12 +2,20 @@
 
 import base64
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from anchoring.core.batch import PublishedHead
+from anchoring.core.canonical import canonicalize
+from anchoring.core.status import head_digest
+from anchoring.core.status_change import StatusAction
+from anchoring.types import ListId, TxHash, parse_digest, to_hex
+from anchoring.usecases.change_status import StatusRequest, change_status
 from tests.api import Api, anchor, check_problem, seal
 from tests.factories import ACADEMY, UNIVERSITY
+from tests.records import BLOCK
 
 CREDENTIAL = {"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "name": "é", "grade": 1.5}
 HOLDS = ("digest", "path", "registry", "root", "finality", "issuer-match", "status")
@@ -180,3 +188,86 @@ def test_verify_needs_no_key_and_stores_nothing(api: Api, proof: dict[str, Any])
     report(api, credential={"never": "posted"}, proof=proof)
 
     assert api.get("/v1/ledger").json() == before
+
+
+# status
+
+
+def lists_of(answer: dict[str, Any]) -> list[tuple[str, str, str | None]]:
+    return [(one["purpose"], one["verdict"], one["basis"]) for one in answer["statusLists"]]
+
+
+def change(api: Api, proof: dict[str, Any], action: StatusAction, **members: Any) -> ListId:
+    """Made by the issuer; the list that shows it."""
+    with api.store.writing() as uow:
+        request = StatusRequest(action=action, digest=parse_digest(proof["digest"]), at="$", **members)
+        [made] = change_status(uow, api.issuer, [request], now=api.clock.now(), requested_by="test")
+        uow.commit()
+    assert made.list_id
+    return made.list_id
+
+
+def publish(api: Api, list_id: ListId, at: datetime) -> None:
+    """The next version of the list, confirmed on the ledger at this time."""
+    with api.store.writing() as uow:
+        of = uow.status_versions.current(list_id)
+        assert of is not None
+        digest = head_digest(list_id, 1, of.bits)
+        assert uow.status_versions.prepare(of, 1, digest, api.clock.now())
+        [version] = uow.status_versions.prepared(1)
+        head = PublishedHead(
+            list_id=list_id, version=1, digest=digest, transaction=TxHash(bytes(32)), block=BLOCK, published_at=at
+        )
+        assert uow.status_versions.confirm(version.id, head)
+        uow.commit()
+
+
+def test_verify_finds_no_change_in_the_lists_that_follow_from_the_batch(api: Api, proof: dict[str, Any]) -> None:
+    answer = report(api, credential=CREDENTIAL, proof=proof)
+
+    assert lists_of(answer) == [("revocation", "clear", "ledger"), ("suspension", "clear", "ledger")]
+
+
+def test_verify_sees_a_revocation_at_once(api: Api, proof: dict[str, Any]) -> None:
+    change(api, proof, StatusAction.REVOKE)
+
+    answer = report(api, credential=CREDENTIAL, proof=proof)
+
+    assert (answer["outcome"], answer["statement"]) == ("failed", "does not hold: status failed")
+    assert lists_of(answer) == [("revocation", "revoked", "signature"), ("suspension", "clear", "ledger")]
+    assert report(api, proof=proof)["statusLists"] == answer["statusLists"]
+
+
+@pytest.mark.parametrize("ahead_s", [-60, 0, 30])
+def test_verify_says_which_version_on_the_ledger_shows_it(api: Api, proof: dict[str, Any], ahead_s: int) -> None:
+    list_id = change(api, proof, StatusAction.SUSPEND)
+    publish(api, list_id, api.clock.now() + timedelta(seconds=ahead_s))
+    suspended = report(api, credential=CREDENTIAL, proof=proof)
+    change(api, proof, StatusAction.REINSTATE, expected=1)
+
+    reinstated = report(api, credential=CREDENTIAL, proof=proof)
+
+    assert suspended["outcome"] == "failed"
+    assert lists_of(suspended)[1] == ("suspension", "suspended", "ledger")
+    assert suspended["statusLists"][1]["version"] == 1
+    assert reinstated["outcome"] == "passed"
+    assert lists_of(reinstated)[1] == ("suspension", "clear", "signature")
+
+
+@pytest.mark.parametrize("url", ["https://other.example/status/1", "https://other.example/v1/status-lists/" + "ab" * 32])
+def test_verify_cannot_tell_of_lists_of_others(api: Api, url: str) -> None:
+    entry = {
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": "revocation",
+        "statusListIndex": "1",
+        "statusListCredential": url,
+    }
+    foreign = CREDENTIAL | {"credentialStatus": entry}
+    digest = to_hex(canonicalize(json.dumps(foreign).encode(), "application/vc").digest)
+    api.post("/v1/digests", {"digests": [digest]})
+    anchor(api, seal(api))
+
+    answer = report(api, credential=foreign)
+
+    assert (answer["outcome"], outcomes(answer)["status"]) == ("cannot tell", "cannot tell")
+    assert answer["statement"].endswith("; status not shown")
