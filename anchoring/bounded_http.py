@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -204,6 +204,13 @@ class _PublicBackend(_Backend):
 
 def _is_public(text: str) -> bool:
     address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_global and not address.is_multicast
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (IPv4Address(address.packed[-4:]) if address in _NAT64 else None)
+        if inner is not None:  # a gateway on the way leads there
+            return _is_public(str(inner))
+    return address.is_global and not address.is_multicast and address not in _IETF
+
+
+_NAT64: Final = ip_network("64:ff9b::/96")
+_IETF: Final = ip_network("192.0.0.0/24")
+"""Set apart for protocols, which Python takes for public in part."""

@@ -328,6 +328,13 @@ def test_fetching_reads_to_the_bound_and_no_redirect(serve):
         "169.254.169.254",
         "0.0.0.0",
         "224.0.0.1",
+        "192.0.0.8",
+        "127.1",
+        "0177.0.0.1",
+        "0x7f.1",
+        "2130706433",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
     ],
 )
 def test_nothing_inside_the_own_network_is_fetched_unless_allowed(host, serve):
