@@ -279,7 +279,16 @@ ROWS: Final[Sequence[Row]] = (
             I + "round_refusals.py::test_root_anchored_by_another_in_the_meantime_reverts_ours_and_the_rest_goes_again",
         ],
     ),
-    Row("L32", "a status list's version that is not the ledger's next makes no loop", why_not="status lists are not built yet"),
+    Row(
+        "L32",
+        "a status list's version that is not the ledger's next is adopted, or waits for a person; no loop",
+        [
+            I + "round_status_lists.py::test_version_that_stands_already_is_adopted",
+            I + "round_status_lists.py::test_version_published_between_signing_and_mining_is_adopted_after_the_revert",
+            I + "round_status_lists.py::test_foreign_version_is_not_overwritten_and_holds_up_nothing_else",
+            I + "round_status_lists.py::test_version_of_a_dead_submission_goes_again_with_the_newest_content",
+        ],
+    ),
     Row(
         "L33",
         "what a signer gives back is read again before it is recorded",

@@ -7,11 +7,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from anchoring.core.batch import Anchor, BatchState, SubmissionState
+from anchoring.core.status_version import VersionState
 from anchoring.errors import LedgerRejected
 from anchoring.ports.ledger import Receipt
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Address, TxHash
+from anchoring.types import Address, TxHash, to_hex
+from tests.factories import make_digest
 from tests.fake_chain import ANOTHER, FakeChain
 from tests.fakes import FakeLedger
 from tests.installation import Installation
@@ -342,3 +344,47 @@ def test_nonce_is_given_up_once_the_second_node_can_say_so_too(here, why):
     here.rest()
     assert here.submissions(SubmissionState.DISPLACED) == [0]
     here.check()
+
+
+# Heads of status lists.
+
+
+class HeadForger(FakeLedger):
+    """Shows everything as it is, and the heads of our transactions with another digest."""
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None:
+        receipt = super().receipt(tx_hash)
+        return receipt and replace(receipt, heads=tuple(replace(head, digest=make_digest(99)) for head in receipt.heads))
+
+
+def test_second_node_that_shows_another_head_leaves_its_version_confirmed(here):
+    here.ledger.further = [HeadForger(here.chain)]
+    list_id = here.revoke()
+    (told,) = set(here.looks(5))
+    assert [version.state for version in here.versions()] == [VersionState.CONFIRMED]
+    assert here.states() == [CONFIRMED]  # of the same transaction
+    assert f"publishing version 1 of list {to_hex(list_id)} in block" in told
+    here.ledger.further = [here.second]
+    here.rest()
+    here.check()
+
+
+def test_second_node_that_knows_a_block_before_its_receipts_is_waited_for(here, monkeypatch):
+    here.revoke()
+    monkeypatch.setattr(here.second, "receipt", lambda _tx_hash: None)
+    assert here.looks(5) == []
+    assert [version.state for version in here.versions()] == [VersionState.CONFIRMED]
+    monkeypatch.undo()
+    here.rest()
+    assert [version.state for version in here.versions()] == [VersionState.FINAL]
+    here.check()
+
+
+def test_block_of_a_head_that_a_second_node_still_shows_is_not_taken_for_gone(here):
+    here.rules = replace(here.rules, follow_s=0)
+    here.revoke()
+    here.looks(2)
+    here.fork_second(2)
+    here.clock.advance(20)
+    here.make_round().run()
+    assert [version.state for version in here.versions()] == [VersionState.CONFIRMED]

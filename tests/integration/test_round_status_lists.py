@@ -15,6 +15,7 @@ from anchoring.usecases.report_figures import Figures, Tally, report_figures
 from tests.factories import make_digest
 from tests.fake_chain import ANOTHER, OURS
 from tests.faults import Fault
+from tests.injections import injected
 from tests.installation import LEASE_S, RULES, Installation, with_finality
 from tests.world import rows
 
@@ -334,6 +335,7 @@ def published_by_hand(here: Installation, list_id: ListId, *, sender=ANOTHER) ->
     here.fails()
     here.faults.restart()
     (version,) = [one for one in here.versions(list_id) if one.state is PREPARED]
+    injected()
     here.chain.send_as(sender, [(list_id, version.version, version.digest)])
     here.chain.mine()
 
