@@ -35,11 +35,41 @@ KEY = {"prefix": "12345678", "issuer_id": 1, "key_hash": A, "created_at": NOON}
 IDENTITY = {"id": 1, "chain_id": 1, "contract": ADDRESS, "genesis_hash": A, "code_hash": A}
 LEASE = {"id": 1, "holder": "a", "until": NOON}
 
+LIST = {
+    "id": 1,
+    "list_id": A,
+    "issuer_id": 1,
+    "purpose": "revocation",
+    "number": 0,
+    "entries": 8,
+    "bits": b"\x00",
+    "reserved": b"\x00",
+    "change_count": 1,
+    "versioned_count": 0,
+    "created_at": NOON,
+    "changed_at": NOON,
+    "signed_by": "service",
+}
+VERSION = {
+    "id": 1,
+    "status_list_id": 1,
+    "version": 1,
+    "digest": A,
+    "compressed_bits": b"",
+    "change_count": 1,
+    "made_at": NOON,
+    "state": "prepared",
+}
+PUBLISHED = VERSION | {"state": "confirmed", "tx_hash": B, "block_number": 1, "block_hash": B, "published_at": NOON}
+HEAD = {"submission_id": 1, "status_version_id": 1, "live": 1}
+
 Row = tuple[Table, dict[str, Any]]
 ISSUER_ROW: Row = (tables.issuer, ISSUER)
 ENTRY_ROW: Row = (tables.entry, ENTRY)
 BATCH_ROW: Row = (tables.batch, SEALED)
 SUBMISSION_ROW: Row = (tables.submission, SUBMISSION)
+LIST_ROWS: list[Row] = [ISSUER_ROW, (tables.status_list, LIST)]
+VERSION_ROWS: list[Row] = [*LIST_ROWS, (tables.status_version, VERSION)]
 
 REFUSED: dict[str, tuple[list[Row], Row]] = {
     "issuer twice": ([ISSUER_ROW], (tables.issuer, ISSUER | {"id": 2})),
@@ -86,6 +116,19 @@ REFUSED: dict[str, tuple[list[Row], Row]] = {
     "attempt of no submission": ([], (tables.attempt, ATTEMPT)),
     "attempt twice": ([SUBMISSION_ROW, (tables.attempt, ATTEMPT)], (tables.attempt, ATTEMPT)),
     "attempt hash short": ([SUBMISSION_ROW], (tables.attempt, ATTEMPT | {"tx_hash": A[:31]})),
+    "more changes versioned than there were": ([ISSUER_ROW], (tables.status_list, LIST | {"versioned_count": 2})),
+    "version of no list": ([], (tables.status_version, VERSION)),
+    "version twice": (VERSION_ROWS, (tables.status_version, VERSION | {"id": 2, "version": 2})),
+    "version state unknown": (LIST_ROWS, (tables.status_version, VERSION | {"state": "failed"})),
+    "version digest short": (LIST_ROWS, (tables.status_version, VERSION | {"digest": A[:31]})),
+    "version confirmed without block": (LIST_ROWS, (tables.status_version, VERSION | {"state": "confirmed"})),
+    "version prepared with block": (LIST_ROWS, (tables.status_version, PUBLISHED | {"state": "prepared"})),
+    "head on its way twice": (
+        [*VERSION_ROWS, SUBMISSION_ROW, (tables.submission_head, HEAD), (tables.submission, SUBMISSION | {"id": 2, "nonce": 1})],
+        (tables.submission_head, HEAD | {"submission_id": 2}),
+    ),
+    "head of no submission": (VERSION_ROWS, (tables.submission_head, HEAD)),
+    "head of no version": ([SUBMISSION_ROW], (tables.submission_head, HEAD)),
     "second ledger": ([(tables.ledger_identity, IDENTITY)], (tables.ledger_identity, IDENTITY | {"id": 2})),
     "second lease": ([(tables.round_lease, LEASE)], (tables.round_lease, LEASE | {"id": 2})),
 }
@@ -96,6 +139,11 @@ ACCEPTED: dict[str, list[Row]] = {
         (tables.batch, WAITING),
         (tables.batch, SEALED | NEXT),
         (tables.batch, CONFIRMED | {"id": 3, "first_id": 9, "last_id": 12}),
+    ],
+    "superseded version and one of the same number that is on the ledger": [
+        *LIST_ROWS,
+        (tables.status_version, VERSION | {"state": "superseded"}),
+        (tables.status_version, PUBLISHED | {"id": 2, "digest": B}),
     ],
     "dead item and a live one": [
         BATCH_ROW,
