@@ -8,12 +8,14 @@ from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.status import StatusBits, head_digest
 from anchoring.core.status_version import VersionState
 from anchoring.errors import LedgerRejected, LedgerUnavailable
+from anchoring.ports.ledger import Receipt
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import ListId
+from anchoring.types import ListId, TxHash, to_hex
 from anchoring.usecases.report_figures import Figures, Tally, report_figures
 from tests.factories import make_digest
 from tests.fake_chain import ANOTHER, OURS
+from tests.fakes import FakeLedger
 from tests.faults import Fault
 from tests.injections import injected
 from tests.installation import LEASE_S, RULES, Installation, with_finality
@@ -213,6 +215,35 @@ def test_success_without_the_event_of_the_head_is_no_publication(here):
     with pytest.raises(LedgerRejected, match="shows no"):
         here.round()
     assert states(here) == [(1, SUBMITTED)]
+
+
+class HeadsKeptBack(FakeLedger):
+    """A node that shows anchors, and no heads of lists."""
+
+    def receipt(self, tx_hash: TxHash) -> Receipt | None:
+        receipt = super().receipt(tx_hash)
+        return receipt and replace(receipt, heads=())
+
+
+def test_anchor_without_the_event_of_the_head_is_no_publication(here):
+    list_id = here.revoke()
+    here.ledger = HeadsKeptBack(here.chain, here.faults)
+    with pytest.raises(LedgerRejected, match=f"shows no version 1 of list {to_hex(list_id)}"):
+        here.round()
+    assert states(here) == [(1, SUBMITTED)]
+
+
+def test_version_whose_event_is_not_shown_any_more_does_not_become_final(here):
+    here.rules = with_finality(IMPATIENT, 3)
+    here.revoke()
+    here.round()
+    here.chain.mine()
+    here.round()
+    here.ledger = HeadsKeptBack(here.chain, here.faults)
+    here.chain.mine(5)
+    here.round()
+    assert states(here) == [(1, CONFIRMED)]
+    assert "its transaction does not show it" in rows(here.store, tables.round_record)[-1].detail
 
 
 # Reorgs.
