@@ -3,6 +3,7 @@
 import base64
 import gzip
 import random
+import tracemalloc
 import zlib
 
 import pytest
@@ -133,6 +134,16 @@ def test_list_too_short_or_too_long_is_refused(size):
         code_of(status_codec.decode_token_list, TokenList(bits=1, lst=encoded(zlib.compress(bytes(size)))))
         is StatusErrorCode.LENGTH
     )
+
+
+def test_few_bytes_that_expand_to_many_are_not_expanded():
+    text = "u" + encoded(gzip.compress(bytes(64 * 1024 * 1024)))
+    tracemalloc.start()
+    try:
+        assert code_of(status_codec.decode_bitstring, text) is StatusErrorCode.LENGTH
+        assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_text_longer_than_any_list_is_not_even_decoded():

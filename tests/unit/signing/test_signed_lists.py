@@ -15,11 +15,11 @@ from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.errors import Conflict, InvalidInput, Misconfigured, NotFound
 from anchoring.ports.signing import KeyKind
-from anchoring.signing.data_integrity import add_proof, check_proof
+from anchoring.signing.data_integrity import _hashed, add_proof, check_proof
 from anchoring.signing.key_ring import KeyRing
 from anchoring.signing.key_sources import RegisteredKeys
 from anchoring.signing.lists import RingSigner, SignedLists
-from anchoring.signing.multikey import private_to_jwk, to_jwk
+from anchoring.signing.multikey import encode_base58, private_to_jwk, sign, to_jwk
 from anchoring.signing.tokens import sign_token
 from anchoring.types import Did, ListId
 from scripts.devnet import ROOT
@@ -203,6 +203,18 @@ def test_first_known_proof_of_several_counts():
     assert check_proof(signed | {"proof": [other, signed["proof"]]}, KeyInFragment()) == signed["proof"]
 
 
+@pytest.mark.parametrize("option", [{"proofPurpose": "authentication"}, {"@context": ["https://www.w3.org/ns/credentials/v2"]}])
+def test_proof_rightly_made_for_something_else_is_refused(option):
+    key = private_keys()[0]
+    signed = vectors("eddsa-jcs-2022")[0]
+    document = {name: member for name, member in signed.items() if name != "proof"}
+    options = {name: member for name, member in (signed["proof"] | option).items() if name != "proofValue"}
+    value = "z" + encode_base58(sign(key, _hashed(document, options)))
+    with pytest.raises(StatusListError) as refused:
+        check_proof(document | {"proof": options | {"proofValue": value}}, KeyInFragment())
+    assert refused.value.code is StatusErrorCode.VERIFICATION
+
+
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +265,19 @@ def test_list_of_an_unknown_key_is_refused(form, ring, tmp_path):
 @pytest.mark.parametrize(("form", "name"), [(ListForm.BITSTRING_JWT, "issuer"), (ListForm.TOKEN_JWT, "iss")])
 def test_list_that_names_another_issuer_than_its_signer_is_refused(form, name, ring):
     assert code_of(resigned(ring, form, **{name: "did:web:other.example"}), form, ring) is StatusErrorCode.VERIFICATION
+
+
+@pytest.mark.parametrize(
+    "header", [{"alg": "Ed25519"}, {"alg": "EdDSA"}, {"alg": "HS256"}, {"crit": ["exp"]}, {"kid": 5}, {"kid": None}]
+)
+def test_token_whose_header_asks_for_something_else_is_refused(header, ring):
+    signed = signer_with(ring).sign(content(), ListForm.TOKEN_JWT)
+    _, body, _ = signed.split(b".")
+    key = current(ring, KeyKind.P256)
+    members = {"alg": "ES256", "typ": "statuslist+jwt", "kid": ring.token_method(key)} | header
+    start = base64.urlsafe_b64encode(rfc8785.dumps(members)).rstrip(b"=") + b"." + body
+    made = start + b"." + base64.urlsafe_b64encode(sign(key.private, start)).rstrip(b"=")
+    assert code_of(made, ListForm.TOKEN_JWT, ring) is StatusErrorCode.VERIFICATION
 
 
 def test_json_list_that_names_another_issuer_than_its_signer_is_refused(ring):
