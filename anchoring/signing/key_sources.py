@@ -1,7 +1,6 @@
-"""Where public keys come from: DIDs that carry or publish them, and keys that an issuer registered."""
+"""Public keys of DIDs that carry or publish them."""
 
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -15,18 +14,6 @@ ACCEPT: Final = "application/did+json, application/did+ld+json, application/json
 LIMITS: Final = JsonLimits(max_bytes=256 * 1024, max_depth=16, max_values=20_000)
 KEPT_S: Final = 300.0
 KEPT: Final = 100
-
-
-class RegisteredKeys:
-    """Implements ports.KeySource over keys that are known beforehand: absolute DID URL to Multikey."""
-
-    def __init__(self, keys: Mapping[str, str]) -> None:
-        self._keys = keys
-
-    def public_key(self, verification_method: str) -> str:
-        if verification_method not in self._keys:
-            raise _unverified(f"{verification_method} is not a key that the issuer registered")
-        return self._keys[verification_method]
 
 
 class ResolvedKeys:

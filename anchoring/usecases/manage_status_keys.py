@@ -1,6 +1,5 @@
 """Operators register the public keys with which issuers sign status lists themselves."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from anchoring.core.issuer import Issuer
@@ -21,8 +20,3 @@ def retire_status_key(uow: UnitOfWork, verification_method: str, *, now: datetim
     """Its lists stay published; it signs no new one. The caller commits. Raises: NotFound."""
     if not uow.status_keys.retire(verification_method, now):
         raise NotFound(f"no key {verification_method} is in use")
-
-
-def keys_in_use(uow: UnitOfWork, issuer: Issuer) -> Mapping[str, str]:
-    """What an upload of the issuer may be signed with: absolute DID URL to Multikey."""
-    return {key.verification_method: key.public_key for key in uow.status_keys.of_issuer(issuer) if key.retired_at is None}

@@ -8,7 +8,7 @@ import pytest
 from anchoring.bootstrap.signing import open_signer, service_did
 from anchoring.errors import Conflict, InvalidInput, NotFound
 from anchoring.settings import ApiSettings, Settings, StatusSettings
-from anchoring.usecases.manage_status_keys import add_status_key, keys_in_use, retire_status_key
+from anchoring.usecases.manage_status_keys import add_status_key, retire_status_key
 from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer
 
 KID = f"{UNIVERSITY}#k1"
@@ -29,8 +29,7 @@ def test_registered_keys_are_the_issuers_until_they_are_retired(store):
         retire_status_key(uow, KID, now=NOON + timedelta(hours=1))
         uow.commit()
     with store.writing() as uow:
-        assert keys_in_use(uow, issuer) == {f"{UNIVERSITY}#k2": MULTIKEY}
-        assert keys_in_use(uow, other) == {}
+        assert uow.status_keys.of_issuer(other) == []
         first, second = uow.status_keys.of_issuer(issuer)
         assert (first.verification_method, first.added_at, first.retired_at) == (KID, NOON, NOON + timedelta(hours=1))
         assert second.retired_at is None

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey
 
+from anchoring.core.registered_keys import RegisteredKeys
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.signing import multikey
 from anchoring.signing.did_documents import did_web_of, document_url, key_in_document, key_of_did_key
-from anchoring.signing.key_sources import RegisteredKeys
 from scripts.devnet import ROOT
 
 VECTORS = ROOT / "tests" / "vectors" / "data-integrity"

@@ -10,6 +10,7 @@ import rfc8785
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from anchoring.core.registered_keys import RegisteredKeys
 from anchoring.core.status import MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.core.status_documents import ListForm, ListToSign
@@ -17,7 +18,6 @@ from anchoring.errors import Conflict, InvalidInput, Misconfigured, NotFound
 from anchoring.ports.signing import KeyKind
 from anchoring.signing.data_integrity import _hashed, add_proof, check_proof
 from anchoring.signing.key_ring import KeyRing
-from anchoring.signing.key_sources import RegisteredKeys
 from anchoring.signing.lists import RingSigner, SignedLists
 from anchoring.signing.multikey import encode_base58, private_to_jwk, sign, to_jwk
 from anchoring.signing.tokens import sign_token
