@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from anchoring.core.outcome import Outcome
+from anchoring.core.registered_keys import RegisteredKeys
 from anchoring.core.status import MIN_ENTRIES, StatusPurpose
 from anchoring.core.status_documents import ListForm
 from anchoring.core.verification import NoEvidence
 from anchoring.ports.signing import KeyKind
 from anchoring.ports.status_sources import GotList
 from anchoring.signing.key_ring import KeyRing
-from anchoring.signing.key_sources import RegisteredKeys
 from anchoring.signing.lists import RingSigner, SignedLists
 from anchoring.signing.multikey import to_jwk
 from anchoring.usecases.check_status import StatusQuestion, check_status
