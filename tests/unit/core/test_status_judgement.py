@@ -182,6 +182,12 @@ def test_list_that_differs_from_the_head_counts_only_with_a_good_signature(
     assert words in found.reason
 
 
+def test_nobody_makes_a_list_stale_who_may_not_sign_it() -> None:
+    found = judge(PLACE, head(bits()), served(bits(SET), "nobody knows the key", signed_at=NOON - timedelta(days=1)), NOW)
+
+    assert told(found) == (CANNOT_TELL, Verdict.UNKNOWN, None, CODE.VERIFICATION)
+
+
 def test_clocks_may_differ_a_little() -> None:
     found = judge(PLACE, head(bits()), served(bits(OTHER), signed_at=NOW + timedelta(seconds=60)), NOW)
 
