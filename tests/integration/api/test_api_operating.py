@@ -286,9 +286,17 @@ def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> No
         if "security" in operation
     ]
 
-    assert sorted(locked) == [("delete", "/v1/digests/{digest}"), ("post", "/v1/credentials"), ("post", "/v1/digests")]
+    assert sorted(locked) == [
+        ("delete", "/v1/digests/{digest}"),
+        ("get", "/v1/status-changes"),
+        ("post", "/v1/credentials"),
+        ("post", "/v1/digests"),
+        ("post", "/v1/status-changes"),
+        ("post", "/v1/status-lists"),
+        ("post", "/v1/status-lists/{list_id}/entries"),
+    ]
     for method, path in locked:
-        response = shared_api.client.request(method.upper(), path.format(digest=hex_digest(1)))
+        response = shared_api.client.request(method.upper(), path.format(digest=hex_digest(1), list_id="5f" * 32))
         check_problem(response, 401, "not-allowed")
 
 
