@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from typing import Final
+from urllib.parse import urlsplit
 
 from anchoring.core.status import StatusBits, head_digest
 from anchoring.core.status_documents import ListForm, ListToSign
+from anchoring.core.status_entry import list_id_in
 from anchoring.core.status_freshness import Freshness, FreshnessRules, freshness, freshness_then
 from anchoring.errors import Misconfigured
 from anchoring.ports.signing import ListSigner
@@ -49,6 +51,10 @@ class ServedLists:
     def url(self, list_id: ListId) -> str:
         """What credentials name as `statusListCredential` or `uri`."""
         return self._base + list_id.hex()
+
+    def ours(self, url: str) -> ListId | None:
+        """The list of this service that a URL names; None for what others serve: their lists have such paths too."""
+        return list_id_in(url) if _host(url) == _host(self._base) else None
 
     def kept(self, of: StatusList, shown: ShownVersion | None, wanted: Wanted, now: datetime) -> SignedList | None:
         """The list as it is now, if it was signed before."""
@@ -99,6 +105,16 @@ class ServedLists:
             ttl_s=fresh.ttl_s,
         )
         return self._signer.sign(content, wanted.form, cryptosuite=wanted.cryptosuite)
+
+
+def _host(url: str) -> tuple[str, int | None] | None:
+    """Its name and port. That of http counts as that of https: an issuer who wrote the one for the other means the same list."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return (parts.hostname or "").rstrip("."), None if port in {80, 443} else port
 
 
 def _is_pending(of: StatusList, bits: StatusBits, shown: ShownVersion | None) -> bool:

@@ -17,10 +17,14 @@ from anchoring.types import SALT_BYTES, Digest, ListId, Salt, to_hex
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusIndex:
-    """An index of one of our lists. `at`: where in the request, for errors."""
+    """An index of one of our lists. `purpose`: what its credential says it is for, None when it was not said.
+
+    `at`: where in the request, for errors.
+    """
 
     list_id: ListId
     index: int
+    purpose: str | None = None
     at: str = "$"
 
 
@@ -44,7 +48,8 @@ def submit_digests(
     A credential that names an index is bound to it for good; to say so again changes nothing.
 
     Raises: StoreUnavailable when a digest is being erased at this moment; InvalidInput for an index that this issuer has not
-    reserved; Conflict for one that is another entry's, and for an entry that has another.
+    reserved, and for one of a list of another purpose; Conflict for one that is another entry's, and for an entry that has
+    another.
     """
     salts = random_bytes(SALT_BYTES * len(posted))
     first_of = {one.digest: (i, one) for i, one in reversed(list(enumerate(posted)))}
@@ -120,6 +125,8 @@ class _ReservedIndexes:
             raise InvalidInput(f"no numbered list {to_hex(index.list_id)} of {self._issuer.did} is here", at=index.at)
         if index.index >= of_list.entries or not self._reserved[of_list.id][index.index]:
             raise InvalidInput(f"index {index.index} of this list was not reserved", at=index.at)
+        if index.purpose not in {None, of_list.purpose}:
+            raise InvalidInput(f"it is said to be for {index.purpose}, and the list is for {of_list.purpose}", at=index.at)
         return Place(of_list.id, index.index)
 
     def purpose(self, index: StatusIndex) -> StatusPurpose:

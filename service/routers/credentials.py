@@ -11,6 +11,7 @@ from anchoring.types import to_hex
 from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from service.answers import exact_time, json_answer, links
 from service.bodies import LARGE_BYTES, compute, read_body, refuse_unknown_query
+from service.credential_status import read_status
 from service.dependencies import IssuerDep, ServiceDep
 from service.openapi import header
 from service.schemas import CredentialAccepted
@@ -46,16 +47,23 @@ async def post_credential(
     issuer: IssuerDep,
     canonicalization: Annotated[str | None, Query(description="`raw` hashes the bytes as they are")] = None,
 ) -> Response:
-    """The body is the credential itself, in its media type. Posting it again gives the first answer again."""
+    """The body is the credential itself, in its media type. Posting it again gives the first answer again.
+
+    The indexes of this service's status lists that it names are bound to it.
+    """
     refuse_unknown_query(request, "canonicalization")
     requested = _requested(canonicalization)
     limits = JsonLimits(max_bytes=service.api.max_credential_bytes, max_depth=service.api.max_json_depth)
     body = await read_body(request, limit=limits.max_bytes, timeout_s=service.api.body_timeout_s)
     media_type = request.headers.get("content-type")
-    form = await compute(
-        lambda: canonicalize(body, media_type, requested=requested, limits=limits), is_large=len(body) > LARGE_BYTES
+    form, named = await compute(
+        lambda: (
+            canonicalize(body, media_type, requested=requested, limits=limits),
+            read_status(body, service.lists, limits=limits),
+        ),
+        is_large=len(body) > LARGE_BYTES,
     )
-    posted = PostedDigest(digest=form.digest, canonicalization=form.canonicalization)
+    posted = PostedDigest(digest=form.digest, canonicalization=form.canonicalization, status=named.indexes)
     await service.backlog.take(1)
     [entry] = await service.writes.write(
         lambda uow: submit_digests(uow, issuer, [posted], now=service.clock.now(), random_bytes=service.random_bytes)
@@ -68,7 +76,7 @@ async def post_credential(
         "canonicalization": entry.canonicalization,
         "receivedAt": exact_time(entry.received_at),
         "maxMergeDelayS": service.promises.max_merge_delay_s,
-        "notes": list(form.notes),
+        "notes": [*form.notes, *named.notes],
         "links": found,
     }
     return json_answer(answer, status=202, headers={"Location": found["proof"], "Cache-Control": "no-store"})
