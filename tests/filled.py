@@ -7,10 +7,11 @@ from dataclasses import replace
 from sqlalchemy import Table
 
 from anchoring.core.batch import BatchState, SubmissionState
-from anchoring.core.status import MIN_ENTRIES
+from anchoring.core.status import MIN_ENTRIES, StatusBits, StatusPurpose, head_digest, numbered_list_id
+from anchoring.ports.entries import NewEntry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import TxHash
+from anchoring.types import Salt, TxHash
 from anchoring.usecases.erase_entry import erase_entry
 from tests.api import make_key
 from tests.factories import ACADEMY, NOON, add_issuer
@@ -119,15 +120,24 @@ def _add_orphan(store: SqlStore) -> None:
 
 
 def _add_status(store: SqlStore) -> None:
-    """A list with one entry bound and revoked, its version on its way, and a key with which its issuer could sign it."""
-    bits = bytes([0x80]) + bytes(MIN_ENTRIES // 8 - 1)
+    """A list with one entry bound and revoked, its version prepared anew after a submission that died, and a key of its issuer."""
+    with store.writing() as uow:
+        [issuer] = [one for one in uow.issuers.all() if one.id == 1]
+        list_id = numbered_list_id(issuer.did, StatusPurpose.REVOCATION, 0)
+        shown = StatusBits.clear(MIN_ENTRIES)
+        shown.change(0, is_set=True)
+        digest = head_digest(list_id, 1, shown)
+        uow.entries.add_missing(issuer, [NewEntry(digest=digest, salt=Salt(bytes(16)), canonicalization=None)], NOON)
+        uow.commit()
+    bits = bytes(shown)
     listed = {"status_list_id": 1, "list_index": 0, "entry_id": 1}
     change = {"issuer_id": 1, "purpose": "revocation", "action": "revoke", "number": 1, "requested_by": "command line"}
     signed = {"signed_by": "issuer", "signed_form": b"{}", "signed_type": "application/vc"}
     counts = {"change_count": 1, "versioned_count": 1, "created_at": NOON, "changed_at": NOON}
-    version = {"status_list_id": 1, "version": 1, "digest": bytes(32), "compressed_bits": zlib.compress(bits), "change_count": 1}
+    version = {"status_list_id": 1, "version": 1, "digest": digest, "compressed_bits": zlib.compress(bits), "change_count": 1}
     key = {"issuer_id": 1, "verification_method": "did:web:a#1", "public_key": "z", "added_at": NOON, "retired_at": NOON}
-    what = {"list_id": bytes(32), "issuer_id": 1, "purpose": "revocation", "number": 0}
+    dead = max(row.id for row in rows(store, tables.submission) if row.state == SubmissionState.DISPLACED)
+    what = {"list_id": list_id, "issuer_id": 1, "purpose": "revocation", "number": 0}
     content: dict[Table, dict[str, object]] = {
         tables.status_key: key,
         tables.status_list: what | counts | signed | {"entries": MIN_ENTRIES, "bits": bits, "reserved": bits},
@@ -139,11 +149,11 @@ def _add_status(store: SqlStore) -> None:
             "applied_at": NOON,
             "recorded_at": NOON,
             "effective_at": NOON,
-            "reason": "error",
+            "reason": "issued-in-error",
             "explanation": "ü",
         },
-        tables.status_version: version | {"made_at": NOON, "state": "submitted"},
-        tables.submission_head: {"submission_id": 1, "status_version_id": 1, "live": 1},
+        tables.status_version: version | {"made_at": NOON, "state": "prepared"},
+        tables.submission_head: {"submission_id": dead, "status_version_id": 1, "live": 0},
     }
     with store._engine.begin() as connection:
         for table, values in content.items():

@@ -29,7 +29,7 @@ from tests.sessions import Session
 from tests.world import check_store as check_world_of
 
 NOT_KEPT = {"round_lease", "restored_mark"}
-ENTRIES = 22
+ENTRIES = 23
 
 sqlite_only = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 from_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
