@@ -1,7 +1,8 @@
 """A client of the HTTP API, for issuers' and verifiers' own programs and for the command line."""
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,9 +20,10 @@ from anchoring.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from anchoring.types import SALT_BYTES, Did, Digest, to_hex
+from anchoring.types import SALT_BYTES, Did, Digest, ListId, to_hex
 
 TIMEOUT_S: Final = 60.0
+_NDJSON: Final = "application/x-ndjson"
 
 _ERRORS: Final[dict[int, type[AnchoringError]]] = {
     400: InvalidInput,
@@ -105,6 +107,39 @@ class AnchoringClient:
         """How a credential stands by the service's word, with its places in lists."""
         return _content(self._request("GET", f"/v1/status/{to_hex(digest)}", params=_issuer(issuer)), "lists")
 
+    def change_status(self, changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Revoke, suspend or reinstate, all or nothing; what is recorded for each, in order. Repeating it changes nothing."""
+        body = b"".join(json.dumps(change).encode() + b"\n" for change in changes)
+        response = self._request("POST", "/v1/status-changes", content=body, headers={"Content-Type": _NDJSON})
+        made: list[dict[str, Any]] = _content(response, "changes")["changes"]
+        if len(made) != len(changes):
+            raise _foreign(response)
+        return made
+
+    def create_status_list(self, purpose: str, signed_by: str) -> dict[str, Any]:
+        """Make a numbered list."""
+        return _content(
+            self._request("POST", "/v1/status-lists", json={"purpose": purpose, "signedBy": signed_by}), "list", "url"
+        )
+
+    def reserve_indexes(self, list_id: ListId, count: int) -> dict[str, Any]:
+        """Reserve indexes in a numbered list, or in the one it goes on in."""
+        path = f"/v1/status-lists/{to_hex(list_id)}/entries"
+        return _content(self._request("POST", path, json={"count": count}), "purpose", "lists", "entries")
+
+    def status_record(self) -> Iterator[bytes]:
+        """The issuer's record of changes as NDJSON, as it arrives."""
+        try:
+            with self._http.stream("GET", "/v1/status-changes") as response:
+                if not response.is_success:
+                    response.read()
+                    raise _error_of(response)
+                if response.headers.get("content-type", "").partition(";")[0] != _NDJSON:
+                    raise _foreign(response)
+                yield from response.iter_bytes()
+        except httpx2.HTTPError as failed:
+            raise self._unreachable(failed) from failed
+
     def wait_for_proof(
         self,
         digest: Digest,
@@ -145,13 +180,16 @@ class AnchoringClient:
         try:
             response = self._http.request(method, path, **options)
         except httpx2.HTTPError as failed:
-            raise ServiceUnavailable(f"{self._http.base_url} does not answer: {type(failed).__name__}") from failed
+            raise self._unreachable(failed) from failed
         if response.status_code == httpx2.codes.MULTIPLE_CHOICES:
             issuers = ", ".join(map(str, _content(response, "issuers")["issuers"]))
             raise Conflict(f"several issuers posted this digest, say which is meant: {issuers}")
         if not response.is_success:
             raise _error_of(response)
         return response
+
+    def _unreachable(self, failed: httpx2.HTTPError) -> ServiceUnavailable:
+        return ServiceUnavailable(f"{self._http.base_url} does not answer: {type(failed).__name__}")
 
 
 def _issuer(issuer: Did | None) -> dict[str, str]:

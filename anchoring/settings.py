@@ -228,7 +228,7 @@ class ClientSettings(_Group):
     """The command line as a client of the service."""
 
     url: str = "http://127.0.0.1:8000"
-    """The service that `credential submit` and `proof get` talk to."""
+    """The service that `credential submit`, `proof get` and `status` talk to."""
 
     api_key: SecretStr | None = None
     """The issuer's API key."""

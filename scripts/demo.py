@@ -1,11 +1,13 @@
-"""`make demo`: the main job from beginning to end, on realistic microcredentials, in under a minute.
+"""`make demo`: the main job from beginning to end, on realistic microcredentials, in a minute or two.
 
 Three universities post European microcredentials as JSON-LD, JWT, sealed file and PDF, and a few thousand digests; a round
-anchors all of them with one transaction; proofs are fetched and verified without the service; a forgery fails.
+anchors all of them with one transaction; proofs are fetched and verified without the service; a forgery fails; one credential is
+revoked, another suspended and reinstated.
 """
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from rich.console import Console
 
 from anchoring.client import AnchoringClient
 from anchoring.errors import AnchoringError
-from anchoring.types import as_digest, parse_digest
+from anchoring.types import Did, as_digest, parse_digest
 from scripts.devnet import COMMAND, Devnet, DevnetError
 from scripts.example_credentials import (
     as_pdf,
@@ -76,6 +78,7 @@ class Demo:
         self._issuers = demo_issuers()
         self._keys = {self._issuers[0].did: str(devnet.description()["apiKey"])}
         self._digests: dict[Path, str] = {}
+        self._issuer_of: dict[Path, Did] = {}
 
     def play(self) -> None:
         """Everything after the start. Raises: DemoFailed."""
@@ -87,6 +90,8 @@ class Demo:
         self._fetch_proofs()
         self._verify(files)
         self._tamper(files[0])
+        self._revoke_and_suspend(revoked=files[3], suspended=files[1])
+        self._reinstate(files[1])
         self._show_ledger()
 
     def _add_issuers(self) -> None:
@@ -120,8 +125,8 @@ class Demo:
     def _post(self, files: Sequence[Path]) -> None:
         step("Each is posted: the service hashes it and forgets it")
         for path, issuer in zip(files, [*self._issuers, self._issuers[0]], strict=True):
-            environment = self._devnet.environment | {"CREDANCHOR_CLIENT__API_KEY": self._keys[issuer.did]}
-            line = self._devnet.run("credential", "submit", str(path), environment=environment)
+            self._issuer_of[path] = issuer.did
+            line = self._run_as_issuer(path, "credential", "submit", str(path))
             digest, rule, _ = line.split(maxsplit=2)
             self._digests[path] = digest
             tell(f"{digest[:18]}…  {rule:<12} {path.name}")
@@ -138,6 +143,9 @@ class Demo:
 
     def _anchor(self) -> None:
         step("A round, which cron would run: one tree, one transaction, followed until it is final")
+        self._run_round()
+
+    def _run_round(self) -> None:
         started = time.monotonic()
         done = subprocess.run(
             [str(COMMAND), "anchor", "run"], env=self._devnet.environment, capture_output=True, text=True, check=False
@@ -179,23 +187,67 @@ class Demo:
         report = self._check(forged, original, expect=3)
         tell(f"{report['outcome']}: {report['statement']}")
 
+    def _revoke_and_suspend(self, *, revoked: Path, suspended: Path) -> None:
+        step("One credential is revoked, another suspended; the reasons stay with the issuers")
+        tell(self._change(revoked, "revoke", "--reason", "issued-in-error"))
+        tell(self._change(suspended, "suspend", "--reason", "under-review", "--text", "an appeal is open"))
+        step("The next round puts both lists on the ledger, in one transaction")
+        self._run_round()
+        step("A verifier gets the lists from the service, and compares them with the ledger")
+        for path, verdict, found in (
+            (revoked, "revoked", self._check_status(revoked, expect=3)),
+            (suspended, "suspended", self._check_status(suspended, expect=3)),
+        ):
+            [shown] = [one for one in found["statusLists"] if one["verdict"] == verdict]
+            tell(f"{path.name:<28} {found['outcome']}: {shown['reason']}")
+            if shown["basis"] != "ledger" or shown["version"] != 1:
+                raise DemoFailed(f"the ledger does not show that {path.name} is {verdict}: {shown}")
+
+    def _reinstate(self, path: Path) -> None:
+        step("The appeal succeeds: the suspension is lifted")
+        tell(self._change(path, "reinstate", "--expected", "1", "--reason", "review-closed"))
+        self._run_round()
+        found = self._check_status(path, expect=0)
+        for one in found["statusLists"]:
+            tell(f"{path.name:<28} {one['outcome']}: {one['reason']}")
+
+    def _change(self, path: Path, *words: str) -> str:
+        """One line of what was done, without the folder and most of the digits."""
+        line = self._run_as_issuer(path, "status", words[0], str(path), *words[1:])
+        return re.sub(r"0x([0-9a-f]{16})[0-9a-f]{48}", r"0x\1…", line).replace(f"{self._folder}/", "")
+
+    def _check_status(self, credential: Path, *, expect: int) -> dict[str, Any]:
+        """`status check`; the service of the demo is of this machine's own network."""
+        arguments = [str(credential), "--proof", str(_proof_file(credential)), "--json", "--allow-private"]
+        arguments += ["--service", self._devnet.url, "--registry", self._devnet.description()["registry"]]
+        return _report("status", "check", *arguments, "--rpc-url", self._devnet.rpc_url, expect=expect)
+
+    def _run_as_issuer(self, path: Path, *words: str) -> str:
+        key = self._keys[self._issuer_of[path]]
+        return self._devnet.run(*words, environment=self._devnet.environment | {"CREDANCHOR_CLIENT__API_KEY": key})
+
     def _show_ledger(self) -> None:
-        step("What the ledger shows: one root, and nothing about a person")
+        step("What the ledger shows: a root for each round, two digests of lists, and nothing about a person")
         for line in self._devnet.run("ledger", "status").splitlines():
             tell(line)
         proof = json.loads(_proof_file(next(iter(self._digests))).read_text())
         tell(f"{'root':<16} {proof['root']}, {proof['treeSize']:,} leaves, block {proof['anchor']['blockNumber']}")
 
     def _check(self, credential: Path, proof_of: Path, *options: str, expect: int, with_node: bool = True) -> dict[str, Any]:
-        command = [str(COMMAND), "proof", "verify", str(credential), "--proof", str(_proof_file(proof_of)), "--json", *options]
-        command += ["--registry", self._devnet.description()["registry"]]
+        arguments = [str(credential), "--proof", str(_proof_file(proof_of)), "--json", *options]
+        arguments += ["--registry", self._devnet.description()["registry"]]
         if with_node:
-            command += ["--rpc-url", self._devnet.rpc_url]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != expect:
-            raise DemoFailed(f"{' '.join(command[1:])} ended with {done.returncode}, not {expect}: {done.stdout}{done.stderr}")
-        report: dict[str, Any] = json.loads(done.stdout)
-        return report
+            arguments += ["--rpc-url", self._devnet.rpc_url]
+        return _report("proof", "verify", *arguments, expect=expect)
+
+
+def _report(*words: str, expect: int) -> dict[str, Any]:
+    """What a verifier's command prints as JSON. Raises: DemoFailed when it ends with another exit code."""
+    done = subprocess.run([str(COMMAND), *words], capture_output=True, text=True, check=False)
+    if done.returncode != expect:
+        raise DemoFailed(f"{' '.join(words)} ended with {done.returncode}, not {expect}: {done.stdout}{done.stderr}")
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
 
 
 def step(words: str) -> None:

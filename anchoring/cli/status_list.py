@@ -1,0 +1,75 @@
+"""`credanchor status list`: numbered status lists of an issuer, and indexes in them."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from anchoring.cli.output import print_json
+from anchoring.core.status import StatusPurpose
+from anchoring.ports.status_lists import SignedBy
+from anchoring.types import parse_list_id
+
+app = typer.Typer(name="list", no_args_is_help=True, help="Status lists of an issuer, and indexes in them.")
+
+Url = Annotated[str | None, typer.Option(help="The service; CREDANCHOR_CLIENT__URL by default.")]
+
+
+class EntryType(StrEnum):
+    """How a credential names its index."""
+
+    BITSTRING = "BitstringStatusListEntry"
+    STATUS_LIST_2021 = "StatusList2021Entry"
+    TOKEN = "status_list"  # noqa: S105 - the claim of a Token Status List
+
+
+@app.command()
+def create(
+    purpose: Annotated[StatusPurpose, typer.Option(help="What a set bit says.")],
+    signed_by: Annotated[SignedBy, typer.Option(help="Who signs it: the service, or you.")] = SignedBy.SERVICE,
+    url: Url = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a list for one purpose, all clear, and print its id and its URL. Each call makes another."""
+    from anchoring.bootstrap.system import open_client
+
+    with open_client(url) as client:
+        made = client.create_status_list(purpose, signed_by)
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo(f"{made['list']}  {made['url']}")
+
+
+@app.command()
+def reserve(
+    of_list: Annotated[str, typer.Argument(metavar="LIST", help="Id of the list.")],
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
+    entry_type: Annotated[EntryType, typer.Option("--type", help="How the credentials will name them.")] = EntryType.BITSTRING,
+    url: Url = None,
+) -> None:
+    """Reserve indexes, at random and never twice, and print entries to put into credentials before they are signed, one a line.
+
+    Each is the value of credentialStatus; of type status_list, the value of the claim status. A full list goes on in a new one.
+    """
+    from anchoring.bootstrap.system import open_client
+
+    list_id = parse_list_id(of_list, at="LIST")
+    with open_client(url) as client:
+        reserved = client.reserve_indexes(list_id, count)
+    urls = {one["list"]: one["url"] for one in reserved["lists"]}
+    for entry in reserved["entries"]:
+        typer.echo(json.dumps(_entry(entry_type, reserved["purpose"], urls[entry["list"]], entry["index"])))
+
+
+def _entry(entry_type: EntryType, purpose: str, url: str, index: int) -> dict[str, Any]:
+    if entry_type is EntryType.TOKEN:
+        return {"status_list": {"idx": index, "uri": url}}
+    return {
+        "id": f"{url}#{index}",
+        "type": entry_type,
+        "statusPurpose": purpose,
+        "statusListIndex": str(index),
+        "statusListCredential": url,
+    }
