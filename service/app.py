@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from anchoring.bootstrap.ledger import check_ledger, nodes_to_agree
-from anchoring.bootstrap.signing import open_publisher, open_signer
+from anchoring.bootstrap.signing import open_checker, open_publisher, open_signer
 from anchoring.bootstrap.store import open_store
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.finality import parse_finality
@@ -50,7 +50,7 @@ Writing needs an issuer's key (`Authorization: Bearer ca_…`), reading is open.
 def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) -> FastAPI:
     """The application over an open store; it starts its writer thread when it starts itself."""
     clock = clock or SystemClock()
-    metrics, promises = Metrics(), read_promises(settings)
+    metrics, promises, checker = Metrics(), read_promises(settings), open_checker()
     reads = ReadLane(store, is_embedded=settings.store.url.startswith("sqlite"))
     service = Service(
         store=store,
@@ -65,7 +65,8 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         api=settings.api,
         did_document=open_publisher(settings),
         status=settings.status,
-        lists=ServedLists(open_signer(settings), settings.status, public_url=settings.api.public_url),
+        lists=ServedLists(open_signer(settings), checker, settings.status, public_url=settings.api.public_url),
+        list_checker=checker,
         finality=parse_finality(settings.ledger.finality),
         round_period_s=settings.rounds.every_s,
         nodes=nodes_to_agree(settings.ledger),

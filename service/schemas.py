@@ -289,6 +289,14 @@ class ChangesMade(Schema):
     changes: list[ChangeMade]
 
 
+class ListTaken(Schema):
+    """A list that its issuer signed is published. `changed`: how many bits; none when it was uploaded before."""
+
+    list: Hex32
+    url: str
+    changed: int
+
+
 class LedgerHead(Schema):
     """What the ledger shows of a list, as of the last round; members are null where nothing was published."""
 

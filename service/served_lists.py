@@ -1,21 +1,24 @@
 """Signed forms of status lists, made when they are asked for and kept while they are the same."""
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from anchoring.core.status import StatusBits, head_digest
 from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.core.status_entry import list_id_in
-from anchoring.core.status_freshness import Freshness, FreshnessRules, freshness, freshness_then
+from anchoring.core.status_freshness import Freshness, FreshnessRules, freshness, freshness_of, freshness_then
 from anchoring.errors import Misconfigured
-from anchoring.ports.signing import ListSigner
-from anchoring.ports.status_lists import ShownVersion, StatusList
+from anchoring.ports.signing import ListChecker, ListSigner
+from anchoring.ports.status_lists import ShownVersion, SignedForm, StatusList
 from anchoring.settings import StatusSettings
 from anchoring.types import ListId
+
+T = TypeVar("T")
 
 KEPT: Final = 512
 """Signed forms kept in memory: about 10 MB of lists in common use, 100 MB at the very most."""
@@ -40,13 +43,15 @@ class SignedList:
 class ServedLists:
     """Signs with `signer`; what was signed lately is answered from memory. Any thread may use it."""
 
-    def __init__(self, signer: ListSigner | None, settings: StatusSettings, *, public_url: str) -> None:
+    def __init__(self, signer: ListSigner | None, checker: ListChecker, settings: StatusSettings, *, public_url: str) -> None:
         self._signer = signer
+        self._checker = checker
         self._rules = FreshnessRules(refresh_s=settings.refresh_s, valid_s=settings.valid_s, ttl_s=settings.ttl_s)
         self._base = f"{public_url.rstrip('/')}/v1/status-lists/"
         self._lock = Lock()
         self._signed: OrderedDict[object, bytes] = OrderedDict()
         self._pending: OrderedDict[object, bool] = OrderedDict()
+        self._uploaded: OrderedDict[object, Freshness] = OrderedDict()
 
     def url(self, list_id: ListId) -> str:
         """What credentials name as `statusListCredential` or `uri`."""
@@ -86,6 +91,17 @@ class ServedLists:
         head_time = shown.published_at
         fresh = freshness(self._rules, now=now, changed_at=shown.made_at, head_time=head_time, is_pending=False)
         return SignedList(self._sign(of, bits, wanted, fresh), fresh)
+
+    def uploaded(self, form: SignedForm) -> SignedList:
+        """A list as its issuer signed it, and the times that it states itself."""
+        key = hashlib.sha256(form.content).digest()
+        with self._lock:
+            fresh = self._uploaded.get(key)
+        if fresh is None:
+            fresh = freshness_of(self._rules, self._checker.read(form.content, form.media_type))
+            with self._lock:
+                _keep(self._uploaded, key, fresh)
+        return SignedList(form.content, fresh)
 
     def _fresh(self, of: StatusList, shown: ShownVersion | None, now: datetime, *, is_pending: bool) -> Freshness:
         head_time = shown.published_at if shown else None
@@ -132,7 +148,7 @@ def _key(of: StatusList, wanted: Wanted, fresh: Freshness) -> object:
     return of.id, of.change_count, wanted, fresh
 
 
-def _keep(kept: OrderedDict[object, bool] | OrderedDict[object, bytes], key: object, value: bool | bytes) -> None:
-    kept[key] = value  # type: ignore[assignment]
+def _keep(kept: OrderedDict[object, T], key: object, value: T) -> None:
+    kept[key] = value
     while len(kept) > KEPT:
         kept.popitem(last=False)

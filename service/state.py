@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from anchoring.core.finality import FinalityRule
 from anchoring.ports.runtime import Clock, RandomBytes
+from anchoring.ports.signing import ListChecker
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings, StatusSettings
 from service.backlog import Backlog
@@ -70,6 +71,7 @@ class Service:
     did_document: Callable[[], dict[str, Any]] | None
     status: StatusSettings
     lists: ServedLists
+    list_checker: ListChecker
     finality: FinalityRule
     round_period_s: float
     nodes: int

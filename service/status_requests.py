@@ -5,12 +5,14 @@ from typing import Final
 
 from starlette.requests import Request
 
+from anchoring.core import status_reading
 from anchoring.core.status import StatusPurpose
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
-from anchoring.ports.status_lists import SignedBy
+from anchoring.ports.status_lists import SignedBy, SignedForm
 from anchoring.settings import ApiSettings
 from service.bodies import media_type_of, read_body
+from service.list_forms import FORMS
 
 SMALL_BYTES: Final = 4096
 
@@ -35,6 +37,17 @@ async def read_count(request: Request, settings: ApiSettings) -> int:
     if count > settings.max_digests:
         raise TooLarge(f"at most {settings.max_digests} are given out at once", limit=settings.max_digests, at="$.count")
     return count
+
+
+async def read_signed_list(request: Request, settings: ApiSettings) -> SignedForm:
+    """A list that its issuer signed. Raises: UnsupportedMediaType, TooLarge, MalformedBody."""
+    form = FORMS.get(media_type_of(request))
+    if form is None:
+        raise UnsupportedMediaType(f"send one of {', '.join(FORMS)}", at="Content-Type")
+    limit = status_reading.LIMITS.max_bytes
+    return SignedForm(
+        content=await read_body(request, limit=limit, timeout_s=settings.body_timeout_s), media_type=form.media_type
+    )
 
 
 async def _members(request: Request, settings: ApiSettings, known: frozenset[str]) -> Mapping[str, JsonValue]:

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from anchoring.core.status_documents import ReadList
+
 PENDING_TTL_S: Final = 15
 """A list that the ledger does not show yet changes its standing within one round."""
 
 SECOND: Final = timedelta(seconds=1)
+MOST_TTL_S: Final = 31_536_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,15 @@ def freshness_then(rules: FreshnessRules, at: datetime) -> Freshness:
         signed_at=signed_at,
         valid_until=signed_at + timedelta(seconds=rules.valid_s),
         ttl_s=rules.ttl_s,
+    )
+
+
+def freshness_of(rules: FreshnessRules, read: ReadList) -> Freshness:
+    """Of a list that somebody else signed, as it says itself; where it names no time to live it has ours."""
+    return Freshness(
+        signed_at=read.signed_at or _EPOCH,
+        valid_until=read.valid_until or _NEVER,
+        ttl_s=rules.ttl_s if read.ttl_s is None else int(min(read.ttl_s, MOST_TTL_S)),
     )
 
 

@@ -42,7 +42,9 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, Js
 
     Raises: StatusListError: STATUS_VERIFICATION_ERROR when there is none, or it does not hold; what `keys` raises.
     """
-    proof = _known_proof(document.get("proof"))
+    proof = known_proof(document.get("proof"))
+    if proof is None:
+        raise _unverified(f"there is no Data Integrity proof of a suite that is read here: {', '.join(SUITES)}")
     method, value = proof.get("verificationMethod"), proof.get("proofValue")
     if proof.get("proofPurpose") != "assertionMethod" or not isinstance(method, str) or not isinstance(value, str):
         raise _unverified("the proof lacks proofPurpose assertionMethod, verificationMethod or proofValue")
@@ -60,11 +62,12 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, Js
     return proof
 
 
-def _known_proof(proofs: JsonValue) -> dict[str, JsonValue]:
+def known_proof(proofs: JsonValue) -> dict[str, JsonValue] | None:
+    """The first of a suite known here; None when there is none."""
     for proof in proofs if isinstance(proofs, list) else [proofs]:
         if isinstance(proof, dict) and proof.get("type") == "DataIntegrityProof" and proof.get("cryptosuite") in list(SUITES):
             return proof
-    raise _unverified(f"there is no Data Integrity proof of a suite that is read here: {', '.join(SUITES)}")
+    return None
 
 
 def _check_context(document: dict[str, JsonValue], proof: dict[str, JsonValue]) -> None:

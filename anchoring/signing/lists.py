@@ -13,7 +13,7 @@ from anchoring.core.status_documents import ListForm, ListToSign, ReadList
 from anchoring.core.strict_json import JsonValue, parse
 from anchoring.errors import InvalidInput, Misconfigured
 from anchoring.ports.signing import KeyKind, KeySource
-from anchoring.signing.data_integrity import SUITES, add_proof, check_proof
+from anchoring.signing.data_integrity import SUITES, add_proof, check_proof, known_proof
 from anchoring.signing.key_ring import KeyRing, RingKey
 from anchoring.signing.tokens import Token, check_token, read_token, sign_token
 
@@ -82,7 +82,9 @@ class SignedLists:
 
     def read(self, content: bytes, media_type: str) -> ReadList:
         if _is_json(content, media_type):
-            return reading.read_bitstring(_json_object(content), ListForm.BITSTRING_JSON)
+            document = _json_object(content)
+            found, proof = reading.read_bitstring(document, ListForm.BITSTRING_JSON), known_proof(document.get("proof"))
+            return found if proof is None else reading.with_proof_times(found, proof)
         return _said_in(read_token(content), media_type)
 
 

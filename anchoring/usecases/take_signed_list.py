@@ -31,7 +31,8 @@ def take_signed_list(
 ) -> int:
     """Publish a signed list in place of the one before, and record each bit that differs. The caller commits.
 
-    `url`: of the list, which the signed form must name. Returns how many bits changed; the same upload again changes none.
+    `form`: its media type as registered. `url`: of the list, which the signed form must name. Returns how many bits changed; the
+    same upload again changes none.
 
     Raises: NotFound; Conflict when the service signs this list, when it is older than what is published, and when a revocation
     would be undone; StatusListError when it cannot be relied on.
@@ -45,6 +46,8 @@ def take_signed_list(
     in_use = [key for key in uow.status_keys.of_issuer(issuer) if key.retired_at is None]
     keys = RegisteredKeys({key.verification_method: key.public_key for key in in_use})
     read = checker.check(form.content, form.media_type, keys)
+    if read.form.media_type != form.media_type:
+        raise _unfit(StatusErrorCode.MALFORMED, f"it was sent as {form.media_type} and is {read.form.media_type}")
     _require_fit(read, of_list, url, now)
     before = uow.status_lists.signed_form(of_list.id)
     if before is not None and before.content != form.content:

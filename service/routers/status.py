@@ -9,6 +9,7 @@ from anchoring.types import to_hex
 from anchoring.usecases.report_status import PlaceReport, StatusReport, report_status
 from service.answers import REVALIDATE, choices, exact_time, json_answer
 from service.bodies import refuse_unknown_query
+from service.cross_origin import OPEN, allow_reading
 from service.dependencies import DigestDep, IssuerQueryDep, ServiceDep
 from service.schemas import Choices, StatusOut
 from service.state import Service
@@ -26,8 +27,11 @@ async def get_status(request: Request, service: ServiceDep, digest: DigestDep, i
     reports = await service.reads.read(lambda uow: report_status(uow, digest, issuer))
     if len(reports) > 1:
         return choices(service, digest, [report.entry.issuer for report in reports], "status")
-    headers = {"Cache-Control": REVALIDATE, "Access-Control-Allow-Origin": "*"}
+    headers = {"Cache-Control": REVALIDATE} | OPEN
     return json_answer(_report_json(service, reports[0]), headers=headers)
+
+
+allow_reading(router, "/v1/status/{digest}")
 
 
 def _report_json(service: Service, report: StatusReport) -> dict[str, Any]:

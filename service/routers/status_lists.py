@@ -19,16 +19,19 @@ from anchoring.ports.store import UnitOfWork
 from anchoring.types import ListId, to_hex
 from anchoring.usecases.create_status_list import create_status_list
 from anchoring.usecases.reserve_indexes import reserve_indexes
+from anchoring.usecases.take_signed_list import take_signed_list
 from service.answers import REVALIDATE, cached_answer, exact_time, json_answer
 from service.bodies import compute, refuse_unknown_query
-from service.dependencies import IssuerDep, ListDep, ServiceDep
+from service.cross_origin import OPEN, allow_reading
+from service.dependencies import IssuerDep, KeyPrefixDep, ListDep, ServiceDep
+from service.group_commit import MOST_ROWS
 from service.list_forms import FORMS, negotiate
 from service.openapi import header
 from service.problems import MEDIA_TYPE
-from service.schemas import PLAIN_DIGITS, PLAIN_SECONDS, IndexesReserved, StatusListOut
+from service.schemas import PLAIN_DIGITS, PLAIN_SECONDS, IndexesReserved, ListTaken, StatusListOut
 from service.served_lists import SignedList, Wanted
 from service.state import Service
-from service.status_requests import read_count, read_new_list
+from service.status_requests import read_count, read_new_list, read_signed_list
 
 router = APIRouter(tags=["status"])
 
@@ -46,9 +49,6 @@ _NEW_LIST = _body(
 )
 _COUNT = _body({"count": {"type": "integer", "minimum": 1}}, "count")
 W3C_TYPES: Final = "https://www.w3.org/ns/credentials/status-list#"
-_OPEN: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag"}
-"""Wallets and verifiers in browsers read lists from anywhere."""
-
 _LOCATION = {"headers": {"Location": header("the list")}}
 
 
@@ -91,6 +91,40 @@ async def post_entries(request: Request, service: ServiceDep, issuer: IssuerDep,
     return await compute(
         lambda: json_answer(_reserved_json(service, reserved), status=201, headers=headers), is_large=count > MANY_INDEXES
     )
+
+
+@router.put(
+    "/v1/status-lists/{list_id}",
+    response_model=ListTaken,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": {"type": "string"}} for media_type in FORMS},
+        }
+    },
+)
+async def put_list(request: Request, service: ServiceDep, issuer: IssuerDep, prefix: KeyPrefixDep, list_id: ListDep) -> Response:
+    """Upload a list that its issuer signed itself. It is published as it is, and its changes are recorded and anchored.
+
+    In one of the forms that lists are served in. The same upload again changes nothing.
+    """
+    refuse_unknown_query(request)
+    form = await read_signed_list(request, service.api)
+    url = service.lists.url(list_id)
+    changed = await service.writes.write(
+        lambda uow: take_signed_list(
+            uow,
+            issuer,
+            list_id,
+            form,
+            service.list_checker,
+            url=url,
+            now=service.clock.now(),
+            requested_by=f"ca_{prefix}",
+        ),
+        rows=MOST_ROWS,  # how many bits differ is known only once it is read
+    )
+    return json_answer({"list": to_hex(list_id), "url": url, "changed": changed}, headers={"Cache-Control": "no-store"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +190,9 @@ async def _present(request: Request, service: Service, question: _Question, medi
     return _answer(request, service, signed, media_type)
 
 
+allow_reading(router, "/v1/status-lists/{list_id}")
+
+
 def _find(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, ShownVersion | None]:
     of = uow.status_lists.find(list_id)
     if of is None:
@@ -198,7 +235,7 @@ async def _uploaded(request: Request, service: Service, of: StatusList, form: Li
         return _problem(404, StatusErrorCode.RETRIEVAL, "the issuer signs this list itself and has not uploaded it yet")
     if FORMS[uploaded.media_type] is not form:
         return _problem(415, StatusErrorCode.RETRIEVAL, f"its issuer signed this list as {uploaded.media_type} only")
-    return _with_etag(request, uploaded.content, media_type, REVALIDATE)
+    return _answer(request, service, service.lists.uploaded(uploaded), media_type)
 
 
 def _answer(request: Request, service: Service, signed: SignedList, media_type: str) -> Response:
@@ -208,14 +245,14 @@ def _answer(request: Request, service: Service, signed: SignedList, media_type: 
 
 def _with_etag(request: Request, content: bytes, media_type: str, cache_control: str) -> Response:
     answer = cached_answer(request, content, media_type, cache_control)
-    answer.headers.update(_OPEN | {"Vary": "Accept"})
+    answer.headers.update(OPEN | {"Vary": "Accept"})
     return answer
 
 
 def _problem(status: int, code: StatusErrorCode, detail: str) -> Response:
     """Errors about a list are typed as Bitstring Status List 1.0 section 3.2 says."""
     body = {"type": W3C_TYPES + code, "title": "The status list cannot be had", "status": status, "detail": detail, "code": code}
-    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=_OPEN | {"Cache-Control": "no-store"})
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=OPEN | {"Cache-Control": "no-store"})
 
 
 def _no_list(list_id: ListId) -> NotFound:

@@ -157,3 +157,11 @@ def test_list_of_another_or_signed_by_the_service_is_not_taken(store, tmp_path):
     for unknown in (theirs.list_id, ListId(bytes(32))):
         with pytest.raises(NotFound):
             issuer.upload(issuer.says(3), list_id=unknown)
+
+
+def test_list_sent_as_another_form_is_refused(store, tmp_path):
+    issuer = Issuer(store, tmp_path)
+    token = issuer.says(3, form=ListForm.TOKEN_JWT)
+    with pytest.raises(StatusListError, match=r"sent as application/vc and is application/statuslist\+jwt"):
+        issuer.upload(replace(token, media_type="application/vc"))
+    assert issuer.published() == ([], None)

@@ -268,7 +268,7 @@ def test_openapi_describes_every_route(shared_api: Api) -> None:
     assert document["openapi"].startswith("3.1")
     assert {route.path for route in ROUTES} == set(document["paths"])
     identifiers = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
-    assert len(identifiers) == len(set(identifiers)) == 20
+    assert len(identifiers) == len(set(identifiers)) == 21
 
 
 def test_openapi_errors_are_problem_documents(shared_api: Api) -> None:
@@ -294,6 +294,7 @@ def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> No
         ("post", "/v1/status-changes"),
         ("post", "/v1/status-lists"),
         ("post", "/v1/status-lists/{list_id}/entries"),
+        ("put", "/v1/status-lists/{list_id}"),
     ]
     for method, path in locked:
         response = shared_api.client.request(method.upper(), path.format(digest=hex_digest(1), list_id="5f" * 32))
