@@ -3,10 +3,12 @@
 Absolute figures are of this machine at this hour; the ratios are what to compare.
 """
 
+import gzip
 import hashlib
 import json
 import os
 import platform
+import random
 import statistics
 import subprocess
 import sys
@@ -16,8 +18,12 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
+from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
 
 from sqlalchemy import Engine, text
@@ -26,12 +32,17 @@ from anchoring.core.batch import Anchor, BlockPlace
 from anchoring.core.issuer import ApiKey, Issuer, make_api_key
 from anchoring.core.leaf import issuer_id_of
 from anchoring.core.proof import Registry
+from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose
+from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.core.tiles import SealedTree, build_tree
 from anchoring.ports.ledger import LedgerIdentity
+from anchoring.ports.signing import KeyKind
+from anchoring.signing.key_ring import KeyRing
+from anchoring.signing.lists import RingSigner
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Address, BlockHash, CodeHash, Digest, TxHash, to_hex
+from anchoring.types import Address, BlockHash, CodeHash, Digest, ListId, TxHash, to_hex
 from anchoring.usecases.seal_batches import seal_batches
 from scripts.devnet import free_port
 from tests.bench.load import Load, request_bytes, run_load
@@ -42,6 +53,7 @@ from tests.networks import anvil_network
 LEAVES = 1 << 20
 BULK_ROWS = 100_000
 BULK_REQUEST = 10_000
+BITS_SET = 100_000
 SINGLE_REQUESTS = 6_000
 CONNECTIONS = 64
 REPEATS = 3
@@ -63,12 +75,18 @@ class Ratio:
 def main() -> None:
     """Everything in turn."""
     ratios: list[Ratio] = []
-    for measure in (bench_tree, bench_rounds, bench_databases):
+    for measure in (bench_tree, bench_list, bench_rounds, bench_databases):
         for ratio in measure():
             ratios.append(ratio)
-            say(f"{ratio.name:<42} {ratio.measured:>12,.2f} {ratio.unit:<8} of {ratio.limit:>12,.2f}   ratio {ratio.ratio:.2f}")
+            say(
+                f"{ratio.name:<52} {ratio.measured:>12,.{digits(ratio)}f} {ratio.unit:<8} of {ratio.limit:>12,.{digits(ratio)}f}   ratio {ratio.ratio:.2f}"
+            )
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
     print(json.dumps({"machine": machine, "ratios": [asdict(ratio) for ratio in ratios]}, indent=2))
+
+
+def digits(ratio: Ratio) -> int:
+    return 4 if ratio.unit == "s" else 2
 
 
 def say(words: str) -> None:
@@ -117,6 +135,54 @@ def fastest(run: Callable[[], object]) -> float:
     return min(times)
 
 
+# --- a list -----------------------------------------------------------------------------------------------------------
+
+
+def bench_list() -> Iterator[Ratio]:
+    """A list with 100,000 random bits set, built and signed in each form; against gzip of the bare bits."""
+    with tempfile.TemporaryDirectory(prefix="credanchor-bench-") as folder:
+        make_keys(Path(folder))
+        signer = RingSigner(KeyRing(Path(folder), None), cryptosuite="eddsa-jcs-2022", ebsi_schema="https://schemas.example/x")
+        for entries in (MIN_ENTRIES, MAX_ENTRIES):
+            yield from bench_form_of(signer, entries)
+
+
+def bench_form_of(signer: RingSigner, entries: int) -> Iterator[Ratio]:
+    indexes = random.Random(1).sample(range(entries), BITS_SET)
+
+    def build() -> StatusBits:
+        bits = StatusBits.clear(entries)
+        for index in indexes:
+            bits.change(index, is_set=True)
+        return bits
+
+    build_s = fastest(build)
+    bits = build()
+    url, list_id = "https://anchors.example/v1/status-lists/" + "5f" * 32, ListId(bytes(32))
+    times = {"signed_at": NOON, "valid_until": NOON + timedelta(days=1)}
+    content = ListToSign(
+        list_id=list_id, url=url, issuer=UNIVERSITY, purpose=StatusPurpose.REVOCATION, bits=bits, ttl_s=300, **times
+    )
+    gzip_s, gzip_bytes = fastest(lambda: gzip.compress(bytes(bits), 9)), len(gzip.compress(bytes(bits), 9))
+    limit_is = "gzip alone of the same bits"
+    name = f"{BITS_SET:,} of {entries:,} bits"
+    yield Ratio(name=f"{name}: set", measured=build_s, limit=gzip_s, limit_is=limit_is, unit="s", ratio=build_s / gzip_s)
+    for form in ListForm:
+        signed = signer.sign(content, form)
+        signed_s = fastest(partial(signer.sign, content, form))
+        yield Ratio(
+            name=f"{name}: {form} signed", measured=signed_s, limit=gzip_s, limit_is=limit_is, unit="s", ratio=signed_s / gzip_s
+        )
+        yield Ratio(
+            name=f"{name}: {form} size",
+            measured=len(signed),
+            limit=gzip_bytes,
+            limit_is=limit_is,
+            unit="bytes",
+            ratio=len(signed) / gzip_bytes,
+        )
+
+
 # --- a round ----------------------------------------------------------------------------------------------------------
 
 
@@ -147,7 +213,7 @@ def bench_round(database: str, url: str) -> Ratio:
 
 
 def bench_databases() -> Iterator[Ratio]:
-    """Ingest, single posts and proofs over HTTP, one worker, on SQLite and on PostgreSQL."""
+    """Ingest, single posts, proofs and status over HTTP, one worker, on SQLite and on PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="credanchor-bench-", ignore_cleanup_errors=True) as folder:
         yield from bench_service("SQLite", f"sqlite:///{folder}/bench.db", Path(folder))
         with postgres(Path(folder)) as url:
@@ -176,7 +242,9 @@ def bench_service(database: str, url: str, folder: Path) -> Iterator[Ratio]:
         uow.issuers.add_key(issuer, key, NOON)
         uow.commit()
     driver_s = insert_plainly(engine, issuer)
-    with server(url, folder) as port:
+    keys = folder / f"{engine.dialect.name}-keys"
+    make_keys(keys)
+    with server(url, folder, keys) as port:
         bulk = run_load(port, bulk_requests(key), connections=1)
         require(bulk, 202)
         yield Ratio(
@@ -189,6 +257,7 @@ def bench_service(database: str, url: str, folder: Path) -> Iterator[Ratio]:
         )
         seal_and_confirm(store)
         yield from bench_requests(database, port, key)
+        yield from bench_status(database, port, key, driver_s)
     engine.dispose()
 
 
@@ -204,6 +273,53 @@ def bench_requests(database: str, port: int, key: ApiKey) -> Iterator[Ratio]:
     idle_gets = [request_bytes("GET", "/idle") for _ in paths]
     yield compare(f"{database}: single POST /v1/digests", port, posts, idle_posts, 202)
     yield compare(f"{database}: GET /v1/proofs/{{digest}}", port, gets, idle_gets, 200)
+
+
+def bench_status(database: str, port: int, key: ApiKey, driver_s: float) -> Iterator[Ratio]:
+    """Status over HTTP: changes of single credentials, how each stands, and a list in which 100,000 random bits are set."""
+    auth, json_type = f"Authorization: Bearer {key.text}", "Content-Type: application/json"
+    step = BULK_ROWS // SINGLE_REQUESTS
+    digests = [to_hex(numbered(f"bulk {i * step}")) for i in range(SINGLE_REQUESTS)]
+    idle_gets = [request_bytes("GET", "/idle") for _ in digests]
+    statuses = [request_bytes("GET", f"/v1/status/{digest}") for digest in digests]
+    yield compare(f"{database}: GET /v1/status/{{digest}}", port, statuses, idle_gets, 200)
+    bodies = [json.dumps({"changes": [{"action": "revoke", "digest": digest}]}).encode() for digest in digests]
+    changes = [request_bytes("POST", "/v1/status-changes", body=body, headers=[auth, json_type]) for body in bodies]
+    idle = [json.dumps({"digests": [digest]}).encode() for digest in digests]
+    idle_posts = [request_bytes("POST", "/idle", body=body, headers=[auth, json_type]) for body in idle]
+    yield compare(f"{database}: POST /v1/status-changes, one each", port, changes, idle_posts, 200)
+    yield compare(f"{database}: GET /v1/status/{{digest}} of revoked", port, statuses, idle_gets, 200)
+    made = ask(port, "/v1/status-lists", {"purpose": "revocation"}, key)
+    reserved = ask(port, f"/v1/status-lists/{made['list']}/entries", {"count": BITS_SET}, key)["entries"]
+    revoked = {"changes": [{"action": "revoke"} | entry for entry in reserved]}
+    started = time.perf_counter()
+    ask(port, "/v1/status-changes", revoked, key)
+    seconds = time.perf_counter() - started
+    yield Ratio(
+        name=f"{database}: {BITS_SET:,} changes in one request",
+        measured=BITS_SET / seconds,
+        limit=BULK_ROWS / driver_s,
+        limit_is="the driver's executemany of as many rows into the table of entries",
+        unit="rows/s",
+        ratio=driver_s / seconds,
+    )
+    lists = [request_bytes("GET", f"/v1/status-lists/{made['list']}") for _ in digests]
+    yield compare(f"{database}: GET /v1/status-lists/{{id}}", port, lists, idle_gets, 200)
+
+
+def ask(port: int, path: str, body: object, key: ApiKey) -> Any:
+    """What a POST is answered."""
+    headers = {"Authorization": f"Bearer {key.text}", "Content-Type": "application/json"}
+    posted = HttpRequest(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), headers)
+    with urlopen(posted, timeout=120) as answer:
+        return json.load(answer)
+
+
+def make_keys(folder: Path) -> None:
+    """What lists are signed with."""
+    ring = KeyRing(folder, None)
+    for kind in KeyKind:
+        ring.create(kind, issuer=None, kid=None, now=NOON)
 
 
 def compare(name: str, port: int, requests: Sequence[bytes], idle: Sequence[bytes], status: int) -> Ratio:
@@ -298,12 +414,12 @@ def seal_and_confirm(store: SqlStore) -> None:
 
 
 @contextmanager
-def server(database_url: str, folder: Path) -> Iterator[int]:
+def server(database_url: str, folder: Path, keys: Path) -> Iterator[int]:
     """The service with its idle routes: one uvicorn worker, ended by its process id."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "tests.bench.server:with_idle_routes", "--factory", "--port", str(port)]
     options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
-    environment = os.environ | {"CREDANCHOR_STORE__URL": database_url}
+    environment = os.environ | {"CREDANCHOR_STORE__URL": database_url, "CREDANCHOR_STATUS__KEYS": str(keys)}
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
     try:
