@@ -64,6 +64,9 @@ def fill(store: SqlStore) -> Installation:
         assert uow.canaries.settle(final[2].id, NOON, None)
         uow.commit()
     _add_status(store)
+    with store.writing() as uow:
+        uow.rounds.mark_rebuilt(NOON)
+        uow.commit()
     assert here.states() == [BatchState(state) for state in BATCH_STATES]
     empty = [table.name for table in tables.metadata.sorted_tables if not rows(store, table)]
     assert set(empty) <= {"round_lease", "restored_mark"}, "what is not there is not tested"

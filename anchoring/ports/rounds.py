@@ -36,7 +36,9 @@ class RoundRecord:
 
 
 class Rounds(Protocol):
-    """The lease by which one round runs at a time, the record of rounds, the ledger they belong to, and the mark of a restore."""
+    """The lease by which one round runs at a time, the record of rounds, the ledger they belong to, and the marks of a
+    restore and of a rebuild.
+    """
 
     def take_lease(self, holder: str, now: datetime, until: datetime) -> bool:
         """Take or renew the lease; False while another holder has it. It saves work and guards nothing.
@@ -71,3 +73,12 @@ class Rounds(Protocol):
 
     def clear_restored(self) -> None:
         """The database was compared with the ledger, and signing may go on."""
+
+    def rebuilt_at(self) -> datetime | None:
+        """When batches were last rebuilt from manifests; None when none ever was.
+
+        Manifests say nothing of status: which entries received before then were revoked, suspended or bound is not known.
+        """
+
+    def mark_rebuilt(self, at: datetime) -> None:
+        """From here on nothing received before is taken for clear. Nothing clears the mark."""

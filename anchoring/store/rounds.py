@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anchoring.core.proof import Registry
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.rounds import RoundRecord, RoundResult
-from anchoring.store.tables import ledger_identity, restored_mark, round_lease, round_record
+from anchoring.store.tables import ledger_identity, rebuilt_mark, restored_mark, round_lease, round_record
 from anchoring.types import Address, BlockHash, CodeHash
 
 
@@ -80,6 +80,13 @@ class SqlRounds:
 
     def clear_restored(self) -> None:
         self._connection.execute(delete(restored_mark))
+
+    def rebuilt_at(self) -> datetime | None:
+        return self._connection.execute(select(rebuilt_mark.c.rebuilt_at)).scalar()
+
+    def mark_rebuilt(self, at: datetime) -> None:
+        self._connection.execute(delete(rebuilt_mark))
+        self._connection.execute(insert(rebuilt_mark), {"id": 1, "rebuilt_at": at})
 
 
 _IDENTITY: Final = select(ledger_identity)

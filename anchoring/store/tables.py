@@ -436,3 +436,11 @@ restored_mark: Final = Table(
     Column("restored_at", UtcDateTime, nullable=False),
     CheckConstraint("id = 1", name="one_row"),
 )
+
+rebuilt_mark: Final = Table(
+    "rebuilt_mark",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("rebuilt_at", UtcDateTime, nullable=False, comment="of entries received before then, status is not known"),
+    CheckConstraint("id = 1", name="one_row"),
+)

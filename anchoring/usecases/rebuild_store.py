@@ -140,6 +140,7 @@ class _Rebuild:
         for kept in portions(tiles, TILES_A_STATEMENT):
             uow.batches.keep_tiles(head.batch_id, kept)
         uow.batches.seal(head.batch_id, tree, head.sealed_at)
+        uow.rounds.mark_rebuilt(now)
         if anchor:
             uow.batches.confirm(head.batch_id, anchor, now)
             if anchor.block.number <= self._final_height:

@@ -1,8 +1,9 @@
 """What a verifier asks of a digest: is it revoked or suspended now, since when, and how far does the ledger bear that out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from anchoring.core.batch import Batch
 from anchoring.core.status import StatusPurpose, batch_list_id
@@ -11,6 +12,11 @@ from anchoring.ports.entries import Entry
 from anchoring.ports.status_lists import Place, ShownVersion, SignedBy, StatusChange, StatusList
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest, ListId, to_hex
+
+LOST: Final = (
+    "this database was rebuilt from manifests, which say nothing of status: changes from before, and the indexes that the "
+    "credential was given, are not known here; check the credential against the ledger: credanchor status check"
+)
 
 
 class StatusWord(StrEnum):
@@ -77,7 +83,15 @@ def report_status(uow: UnitOfWork, digest: Digest, did: Did | None) -> list[Stat
     entries = uow.entries.of_digest(digest, did)
     if not entries:
         raise NotFound(f"digest {to_hex(digest)} was not posted here" + (f" by {did}" if did else ""))
-    return [StatusReport(entry=entry, places=_places(uow, entry)) for entry in entries]
+    rebuilt_at = uow.rounds.rebuilt_at()
+    return [StatusReport(entry=entry, places=_vouched(_places(uow, entry), entry, rebuilt_at)) for entry in entries]
+
+
+def _vouched(places: tuple[PlaceReport, ...], entry: Entry, rebuilt_at: datetime | None) -> tuple[PlaceReport, ...]:
+    """What is set stays so. That nothing was set cannot be told of an entry whose changes and indexes a database has lost."""
+    if rebuilt_at is None or entry.received_at >= rebuilt_at:
+        return places
+    return tuple(one if one.is_set else replace(one, is_set=None, is_on_ledger=None, reason=LOST) for one in places)
 
 
 def _places(uow: UnitOfWork, entry: Entry) -> tuple[PlaceReport, ...]:

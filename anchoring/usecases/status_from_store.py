@@ -13,9 +13,11 @@ from anchoring.types import Did, ListId
 class StoreStatus:
     """Implements ports.StatusSource over one unit of work. The ledger is not asked, nor any other host."""
 
-    def __init__(self, uow: UnitOfWork, now: datetime) -> None:
+    def __init__(self, uow: UnitOfWork, now: datetime, *, is_lost: bool) -> None:
+        """`is_lost`: see `status_is_lost`."""
         self._uow = uow
         self._now = now
+        self._is_lost = is_lost
 
     @property
     def at_hand(self) -> bool:
@@ -26,6 +28,11 @@ class StoreStatus:
         if not rounds:
             return HeadNotShown("this service has not seen the ledger yet")
         found = self._uow.status_versions.newest_published(list_id)
+        if self._is_lost and found is None:
+            return HeadNotShown(
+                "this service's database was rebuilt from manifests, which say nothing of status: it does not know what the "
+                "ledger holds of this list"
+            )
         head = None
         if found is not None and found.head is not None:
             head = Head(version=found.version, published_at=found.head.published_at, digest=found.digest)
@@ -54,10 +61,19 @@ class StoreStatus:
         return Served(read=read, source="this service's list", word="as this service has it", not_shown=None)
 
 
-def bound_places(uow: UnitOfWork, proof: InclusionProof) -> tuple[StatusPlace, ...] | None:
-    """The places that this service recorded for the proof's entry; None when the entry is not here."""
+def status_is_lost(uow: UnitOfWork, proof: InclusionProof) -> bool:
+    """Whether the proof's entry may have been changed, or bound to an index, before the database was rebuilt."""
+    rebuilt_at = uow.rounds.rebuilt_at()
+    if rebuilt_at is None:
+        return False
     entries = uow.entries.of_digest(proof.digest, proof.issuer)
-    if not entries:
+    return not entries or any(entry.received_at < rebuilt_at for entry in entries)
+
+
+def bound_places(uow: UnitOfWork, proof: InclusionProof, *, is_lost: bool) -> tuple[StatusPlace, ...] | None:
+    """The places that this service recorded for the proof's entry; None when the entry, or what was recorded, is not here."""
+    entries = uow.entries.of_digest(proof.digest, proof.issuer)
+    if not entries or is_lost:
         return None
     bindings = uow.status_lists.bindings_of([entry.id for entry in entries]).values()
     lists = uow.status_lists.with_keys([binding.place.list_key for binding in bindings])

@@ -32,10 +32,19 @@ def upgrade() -> None:
     _changes()
     _versions()
     _heads()
+    _rebuilt_mark()
 
 
 def downgrade() -> None:
-    for table in ("submission_head", "status_version", "status_change", "status_binding", "status_list", "status_key"):
+    for table in (
+        "rebuilt_mark",
+        "submission_head",
+        "status_version",
+        "status_change",
+        "status_binding",
+        "status_list",
+        "status_key",
+    ):
         op.drop_table(table)
 
 
@@ -213,3 +222,13 @@ def _heads() -> None:
         sa.PrimaryKeyConstraint("submission_id", "status_version_id", name=op.f("pk_submission_head")),
     )
     op.create_index("uq_submission_head_live", "submission_head", ["status_version_id"], unique=True, **where("live = 1"))
+
+
+def _rebuilt_mark() -> None:
+    op.create_table(
+        "rebuilt_mark",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("rebuilt_at", UtcDateTime, nullable=False, comment="of entries received before then, status is not known"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_rebuilt_mark_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rebuilt_mark")),
+    )

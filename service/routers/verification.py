@@ -19,7 +19,7 @@ from anchoring.types import Did, parse_did
 from anchoring.usecases.check_status import StatusQuestion, check_status
 from anchoring.usecases.gather_evidence import evidence_from_store
 from anchoring.usecases.prove_inclusion import prove_inclusion
-from anchoring.usecases.status_from_store import StoreStatus, bound_places
+from anchoring.usecases.status_from_store import StoreStatus, bound_places, status_is_lost
 from anchoring.usecases.trace_digest import trace_digest
 from service.answers import json_answer
 from service.bodies import media_type_of, read_body, refuse_unknown_query
@@ -59,8 +59,10 @@ def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
         proof = question.proof or _own_proof(uow, question)
         identity = uow.rounds.identity()
         evidence = evidence_from_store(uow, proof.root, service.finality)
-        asked = StatusQuestion(credential=question.credential, proof=proof, evidence=evidence, bound=bound_places(uow, proof))
-        status = check_status(StoreStatus(uow, now), asked, now=now)
+        is_lost = status_is_lost(uow, proof)
+        bound = bound_places(uow, proof, is_lost=is_lost)
+        asked = StatusQuestion(credential=question.credential, proof=proof, evidence=evidence, bound=bound)
+        status = check_status(StoreStatus(uow, now, is_lost=is_lost), asked, now=now)
     report = verify(
         proof,
         credential=question.credential,

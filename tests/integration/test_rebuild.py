@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from anchoring.core.batch import BatchState
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.rebuilding import ManifestSource, ProofSource, RebuildReport, Sources
+from anchoring.core.status_change import StatusAction
 from anchoring.errors import LedgerUnavailable, Misconfigured, StateCorrupt
 from anchoring.manifests.folder import ManifestFolder, read_manifest
 from anchoring.manifests.sealed_box import ManifestKey
@@ -23,6 +24,7 @@ from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import as_root, to_hex
+from anchoring.usecases.change_status import StatusRequest, change_status
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.rebuild_store import RebuildRules, rebuild_store
 from tests.api import make_app
@@ -642,3 +644,60 @@ def test_proof_beside_its_manifest_adds_nothing(here, tmp_path):
 def test_path_that_is_not_there_is_named(tmp_path):
     with pytest.raises(Misconfigured, match=r"missing cannot be read: No such file or directory"):
         find_sources([tmp_path / "missing"], lambda: KEY)
+
+
+# --- status
+
+
+def asked(here: Installation, entry: Entry) -> tuple[str, list[bool | None], str]:
+    """What the service says of an entry: its status, the bits, and the outcome of the check of its proof."""
+    path = f"{to_hex(entry.digest)}?issuer={entry.issuer}"
+    with TestClient(make_app(here.store)) as client:
+        status = client.get(f"/v1/status/{path}").json()
+        report = client.post("/v1/verify", json={"proof": client.get(f"/v1/proofs/{path}").json()}).json()
+    [outcome] = [check["outcome"] for check in report["checks"] if check["check"] == "status"]
+    return status["status"], [one["set"] for one in status["lists"]], outcome
+
+
+def test_of_what_was_rebuilt_no_status_is_said_to_be_clear(here):
+    [revoked, clear] = anchored(here, 2)
+    change(here, revoked, StatusAction.REVOKE)
+    here.rest()
+    assert [asked(here, one)[0] for one in (revoked, clear)] == ["revoked", "clear"]
+    lose(here)
+
+    assert counts(rebuild(here)) == (2, 0, 0, 0)  # the version of the list had a leaf of its own
+
+    assert [asked(here, one) for one in (revoked, clear)] == [("cannot tell", [None, None], "cannot tell")] * 2
+
+
+def test_a_rebuilt_digest_can_be_revoked_and_what_comes_later_is_told_as_ever(here):
+    [before] = anchored(here, 1)
+    lose(here)
+    rebuild(here)
+    [after] = anchored(here, 1)
+    with here.store._engine.begin() as connection:
+        connection.execute(update(tables.entry).where(tables.entry.c.id == after.id).values(received_at=here.clock.now()))
+
+    change(here, before, StatusAction.REVOKE)
+
+    assert asked(here, before)[:2] == ("revoked", [True, None])
+    assert asked(here, after)[:2] == ("clear", [False, False])
+
+
+def test_a_rebuild_that_finds_everything_there_leaves_no_mark(here):
+    [entry] = anchored(here, 1)
+
+    assert counts(rebuild(here)) == (0, 1, 0, 0)
+
+    assert asked(here, entry)[:2] == ("clear", [False, False])
+
+
+def change(here: Installation, entry: Entry, action: StatusAction) -> None:
+    with here.store.writing() as uow:
+        issuer = uow.issuers.with_did(entry.issuer)
+        assert issuer
+        change_status(
+            uow, issuer, [StatusRequest(action=action, digest=entry.digest)], now=here.clock.now(), requested_by="command line"
+        )
+        uow.commit()
