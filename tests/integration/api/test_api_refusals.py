@@ -72,7 +72,7 @@ MALFORMED, INVALID, TOO_LARGE, MEDIA = (
         (b'{"digests": [1e400]}', INVALID, "$.digests[0] (line 1, column 14)", "too large for a double"),
         (b'{"digests": [' + b"9" * 2000 + b"]}", INVALID, "$.digests[0] (line 1, column 14)", "2^53"),
         (b'{"digests": ' + b"[" * 100_000, TOO_LARGE, None, "bytes"),
-        (b'{"digests": [[[[]]]]}', TOO_LARGE, "$.digests[0][0][0] (line 1, column 16)", "nested more than 4 deep"),
+        (b'{"digests": [[[[[]]]]]}', TOO_LARGE, "$.digests[0][0][0][0] (line 1, column 17)", "nested more than 5 deep"),
         # other shapes
         (b"[]", INVALID, "$.digests", "expected"),
         (b'"' + GOOD.encode() + b'"', INVALID, "$.digests", "expected"),
@@ -143,7 +143,7 @@ Q = f'"{GOOD}"'
         (lines(Q, Q, f'{{"digest":{Q},"rule":"{MARKER}"}}'), INVALID, "$ (line 3)", "unknown member 'rule'"),
         (lines(Q, "5"), INVALID, "$ (line 2)", "expected"),
         (lines(Q, f"[{Q}]"), INVALID, "$ (line 2)", "expected"),
-        (lines(Q, "[[[[[1]]]]]"), TOO_LARGE, "$[0][0][0][0] (line 2, column 5)", "nested more than 4 deep"),
+        (lines(Q, "[[[[[[1]]]]]]"), TOO_LARGE, "$[0][0][0][0][0] (line 2, column 6)", "nested more than 5 deep"),
         (digests(GOOD), INVALID, "$ (line 1)", "unknown member 'digests'"),
         (b"", INVALID, None, "no digests"),
         (lines(*[Q] * 21), TOO_LARGE, None, "21 digests were sent, at most 20"),
