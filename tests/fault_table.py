@@ -506,7 +506,11 @@ ROWS: Final[Sequence[Row]] = (
         ],
     ),
     Row("C13", "values at the limits of the contract's types", why_not="tests of the contract itself (`make test-contracts`)"),
-    Row("C14", "an issuer revokes for another", why_not="revocation is not built yet"),
+    Row(
+        "C14",
+        "nobody but its issuer changes the status of a credential",
+        [I + "status_changes.py::test_only_the_issuer_changes_its_lists_and_only_indexes_given_out"],
+    ),
     Row("C15", "gas is bounded by the number of roots", [C + "evm_ledger.py::test_gas_limit_is_enough_for_many_roots"]),
     Row("C16", "the checked-in contract runs on old and new hardforks", [C + "artifact.py::test_runs_on_old_and_new_hardforks"]),
 )
