@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -65,6 +65,12 @@ async def _collect(request: Request, limit: int) -> bytes:
 def media_type_of(request: Request) -> str:
     """The essence of the `Content-Type` field, lower-case; empty when there is none."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def refuse_unknown_members(names: Collection[str], known: Collection[str], at: str) -> None:
+    """A member that is misspelt must not go unnoticed. Raises: InvalidInput naming the first by name."""
+    if unknown := set(names) - set(known):
+        raise InvalidInput(f"unknown member {min(unknown)[:64]!a}", at=at)
 
 
 def refuse_unknown_query(request: Request, *known: str) -> None:

@@ -12,7 +12,7 @@ from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.settings import ApiSettings
 from anchoring.types import parse_digest, parse_list_id
 from anchoring.usecases.change_status import StatusRequest
-from service.bodies import LARGE_BYTES, compute, media_type_of, read_body
+from service.bodies import LARGE_BYTES, compute, media_type_of, read_body, refuse_unknown_members
 from service.ndjson import in_line, read_lines
 
 JSON: Final = "application/json"
@@ -56,16 +56,14 @@ def _from_json(body: bytes, limits: JsonLimits) -> list[StatusRequest]:
     items = value.get("changes") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(items, list):
         raise InvalidInput('expected {"changes": [{"action": "revoke", "digest": "0x…"}]}', at="$.changes")
-    if unknown := value.keys() - {"changes"}:
-        raise InvalidInput(f"unknown member {min(unknown)[:64]!a}", at="$")
+    refuse_unknown_members(value, {"changes"}, "$")
     return [_change(item, f"$.changes[{i}]", None) for i, item in enumerate(items)]
 
 
 def _change(value: JsonValue, at: str, line: int | None) -> StatusRequest:
     if not isinstance(value, dict):
         raise InvalidInput('expected {"action": "revoke", "digest": "0x…"}', at=at)
-    if unknown := value.keys() - MEMBERS:
-        raise InvalidInput(f"unknown member {min(unknown)[:64]!a}", at=at)
+    refuse_unknown_members(value, MEMBERS, at)
     members = _Members(value, at)
     action = members.word("action", tuple(StatusAction))
     if action is None:

@@ -10,7 +10,7 @@ from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.settings import ApiSettings
 from anchoring.types import HASH_BYTES, Digest, parse_digest, parse_list_id
 from anchoring.usecases.submit_digests import PostedDigest, StatusIndex
-from service.bodies import LARGE_BYTES, compute, media_type_of, read_body
+from service.bodies import LARGE_BYTES, compute, media_type_of, read_body, refuse_unknown_members
 from service.ndjson import in_line, read_lines
 
 JSON: Final = "application/json"
@@ -64,7 +64,7 @@ def _from_json(body: bytes, limits: JsonLimits) -> list[PostedDigest]:
     items = value.get("digests") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(items, list):
         raise InvalidInput('expected {"digests": ["0x…", …]}', at="$.digests")
-    _refuse_unknown(value.keys() - {"digests"}, "$")
+    refuse_unknown_members(value, {"digests"}, "$")
     return [_item(item, f"$.digests[{i}]") for i, item in enumerate(items)]
 
 
@@ -73,7 +73,7 @@ def _item(value: JsonValue, at: str, line: int | None = None) -> PostedDigest:
         return PostedDigest(digest=parse_digest(value, at=at))
     if not isinstance(value, dict):
         raise InvalidInput('expected "0x…" or {"digest": "0x…"}', at=at)
-    _refuse_unknown(value.keys() - ITEM_MEMBERS, at)
+    refuse_unknown_members(value, ITEM_MEMBERS, at)
     digest, named = value.get("digest"), value.get("canonicalization")
     if not isinstance(digest, str):
         raise InvalidInput("must be a string of 64 hexadecimal digits", at=f"{at}.digest")
@@ -93,15 +93,10 @@ def _status(value: JsonValue, at: str, line: int | None) -> tuple[StatusIndex, .
 def _status_index(value: JsonValue, at: str, line: int | None) -> StatusIndex:
     if not isinstance(value, dict):
         raise InvalidInput('expected {"list": "0x…", "index": 5}', at=at)
-    _refuse_unknown(value.keys() - STATUS_MEMBERS, at)
+    refuse_unknown_members(value, STATUS_MEMBERS, at)
     list_id, index = value.get("list"), value.get("index")
     if not isinstance(list_id, str):
         raise InvalidInput("must be a string of 64 hexadecimal digits", at=f"{at}.list")
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
         raise InvalidInput("must be a whole number from 0", at=f"{at}.index")
     return StatusIndex(list_id=parse_list_id(list_id, at=f"{at}.list"), index=index, at=in_line(line, at))
-
-
-def _refuse_unknown(names: set[str], at: str) -> None:
-    if names:
-        raise InvalidInput(f"unknown member {min(names)[:64]!a}", at=at)

@@ -11,7 +11,7 @@ from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.ports.status_lists import SignedBy, SignedForm
 from anchoring.settings import ApiSettings
-from service.bodies import media_type_of, read_body
+from service.bodies import media_type_of, read_body, refuse_unknown_members
 from service.list_forms import FORMS
 
 SMALL_BYTES: Final = 4096
@@ -57,6 +57,5 @@ async def _members(request: Request, settings: ApiSettings, known: frozenset[str
     value = parse(body, JsonLimits(max_bytes=SMALL_BYTES, max_depth=2))
     if not isinstance(value, dict):
         raise InvalidInput("must be an object", at="$")
-    if unknown := value.keys() - known:
-        raise InvalidInput(f"unknown member {min(unknown)[:64]!a}", at="$")
+    refuse_unknown_members(value, known, "$")
     return value

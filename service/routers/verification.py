@@ -22,7 +22,7 @@ from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.status_from_store import StoreStatus, bound_places, status_is_lost
 from anchoring.usecases.trace_digest import trace_digest
 from service.answers import json_answer
-from service.bodies import media_type_of, read_body, refuse_unknown_query
+from service.bodies import media_type_of, read_body, refuse_unknown_members, refuse_unknown_query
 from service.dependencies import ServiceDep
 from service.schemas import ReportOut, VerifyIn
 from service.state import Service
@@ -77,8 +77,7 @@ def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
 def _read(value: JsonValue) -> _Question:
     if not isinstance(value, dict):
         raise InvalidInput("must be an object", at="$")
-    if unknown := value.keys() - _MEMBERS:
-        raise InvalidInput(f"unknown member {min(unknown)[:64]!a}", at="$")
+    refuse_unknown_members(value, _MEMBERS, "$")
     credential = _credential(value)
     proof = value.get("proof")
     if credential is None and proof is None:
