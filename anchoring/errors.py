@@ -162,6 +162,16 @@ class VerificationError(AnchoringError):
     slug = "proof-invalid"
 
 
+class InvalidCredential(VerificationError):
+    """A credential is not valid, or that it is valid cannot be told. `code`: of Bitstring Status List 1.0, where it has one."""
+
+    slug = "credential-invalid"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class MalformedProof(VerificationError):
     """The bytes are not a proof of a version this program knows.
 

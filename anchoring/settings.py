@@ -217,6 +217,9 @@ class ApiSettings(_Group):
     body_timeout_s: float = Field(default=60.0, gt=0, le=3600)
     """Longest a client may take to send a body, in seconds."""
 
+    vc_api_issuer: DidText | None = None
+    """Whose credentials `/v1/vc-api` issues, to whoever asks; none switches it off. Only for runs of interoperability suites."""
+
     max_merge_delay_s: int = Field(default=86_400, ge=60, le=31_536_000)
     """What issuers are promised: the longest from the answer to a post to its final anchor, in seconds."""
 

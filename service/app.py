@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from anchoring.bootstrap.ledger import check_ledger, nodes_to_agree
-from anchoring.bootstrap.signing import open_checker, open_publisher, open_signer
+from anchoring.bootstrap.signing import open_checker, open_credential_proofs, open_publisher, open_signer
 from anchoring.bootstrap.store import open_store
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.finality import parse_finality
@@ -34,6 +34,7 @@ from service.routers import (
     status,
     status_changes,
     status_lists,
+    vc_api,
     verification,
 )
 from service.schemas import Problem
@@ -67,6 +68,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         status=settings.status,
         lists=ServedLists(open_signer(settings), checker, settings.status, public_url=settings.api.public_url),
         list_checker=checker,
+        credential_proofs=open_credential_proofs(settings),
         finality=parse_finality(settings.ledger.finality),
         round_period_s=settings.rounds.every_s,
         nodes=nodes_to_agree(settings.ledger),
@@ -103,6 +105,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         status_changes,
         status,
         verification,
+        vc_api,
         ledger,
         keys,
         health,

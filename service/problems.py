@@ -16,6 +16,7 @@ from anchoring.errors import (
     BacklogFull,
     Busy,
     Conflict,
+    InvalidCredential,
     InvalidInput,
     LedgerRejected,
     LedgerUnavailable,
@@ -58,6 +59,7 @@ STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
     Misconfigured: (500, "The service is not set up"),
     VerificationError: (422, "The proof does not hold"),
     MalformedProof: (422, "The proof cannot be read"),
+    InvalidCredential: (400, "The credential is not valid"),
     StatusListError: (422, "The status list cannot be relied on"),
     AnchoringError: (500, "Something went wrong"),
 }

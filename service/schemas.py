@@ -185,6 +185,35 @@ class VerifyIn(Schema):
     """Checks that must pass; at least one. By default those that this service can make."""
 
 
+class IssueIn(Schema):
+    """A credential of the data model 2.0 without proof and status."""
+
+    credential: dict[str, Any]
+    options: dict[str, Any] | None = None
+    """As the VC-API has it; nothing in it changes anything."""
+
+
+class IssuedOut(Schema):
+    """The credential with its status and its proof."""
+
+    verifiable_credential: dict[str, Any]
+
+
+class VerifyCredentialIn(Schema):
+    """A credential in JSON with a Data Integrity proof."""
+
+    verifiable_credential: dict[str, Any]
+    options: dict[str, Any] | None = None
+    """As the VC-API has it; nothing in it changes anything."""
+
+
+class VerifiedOut(Schema):
+    """Told of a credential that passed every check; of any other there is a problem."""
+
+    verified: Literal[True]
+    issuer: str
+
+
 class CheckOut(Schema):
     """One named check."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from anchoring.core.finality import FinalityRule
 from anchoring.ports.runtime import Clock, RandomBytes
-from anchoring.ports.signing import ListChecker
+from anchoring.ports.signing import CredentialProofs, ListChecker
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings, StatusSettings
 from service.backlog import Backlog
@@ -54,8 +54,8 @@ class ReadLane:
 class Service:
     """One process of the service.
 
-    `did_document`: as of now; None where no key signs status lists. `round_period_s`: as configured. `nodes`: how many must show
-    an anchor before it is final.
+    `did_document`: as of now; None where no key signs status lists. `credential_proofs`: None where the VC-API is off.
+    `round_period_s`: as configured. `nodes`: how many must show an anchor before it is final.
     """
 
     store: Store
@@ -72,6 +72,7 @@ class Service:
     status: StatusSettings
     lists: ServedLists
     list_checker: ListChecker
+    credential_proofs: CredentialProofs | None
     finality: FinalityRule
     round_period_s: float
     nodes: int

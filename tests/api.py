@@ -44,6 +44,7 @@ from service.routers import (
     status,
     status_changes,
     status_lists,
+    vc_api,
     verification,
 )
 from service.schemas import Problem
@@ -56,7 +57,20 @@ PUBLIC_URL = "https://anchors.example"
 JSON, NDJSON, BINARY = "application/json", "application/x-ndjson", "application/octet-stream"
 ROUTES = [
     route
-    for one in (batches, credentials, digests, health, keys, ledger, proofs, status, status_changes, status_lists, verification)
+    for one in (
+        batches,
+        credentials,
+        digests,
+        health,
+        keys,
+        ledger,
+        proofs,
+        status,
+        status_changes,
+        status_lists,
+        vc_api,
+        verification,
+    )
     for route in one.router.routes
     if isinstance(route, APIRoute)
 ]

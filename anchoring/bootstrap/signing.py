@@ -10,6 +10,7 @@ from anchoring.settings import Settings
 from anchoring.types import Did, parse_did
 
 if TYPE_CHECKING:
+    from anchoring.signing.credentials import RingCredentials
     from anchoring.signing.key_ring import KeyRing
     from anchoring.signing.lists import RingSigner, SignedLists
 
@@ -55,6 +56,13 @@ def open_publisher(settings: Settings) -> Callable[[], dict[str, Any]] | None:
         return None
     ring, did = open_key_ring(settings), published_did(settings)
     return lambda: ring.did_document(did)
+
+
+def open_credential_proofs(settings: Settings) -> "RingCredentials | None":
+    """None where the VC-API is switched off. Raises: Misconfigured when it is on and no folder of keys is named."""
+    from anchoring.signing.credentials import RingCredentials
+
+    return RingCredentials(open_key_ring(settings)) if settings.api.vc_api_issuer is not None else None
 
 
 def open_checker() -> "SignedLists":

@@ -1,11 +1,15 @@
-"""What the inside needs of signatures over status lists: to make them, and to check those of others."""
+"""What the inside needs of signatures over status lists and credentials: to make them, and to check those of others."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from anchoring.core.status_documents import ListForm, ListToSign, ReadList
+from anchoring.core.strict_json import JsonValue
+from anchoring.types import Did
 
-__all__ = ["KeyKind", "KeySource", "ListChecker", "ListForm", "ListSigner", "ListToSign", "ReadList"]
+__all__ = ["CredentialProofs", "KeyKind", "KeySource", "ListChecker", "ListForm", "ListSigner", "ListToSign", "ReadList"]
 
 
 class KeyKind(StrEnum):
@@ -53,3 +57,20 @@ class ListChecker(Protocol):
 
     def read(self, content: bytes, media_type: str) -> ReadList:
         """What a signed list says of itself; nobody's signature is checked. Raises: StatusListError."""
+
+
+class CredentialProofs(Protocol):
+    """Data Integrity proofs of whole credentials, by the keys of this installation."""
+
+    def add(self, credential: Mapping[str, Any], issuer: Did, at: datetime) -> dict[str, Any]:
+        """The credential with a proof of `eddsa-jcs-2022` by its issuer.
+
+        Raises: Misconfigured when there is no Ed25519 key of the issuer here.
+        """
+
+    def check(self, credential: Mapping[str, JsonValue]) -> Did:
+        """Who signed the credential, who is also its issuer. Keys come from here and from did:key; no host is asked.
+
+        Raises: StatusListError: STATUS_VERIFICATION_ERROR when it has no proof that holds, STATUS_RETRIEVAL_ERROR when the key
+        is out of reach.
+        """

@@ -46,6 +46,12 @@ def check_status(source: StatusSource, question: StatusQuestion, *, now: datetim
     return StatusFindings(tuple(found))
 
 
+def check_named_status(source: StatusSource, credential: bytes, *, now: datetime) -> tuple[ListFinding, ...]:
+    """Judge the bits that a credential names and no others, wherever it may be anchored; none when it names none."""
+    why = NoEvidence("what follows from its batch was not asked for")
+    return tuple(_named(source, StatusQuestion(credential=credential, proof=None, evidence=why), now))
+
+
 def _named(source: StatusSource, question: StatusQuestion, now: datetime) -> list[ListFinding]:
     if question.credential is not None:
         places = named_places(question.credential)

@@ -15,6 +15,7 @@ from anchoring.core.status import MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.core.status_codec import encode_bitstring, encode_statuslist2021
 from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.ports.signing import KeyKind
+from anchoring.signing.credentials import RingCredentials
 from anchoring.signing.key_ring import KeyRing
 from anchoring.signing.lists import RingSigner
 from anchoring.signing.multikey import to_jwk
@@ -132,6 +133,15 @@ def test_digital_bazaar_accepts_no_list_that_was_changed(ring):
     check_refused(verdicts, reasons)
     [own] = ask("digitalbazaar", [base | {"credential": credential(0, issuer=SERVICE), "matchingIssuers": True}])
     assert own == {"accepted": True, "statuses": [True]}
+
+
+def test_digital_bazaar_verifies_a_credential_that_was_issued_here(ring):
+    good = RingCredentials(ring).add(credential(2, issuer=SERVICE), SERVICE, NOW)
+    spoilt = good | {"credentialSubject": {"id": "did:example:another"}}
+    cases = [{"credential": one, "didDocument": ring.did_document(SERVICE)} for one in (good, spoilt)]
+    verdicts = ask("digitalbazaar_credential", cases)
+    assert verdicts[0] == {"accepted": True, "error": None}
+    check_refused(verdicts[1:], ["Invalid signature"])
 
 
 @pytest.mark.parametrize("purpose", StatusPurpose)
