@@ -12,9 +12,10 @@ from anchoring.core.status import StatusBits, head_digest
 from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.core.status_entry import list_id_in
 from anchoring.core.status_freshness import Freshness, FreshnessRules, freshness, freshness_of, freshness_then
+from anchoring.core.status_version import StatusVersion
 from anchoring.errors import Misconfigured
 from anchoring.ports.signing import ListChecker, ListSigner
-from anchoring.ports.status_lists import ShownVersion, SignedForm, StatusList
+from anchoring.ports.status_lists import SignedForm, StatusList
 from anchoring.settings import StatusSettings
 from anchoring.types import ListId
 
@@ -61,7 +62,7 @@ class ServedLists:
         """The list of this service that a URL names; None for what others serve: their lists have such paths too."""
         return list_id_in(url) if _host(url) == _host(self._base) else None
 
-    def kept(self, of: StatusList, shown: ShownVersion | None, wanted: Wanted, now: datetime) -> SignedList | None:
+    def kept(self, of: StatusList, shown: StatusVersion | None, wanted: Wanted, now: datetime) -> SignedList | None:
         """The list as it is now, if it was signed before."""
         with self._lock:
             is_pending = self._pending.get(_moment(of, shown))
@@ -71,7 +72,7 @@ class ServedLists:
             content = self._signed.get(_key(of, wanted, fresh))
         return SignedList(content, fresh) if content is not None else None
 
-    def sign(self, of: StatusList, bits: StatusBits, shown: ShownVersion | None, wanted: Wanted, now: datetime) -> SignedList:
+    def sign(self, of: StatusList, bits: StatusBits, shown: StatusVersion | None, wanted: Wanted, now: datetime) -> SignedList:
         """The list as it is now. `shown`: its newest version on the ledger. Raises: InvalidInput, Misconfigured."""
         is_pending = _is_pending(of, bits, shown)
         fresh = self._fresh(of, shown, now, is_pending=is_pending)
@@ -86,7 +87,7 @@ class ServedLists:
         fresh = freshness_then(self._rules, at)
         return SignedList(self._sign(of, bits, wanted, fresh), fresh)
 
-    def sign_shown(self, of: StatusList, bits: StatusBits, shown: ShownVersion, wanted: Wanted, now: datetime) -> SignedList:
+    def sign_shown(self, of: StatusList, bits: StatusBits, shown: StatusVersion, wanted: Wanted, now: datetime) -> SignedList:
         """The newest version on the ledger, whatever was changed since. Raises: InvalidInput, Misconfigured."""
         head_time = shown.published_at
         fresh = freshness(self._rules, now=now, changed_at=shown.made_at, head_time=head_time, is_pending=False)
@@ -103,7 +104,7 @@ class ServedLists:
                 _keep(self._uploaded, key, fresh)
         return SignedList(form.content, fresh)
 
-    def _fresh(self, of: StatusList, shown: ShownVersion | None, now: datetime, *, is_pending: bool) -> Freshness:
+    def _fresh(self, of: StatusList, shown: StatusVersion | None, now: datetime, *, is_pending: bool) -> Freshness:
         head_time = shown.published_at if shown else None
         return freshness(self._rules, now=now, changed_at=of.changed_at, head_time=head_time, is_pending=is_pending)
 
@@ -133,14 +134,14 @@ def _host(url: str) -> tuple[str, int | None] | None:
     return (parts.hostname or "").rstrip("."), None if port in {80, 443} else port
 
 
-def _is_pending(of: StatusList, bits: StatusBits, shown: ShownVersion | None) -> bool:
+def _is_pending(of: StatusList, bits: StatusBits, shown: StatusVersion | None) -> bool:
     """Whether the ledger shows other bits; without a head it shows none that are set."""
     if shown is None:
         return of.change_count > 0
     return head_digest(of.list_id, shown.version, bits) != shown.digest
 
 
-def _moment(of: StatusList, shown: ShownVersion | None) -> object:
+def _moment(of: StatusList, shown: StatusVersion | None) -> object:
     return of.id, of.change_count, shown.digest if shown else None
 
 

@@ -48,6 +48,11 @@ class StatusVersion:
     head: PublishedHead | None
 
     @property
+    def published_at(self) -> datetime | None:
+        """Time of the block that holds it; None while it was not seen there."""
+        return self.head.published_at if self.head else None
+
+    @property
     def to_publish(self) -> HeadToPublish:
         """What the ledger is asked to record."""
         return HeadToPublish(version_id=self.id, list_id=self.list_id, version=self.version, digest=self.digest)

@@ -1,6 +1,6 @@
 """What the use cases need of status lists, of the indexes given out in them, and of their changes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from anchoring.core.issuer import Issuer
 from anchoring.core.status import StatusBits, StatusPurpose
 from anchoring.core.status_change import IndexState, StatusAction
 from anchoring.core.status_reason import StatusReason
-from anchoring.types import BlockHash, Did, Digest, ListId, TxHash
+from anchoring.types import Did, Digest, ListId
 
 
 class SignedBy(StrEnum):
@@ -113,25 +113,6 @@ class StatusChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownVersion:
-    """A version of a list, and the first `change_count` changes of the list, which it shows.
-
-    `state`: of the version. `transaction`, `block_number`, `block_hash`, `published_at`: where and when the ledger got it; None
-    until it was seen there.
-    """
-
-    version: int
-    digest: Digest
-    change_count: int
-    made_at: datetime
-    state: str
-    transaction: TxHash | None
-    block_number: int | None
-    block_hash: BlockHash | None
-    published_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRecord:
     """A change as its issuer's own record tells of it.
 
@@ -175,6 +156,9 @@ class StatusLists(Protocol):
     def numbered(self, issuer: Issuer, purpose: StatusPurpose, from_number: int = 0) -> Sequence[StatusList]:
         """The issuer's numbered lists of this purpose, from this number on, ascending."""
 
+    def count(self) -> int:
+        """How many there are."""
+
     def after(self, key: int, limit: int) -> Sequence[StatusList]:
         """Lists with a higher `id`, ascending."""
 
@@ -193,6 +177,9 @@ class StatusLists(Protocol):
 
     def bindings_of(self, entry_ids: Collection[int]) -> Mapping[tuple[int, StatusPurpose], Binding]:
         """By entry and purpose."""
+
+    def bound_indexes(self, key: int) -> Sequence[int]:
+        """Every index of a list that is bound to an entry."""
 
     def bind(self, bound: Mapping[Place, int], at: datetime) -> None:
         """Give these indexes to these entries; one that an erased entry has passes on."""
@@ -242,17 +229,8 @@ class StatusChanges(Protocol):
     def bits_after(self, key: int, change_count: int) -> StatusBits:
         """The bits of a list as they were after so many changes."""
 
-    def newest_published(self, key: int) -> ShownVersion | None:
-        """The highest version of a list that was seen on the ledger."""
-
-    def version(self, key: int, number: int) -> tuple[ShownVersion, StatusBits] | None:
-        """A version of a list that was made for the ledger and not superseded."""
-
-    def first_version_after(self, key: int, position: int) -> ShownVersion | None:
-        """The first version that shows the change at this position."""
-
-    def first_position_of_faults(self, key: int) -> int | None:
-        """Where the positions of a list's changes stop being 1, 2, 3, …; None when they are complete."""
+    def applied(self, key: int, up_to: int) -> Iterator[tuple[int, Place, StatusAction]]:
+        """The changes of a list that took effect, by their positions up to this one: position, place and action of each."""
 
     def page(self, issuer: Issuer, after_id: int, limit: int) -> Sequence[ChangeRecord]:
         """The issuer's record, oldest first, of changes with higher ids."""

@@ -51,6 +51,15 @@ class StatusVersions(Protocol):
     def newest_published(self, list_id: ListId) -> StatusVersion | None:
         """The highest version that is confirmed or final."""
 
+    def numbered(self, list_id: ListId, version: int) -> tuple[StatusVersion, StatusBits] | None:
+        """A version that was made for the ledger and not superseded, and its bits."""
+
+    def first_showing(self, list_id: ListId, position: int) -> StatusVersion | None:
+        """The first version, not superseded, that shows the change at this position of the list."""
+
+    def of_list(self, key: int) -> Iterator[tuple[StatusVersion, StatusBits]]:
+        """Every version of a list with its bits, in order of the changes they show."""
+
     def has_submitted(self, list_id: ListId) -> bool:
         """Whether a version is on its way."""
 

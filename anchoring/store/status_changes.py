@@ -2,7 +2,7 @@
 
 import zlib
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
@@ -14,11 +14,11 @@ from anchoring.core.portions import portions
 from anchoring.core.status import StatusBits, StatusPurpose
 from anchoring.core.status_change import StatusAction
 from anchoring.core.status_reason import StatusReason
-from anchoring.ports.status_lists import ChangeRecord, NewChange, Place, ShownVersion, StatusChange
+from anchoring.ports.status_lists import ChangeRecord, NewChange, Place, StatusChange
 from anchoring.store.entries import ROWS_A_STATEMENT
 from anchoring.store.status_lists import by_list
 from anchoring.store.tables import entry, status_change, status_list, status_version
-from anchoring.types import BlockHash, Digest, ListId, TxHash
+from anchoring.types import Digest, ListId
 
 
 class SqlStatusChanges:
@@ -121,34 +121,15 @@ class SqlStatusChanges:
             bits, folded = StatusBits.clear(entries), 0
         else:
             bits, folded = StatusBits(zlib.decompress(shown.compressed_bits)), shown.change_count
-        for index, action in self._connection.execute(_FOLDED, {"key": key, "after": folded, "up_to": change_count}):
+        for _, index, action in self._connection.execute(_FOLDED, {"key": key, "after": folded, "up_to": change_count}):
             bits.change(index, is_set=StatusAction(action).is_set)
         return bits
 
-    def newest_published(self, key: int) -> ShownVersion | None:
-        row = self._connection.execute(_PUBLISHED, {"key": key}).first()
-        return _version(row) if row else None
-
-    def version(self, key: int, number: int) -> tuple[ShownVersion, StatusBits] | None:
-        wanted = (status_version.c.status_list_id == key) & (status_version.c.version == number) & _NOT_SUPERSEDED
-        row = self._connection.execute(select(status_version).where(wanted).order_by(status_version.c.id.desc())).first()
-        return (_version(row), StatusBits(zlib.decompress(row.compressed_bits))) if row else None
-
-    def first_version_after(self, key: int, position: int) -> ShownVersion | None:
-        row = self._connection.execute(_FIRST_AFTER, {"key": key, "position": position}).first()
-        return _version(row) if row else None
-
-    def first_position_of_faults(self, key: int) -> int | None:
-        statement = (
-            select(status_change.c.position).where(status_change.c.status_list_id == key).order_by(status_change.c.position)
-        )
-        count = self._connection.execute(select(status_list.c.change_count).where(status_list.c.id == key)).scalar_one()
-        expected = 1
-        for position in self._connection.execute(statement).scalars():
-            if position != expected:
-                return expected
-            expected += 1
-        return None if expected == count + 1 else expected
+    def applied(self, key: int, up_to: int) -> Iterator[tuple[int, Place, StatusAction]]:
+        statement = _FOLDED.execution_options(yield_per=ROWS_A_STATEMENT)
+        with self._connection.execute(statement, {"key": key, "after": 0, "up_to": up_to}) as found:
+            for position, index, action in found:
+                yield position, Place(key, index), StatusAction(action)
 
     def page(self, issuer: Issuer, after_id: int, limit: int) -> Sequence[ChangeRecord]:
         rows = self._connection.execute(_RECORD, {"issuer_id": issuer.id, "after_id": after_id, "limit": limit})
@@ -217,7 +198,7 @@ _CHANGED: Final = (
     .distinct()
 )
 _FOLDED: Final = (
-    select(status_change.c.list_index, status_change.c.action)
+    select(status_change.c.position, status_change.c.list_index, status_change.c.action)
     .where(
         status_change.c.status_list_id == bindparam("key"),
         status_change.c.position > bindparam("after"),
@@ -237,22 +218,6 @@ _SETTLE: Final = (
     )
 )
 _NOT_SUPERSEDED: Final = status_version.c.state != "superseded"
-_PUBLISHED: Final = (
-    select(status_version)
-    .where(status_version.c.status_list_id == bindparam("key"), status_version.c.block_hash.is_not(None))
-    .order_by(status_version.c.version.desc())
-    .limit(1)
-)
-_FIRST_AFTER: Final = (
-    select(status_version)
-    .where(
-        status_version.c.status_list_id == bindparam("key"),
-        status_version.c.change_count >= bindparam("position"),
-        _NOT_SUPERSEDED,
-    )
-    .order_by(status_version.c.version, status_version.c.id)
-    .limit(1)
-)
 _SHOWN_BY: Final = (
     select(func.min(status_version.c.version))
     .where(
@@ -284,18 +249,4 @@ def _change(row: Row[Any]) -> StatusChange:
         recorded_at=row.recorded_at,
         position=row.position,
         applied_at=row.applied_at,
-    )
-
-
-def _version(row: Row[Any]) -> ShownVersion:
-    return ShownVersion(
-        version=row.version,
-        digest=Digest(row.digest),
-        change_count=row.change_count,
-        made_at=row.made_at,
-        state=row.state,
-        transaction=TxHash(row.tx_hash) if row.tx_hash is not None else None,
-        block_number=row.block_number,
-        block_hash=BlockHash(row.block_hash) if row.block_hash is not None else None,
-        published_at=row.published_at,
     )

@@ -68,6 +68,9 @@ class SqlStatusLists:
         of_issuer = (status_list.c.issuer_id == issuer.id) & (status_list.c.purpose == purpose)
         return self._all(_LISTS.where(of_issuer, status_list.c.number >= from_number).order_by(status_list.c.number))
 
+    def count(self) -> int:
+        return self._connection.execute(select(func.count()).select_from(status_list)).scalar_one()
+
     def after(self, key: int, limit: int) -> Sequence[StatusList]:
         return self._all(_LISTS.where(status_list.c.id > key).order_by(status_list.c.id).limit(limit))
 
@@ -102,6 +105,10 @@ class SqlStatusLists:
             rows = self._connection.execute(_BINDINGS_OF, {"entry_ids": some})
             found |= {(binding.entry_id, binding.purpose): binding for binding in map(_binding, rows)}
         return found
+
+    def bound_indexes(self, key: int) -> Sequence[int]:
+        statement = select(status_binding.c.list_index).where(status_binding.c.status_list_id == key)
+        return self._connection.execute(statement).scalars().all()
 
     def bind(self, bound: Mapping[Place, int], at: datetime) -> None:
         rows = [

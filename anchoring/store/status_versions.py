@@ -18,6 +18,7 @@ from anchoring.types import BlockHash, Did, Digest, ListId, TxHash
 
 _PREPARED: Final = status_version.c.state == VersionState.PREPARED
 _SUBMITTED: Final = status_version.c.state == VersionState.SUBMITTED
+_NOT_SUPERSEDED: Final = status_version.c.state != VersionState.SUPERSEDED
 
 
 class SqlStatusVersions:
@@ -66,6 +67,19 @@ class SqlStatusVersions:
     def newest_published(self, list_id: ListId) -> StatusVersion | None:
         published = (status_list.c.list_id == list_id) & status_version.c.state.in_(PUBLISHED)
         return self._first(_VERSIONS.where(published).order_by(status_version.c.version.desc(), status_version.c.id.desc()))
+
+    def numbered(self, list_id: ListId, version: int) -> tuple[StatusVersion, StatusBits] | None:
+        wanted = (status_list.c.list_id == list_id) & (status_version.c.version == version) & _NOT_SUPERSEDED
+        row = self._connection.execute(_WITH_BITS.where(wanted).order_by(status_version.c.id.desc()).limit(1)).first()
+        return None if row is None else (_version(row), _bits(row))
+
+    def first_showing(self, list_id: ListId, position: int) -> StatusVersion | None:
+        shows = (status_list.c.list_id == list_id) & (status_version.c.change_count >= position) & _NOT_SUPERSEDED
+        return self._first(_VERSIONS.where(shows).order_by(status_version.c.version, status_version.c.id))
+
+    def of_list(self, key: int) -> Iterator[tuple[StatusVersion, StatusBits]]:
+        of_list = _WITH_BITS.where(status_version.c.status_list_id == key)
+        return self._with_bits(of_list.order_by(status_version.c.change_count, status_version.c.id))
 
     def has_submitted(self, list_id: ListId) -> bool:
         return self._first(_VERSIONS.where(_SUBMITTED, status_list.c.list_id == list_id)) is not None
@@ -175,10 +189,12 @@ class SqlStatusVersions:
         return self._first(_VERSIONS.where(final).order_by(status_version.c.block_number.desc()))
 
     def all(self) -> Iterator[tuple[StatusVersion, StatusBits]]:
-        statement = _VERSIONS.add_columns(status_version.c.compressed_bits).order_by(status_version.c.id)
+        return self._with_bits(_WITH_BITS.order_by(status_version.c.id))
+
+    def _with_bits(self, statement: Select[Any]) -> Iterator[tuple[StatusVersion, StatusBits]]:
         with self._connection.execute(statement.execution_options(yield_per=100)) as found:
             for row in found:
-                yield _version(row), StatusBits(zlib.decompress(row.compressed_bits))
+                yield _version(row), _bits(row)
 
     def _change(
         self,
@@ -210,6 +226,8 @@ _VERSIONS: Final = select(
     *(column for column in status_version.c if column.name not in {"status_list_id", "compressed_bits"}),
 ).join(status_list, status_list.c.id == status_version.c.status_list_id)
 
+_WITH_BITS: Final = _VERSIONS.add_columns(status_version.c.compressed_bits)
+
 
 def _recorded_in(block: BlockPlace) -> ColumnElement[bool]:
     return (status_version.c.block_number == block.number) & (status_version.c.block_hash == block.hash)
@@ -240,3 +258,7 @@ def _version(row: Row[Any]) -> StatusVersion:
         made_at=row.made_at,
         head=head,
     )
+
+
+def _bits(row: Row[Any]) -> StatusBits:
+    return StatusBits(zlib.decompress(row.compressed_bits))

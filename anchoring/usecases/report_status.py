@@ -7,9 +7,10 @@ from typing import Final
 
 from anchoring.core.batch import Batch
 from anchoring.core.status import StatusPurpose, batch_list_id
+from anchoring.core.status_version import StatusVersion
 from anchoring.errors import NotFound
 from anchoring.ports.entries import Entry
-from anchoring.ports.status_lists import Place, ShownVersion, SignedBy, StatusChange, StatusList
+from anchoring.ports.status_lists import Place, SignedBy, StatusChange, StatusList
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest, ListId, to_hex
 
@@ -44,7 +45,7 @@ class PlaceReport:
     change: int
     since: datetime | None
     shown_by: int | None
-    head: ShownVersion | None
+    head: StatusVersion | None
     is_on_ledger: bool | None
     reason: str
 
@@ -148,8 +149,8 @@ def _of_batch(
 def _of_list(uow: UnitOfWork, of: StatusList, index: int, *, not_told: str = "") -> PlaceReport:
     place = Place(of.id, index)
     last = uow.status_changes.newest([place]).get(place)
-    head = uow.status_changes.newest_published(of.id)
-    first = uow.status_changes.first_version_after(of.id, last.position) if last and last.position else None
+    head = uow.status_versions.newest_published(of.list_id)
+    first = uow.status_versions.first_showing(of.list_id, last.position) if last and last.position else None
     is_set: bool | None = last.state.is_set if last else False
     if of.signed_by is SignedBy.ISSUER and uow.status_lists.signed_form(of.id) is None:
         is_set, not_told = None, "the issuer signs this list itself and has not uploaded it yet"
@@ -168,13 +169,13 @@ def _of_list(uow: UnitOfWork, of: StatusList, index: int, *, not_told: str = "")
     )
 
 
-def _on_ledger(last: StatusChange | None, head: ShownVersion | None) -> tuple[bool | None, str]:
+def _on_ledger(last: StatusChange | None, version: StatusVersion | None) -> tuple[bool | None, str]:
+    as_of = f"as of block {version.head.block.number}" if version and version.head else "no version of this list was published"
     if last is None or last.position is None:
-        as_of = f"as of block {head.block_number}" if head else "no version of this list was published"
         return True, f"{as_of}, this index is clear on the ledger"
-    if head is None or head.change_count < last.position:
+    if version is None or version.change_count < last.position:
         return None, "the last change is not on the ledger yet; the list itself shows it, signed"
-    return True, f"as of block {head.block_number}"
+    return True, as_of
 
 
 def _waiting(purpose: StatusPurpose, last: StatusChange) -> PlaceReport:

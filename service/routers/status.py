@@ -45,7 +45,8 @@ def _report_json(service: Service, report: StatusReport) -> dict[str, Any]:
 
 
 def _place_json(service: Service, place: PlaceReport) -> dict[str, Any]:
-    head = place.head
+    version = place.head
+    head = version.head if version else None
     return {
         "purpose": place.purpose,
         "list": to_hex(place.list_id) if place.list_id else None,
@@ -60,10 +61,10 @@ def _place_json(service: Service, place: PlaceReport) -> dict[str, Any]:
             "reason": place.reason,
             "version": head.version if head else None,
             "digest": to_hex(head.digest) if head else None,
-            "transaction": to_hex(head.transaction) if head and head.transaction else None,
-            "blockNumber": head.block_number if head else None,
-            "blockHash": to_hex(head.block_hash) if head and head.block_hash else None,
-            "publishedAt": format_time(head.published_at) if head and head.published_at else None,
-            "state": head.state if head else None,
+            "transaction": to_hex(head.transaction) if head else None,
+            "blockNumber": head.block.number if head else None,
+            "blockHash": to_hex(head.block.hash) if head else None,
+            "publishedAt": format_time(head.published_at) if head else None,
+            "state": version.state if version else None,
         },
     }

@@ -13,8 +13,9 @@ from anchoring.core.status import StatusBits, StatusPurpose
 from anchoring.core.status_codec import StatusErrorCode
 from anchoring.core.status_documents import ListForm
 from anchoring.core.status_freshness import max_age_s
+from anchoring.core.status_version import StatusVersion
 from anchoring.errors import InvalidInput, NotFound
-from anchoring.ports.status_lists import ShownVersion, SignedBy, StatusList
+from anchoring.ports.status_lists import SignedBy, StatusList
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import ListId, to_hex
 from anchoring.usecases.create_status_list import create_status_list
@@ -193,19 +194,19 @@ async def _present(request: Request, service: Service, question: _Question, medi
 allow_reading(router, "/v1/status-lists/{list_id}")
 
 
-def _find(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, ShownVersion | None]:
+def _find(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusVersion | None]:
     of = uow.status_lists.find(list_id)
     if of is None:
         raise _no_list(list_id)
-    return of, uow.status_changes.newest_published(of.id)
+    return of, uow.status_versions.newest_published(list_id)
 
 
-def _read(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusBits, ShownVersion | None]:
+def _read(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusBits, StatusVersion | None]:
     found = uow.status_lists.with_bits(list_id)
     if found is None:
         raise _no_list(list_id)
     of, bits = found
-    return of, bits, uow.status_changes.newest_published(of.id)
+    return of, bits, uow.status_versions.newest_published(list_id)
 
 
 def _past(service: Service, question: _Question) -> SignedList:
@@ -215,7 +216,7 @@ def _past(service: Service, question: _Question) -> SignedList:
         if of.signed_by is SignedBy.ISSUER:
             raise NotFound("this list is held only as its issuer signed it last")
         if question.version is not None:
-            found = uow.status_changes.version(of.id, question.version)
+            found = uow.status_versions.numbered(of.list_id, question.version)
             if found is None:
                 raise NotFound(f"this list has no version {question.version}")
             made, bits = found

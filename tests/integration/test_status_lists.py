@@ -154,7 +154,8 @@ def test_changes_take_effect_in_their_order_and_in_every_list(store: SqlStore) -
         assert [(one.action, one.position) for one in uow.status_changes.history(first)] == [(suspend, 1), (reinstate, 2)]
         kept = uow.status_lists.with_keys([one.id for one in lists])
         assert [kept[one.id].change_count for one in lists] == [1, 2]
-        assert uow.status_changes.first_position_of_faults(lists[1].id) is None
+        assert list(uow.status_changes.applied(lists[1].id, 2)) == [(1, first, suspend), (2, first, reinstate)]
+        assert list(uow.status_changes.applied(lists[1].id, 1)) == [(1, first, suspend)]
 
 
 def test_times_of_changes_do_not_go_back(store: SqlStore) -> None:
