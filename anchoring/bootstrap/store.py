@@ -13,6 +13,7 @@ from anchoring.store.integrity import check_database
 from anchoring.store.presence import be_present
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.check_status_lists import check_status_lists
 from anchoring.usecases.check_store import check_store
 
 
@@ -50,5 +51,7 @@ def examine_store(settings: StoreSettings, progress: Progress) -> list[Finding]:
     with opened(settings.url, busy_timeout_s=settings.busy_timeout_s) as engine:
         require_current_schema(engine)
         with be_present(engine):
+            store = SqlStore(engine)
             findings = check_database(engine)
-            return findings + check_store(SqlStore(engine), hash_of=transaction_hash, progress=progress)
+            findings += check_store(store, hash_of=transaction_hash, progress=progress)
+            return findings + check_status_lists(store, progress=progress)

@@ -13,6 +13,7 @@ from anchoring.store.engine import make_engine
 from anchoring.store.integrity import check_database
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.check_status_lists import check_status_lists
 from anchoring.usecases.check_store import check_store
 from tests.filled import fill, hash_of
 from tests.installation import RULES, Installation, no_progress
@@ -24,6 +25,7 @@ on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def check(store: SqlStore) -> dict[str, Finding]:
     """What is wrong, by what was examined."""
     found = check_database(store._engine) + check_store(store, hash_of=hash_of, progress=no_progress)
+    found += check_status_lists(store, progress=no_progress)
     return {finding.what: finding for finding in found if not finding.is_right}
 
 
@@ -84,6 +86,39 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "UPDATE attempt SET raw = tx_hash WHERE submission_id = (SELECT id FROM submission WHERE state = 'submitted')",
         "attempts",
         "have another hash",
+    ),
+    "list without its change": ("DELETE FROM status_change", "status changes", "of its 1 changes number 1 is not there"),
+    "change at another position": (
+        "UPDATE status_change SET position = 2",
+        "status changes",
+        "of its 1 changes number 1 is not there",
+    ),
+    "change at another index": (
+        "UPDATE status_change SET list_index = 9",
+        "status changes",
+        "version 1 does not show the changes",
+    ),
+    "list that forgot its change": (
+        "UPDATE status_list SET change_count = 0, versioned_count = 0",
+        "status changes",
+        "its bits are not those after its 0 changes",
+    ),
+    "digest of a version": (
+        "UPDATE status_version SET digest = (SELECT root FROM batch WHERE id = 1)",
+        "status versions",
+        "version 1 has another digest than its bits",
+    ),
+    "number of a list": ("UPDATE status_list SET number = 7", "status lists", "is not number 7 of "),
+    "list of another issuer": ("UPDATE status_list SET issuer_id = 2", "status lists", "is not number 0 of "),
+    "list of a batch": (
+        "UPDATE status_list SET number = NULL, reserved = NULL, batch_id = 1",
+        "status lists",
+        "does not follow from batch 1",
+    ),
+    "index that was not reserved": (
+        "UPDATE status_binding SET list_index = 8",
+        "status indexes",
+        "1 indexes are bound and were never reserved, the first is 8",
     ),
     "reference to nothing": (
         "DELETE FROM issuer WHERE id = 1",
