@@ -62,6 +62,7 @@ def served() -> dict[str, Any]:
         submissions={},
         status_versions={},
         oldest_open_change=NOON,
+        status_lists=1,
         overtaken_lists=1,
         open_submission=OpenSubmission(opened_at=NOON, attempts=1),
         tally=Tally(last_fees_wei=(1,)),

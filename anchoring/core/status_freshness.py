@@ -42,15 +42,17 @@ class Freshness:
     ttl_s: int
 
 
+def now_after(head_time: datetime | None, now: datetime) -> datetime:
+    """Now, or a second after the head: the ledger's clock may be ahead of ours, and a newer list must say that it is."""
+    return now if head_time is None else max(now, head_time + SECOND)
+
+
 def freshness(
     rules: FreshnessRules, *, now: datetime, changed_at: datetime, head_time: datetime | None, is_pending: bool
 ) -> Freshness:
-    """Of the list as it is now. `head_time`: of the block that shows its newest version; `is_pending`: its bits are others.
-
-    The ledger's clock may be ahead of ours: what goes beyond a head is signed after it in any case.
-    """
+    """Of the list as it is now. `head_time`: of the block that shows its newest version; `is_pending`: its bits are others."""
     if is_pending:
-        at = _floor(now, 1) if head_time is None else max(_floor(now, 1), _floor(head_time, 1) + SECOND)
+        at = now_after(_floor(head_time, 1) if head_time else None, _floor(now, 1))
         return Freshness(
             signed_at=at,
             valid_until=at + timedelta(seconds=rules.valid_s),

@@ -62,6 +62,7 @@ class Figures:
     status_versions: Mapping[str, int]
     oldest_open_change: datetime | None
     overtaken_lists: int
+    status_lists: int
     open_submission: OpenSubmission | None
     tally: Tally
     last_round: RoundRecord | None
@@ -100,6 +101,7 @@ def report_figures(uow: UnitOfWork, before: Tally, now: datetime) -> tuple[Figur
         status_versions=figures.status_versions(),
         oldest_open_change=figures.oldest_open_change(),
         overtaken_lists=figures.overtaken_lists(),
+        status_lists=uow.status_lists.count(),
         open_submission=figures.open_submission(),
         tally=_add_outcomes(_add_costs(settled, costs), outcomes),
         last_round=newest[0] if newest else None,

@@ -1,10 +1,11 @@
 """Status as this service knows it: its own lists as they are now, and their heads as its rounds saw them on the ledger."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time
 from anchoring.core.status_documents import ListForm, ReadList
+from anchoring.core.status_freshness import now_after
 from anchoring.core.status_judgement import Head, HeadNotShown, HeadShown, Served, StatusPlace, Unserved
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, ListId
@@ -44,16 +45,13 @@ class StoreStatus:
         if place.list_id is None or found is None:
             return Unserved(code=None, why="this service looks at its own lists only, and it is none of them")
         published = self._uow.status_versions.newest_published(place.list_id)
-        as_of = self._now
-        if published is not None and published.head is not None:  # clocks differ, and the list here is never older than its head
-            as_of = max(as_of, published.head.published_at + timedelta(seconds=1))
         read = ReadList(
             form=ListForm.BITSTRING_JSON,
             url=place.url,
             signer=found.issuer,
             purposes=frozenset({found.purpose.value}),
             bits=self._uow.status_lists.bits(found.id),
-            signed_at=as_of,
+            signed_at=now_after(published.published_at if published else None, self._now),
             valid_from=None,
             valid_until=None,
             ttl_s=None,

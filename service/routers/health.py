@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from fastapi import APIRouter, Request, Response
 
-from anchoring.errors import StateCorrupt, StoreUnavailable
+from anchoring.errors import Misconfigured, StateCorrupt, StoreUnavailable
 from anchoring.ports.figures import HeadSeen
 from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.usecases.report_figures import Figures
@@ -81,6 +81,18 @@ def _warnings(service: Service, figures: Figures, now: datetime) -> Iterator[str
         yield f"the anchoring key can pay for {figures.rounds_left:.0f} more rounds"
     if figures.newest_canary and figures.newest_canary.passed is False:
         yield "the proof of the newest canary did not hold; the log event canary.failed says why"
+
+    if figures.status_lists and not _has_keys(service):
+        yield f"{figures.status_lists} status lists are here and no key to sign them: set CREDANCHOR_STATUS__KEYS"
+
+
+def _has_keys(service: Service) -> bool:
+    """Of the service itself; those of issuers sign their own lists only."""
+    try:
+        return service.did_document is not None and bool(service.did_document()["verificationMethod"])
+    except Misconfigured as unreadable:
+        log.warning("status_keys.unreadable", detail=unreadable.message)
+        return False
 
 
 def _about_round(newest: RoundRecord, promises: Promises, now: datetime) -> Iterator[str]:

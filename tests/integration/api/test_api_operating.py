@@ -11,19 +11,35 @@ from typing import get_args
 import pytest
 import sqlalchemy
 from sqlalchemy import text
+from starlette.testclient import TestClient
 
+from anchoring.bootstrap.signing import open_key_ring
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.outcome import Outcome
 from anchoring.core.verification import CheckName
 from anchoring.ports.rounds import RoundResult
+from anchoring.ports.signing import KeyKind
+from anchoring.settings import Settings, StatusSettings
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from scripts import export_openapi
 from service import schemas
-from tests.api import ROUTES, Api, check_problem, hex_digest, post_and_anchor, record_head, record_round, running, seal, spend
-from tests.factories import NOON, post
+from tests.api import (
+    ROUTES,
+    Api,
+    check_problem,
+    hex_digest,
+    make_app,
+    post_and_anchor,
+    record_head,
+    record_round,
+    running,
+    seal,
+    spend,
+)
+from tests.factories import NOON, UNIVERSITY, post
 from tests.faults import Fault, Faults, FaultyStore
 
 PROMISES = {
@@ -268,7 +284,7 @@ def test_openapi_describes_every_route(shared_api: Api) -> None:
     assert document["openapi"].startswith("3.1")
     assert {route.path for route in ROUTES} == set(document["paths"])
     identifiers = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
-    assert len(identifiers) == len(set(identifiers)) == 21
+    assert len(identifiers) == len(set(identifiers)) == 23
 
 
 def test_openapi_errors_are_problem_documents(shared_api: Api) -> None:
@@ -312,3 +328,26 @@ def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> No
 )
 def test_schemas_name_the_values_of_the_core(described: object, meant: type[StrEnum]) -> None:
     assert set(get_args(described)) == set(meant)
+
+
+def test_lists_without_a_key_to_sign_them_are_a_warning(store: SqlStore, tmp_path: Path) -> None:
+    """They cannot be served. That is the operator's to mend, and no reason to refuse digests."""
+    keys = tmp_path / "keys"
+    lacking = ["1 status lists are here and no key to sign them: set CREDANCHOR_STATUS__KEYS"]
+    with running(store) as api:
+        assert api.get("/readyz").json()["warnings"] == []
+        location = api.post("/v1/status-lists", {"purpose": "revocation"}).headers["location"]
+        ready = api.get("/readyz")
+        assert (ready.status_code, ready.json()["warnings"]) == (200, lacking)
+        check_problem(api.follow(location), 500, "misconfigured")
+    status = StatusSettings(keys=keys)
+    ring = open_key_ring(Settings(status=status))
+    for prepare, warnings in (
+        (lambda: None, lacking),  # there is no such folder
+        (lambda: keys.mkdir(mode=0o700), lacking),
+        (lambda: ring.create(KeyKind.ED25519, issuer=UNIVERSITY, kid=f"{UNIVERSITY}#k", now=NOON), lacking),
+        (lambda: ring.create(KeyKind.ED25519, issuer=None, kid=None, now=NOON), []),
+    ):
+        prepare()
+        with TestClient(make_app(store, status=status)) as client:
+            assert client.get("/readyz").json()["warnings"] == warnings
