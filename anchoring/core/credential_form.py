@@ -41,6 +41,9 @@ MEMBERS: Final = frozenset(
 _OF_TEXT: Final = frozenset({"@value", "@language", "@direction"})
 """Keywords of text in a language, which give no word a meaning."""
 
+_LISTS: Final = ("statuslist", "revocationlist", "suspensionlist")
+"""What types of status lists have in common, of all generations."""
+
 Steps = tuple[str | int, ...]
 
 
@@ -65,6 +68,22 @@ def check_form(credential: Mapping[str, JsonValue], issuer: Did, *, at: Steps) -
     for place, name in _keywords({name: value for name, value in credential.items() if name != "@context"}, at):
         raise InvalidInput(f"{name[:64]!a} has no place in a member", at=json_path(place))
     validity_of(credential, at=at)
+
+
+def check_data_model(credential: Mapping[str, JsonValue], *, at: Steps) -> None:
+    """A credential of the data model 2.0, whoever signed it: of another, the end of its validity may stand elsewhere.
+
+    Raises: InvalidInput naming the member.
+    """
+    contexts, types = credential.get("@context"), credential.get("type")
+    if not isinstance(contexts, list) or contexts[:1] != [VCDM_2]:
+        raise InvalidInput(f"must be an array that begins with {VCDM_2}", at=json_path((*at, "@context")))
+    if "VerifiableCredential" not in (types if isinstance(types, list) else [types]):
+        raise InvalidInput("must hold VerifiableCredential", at=json_path((*at, "type")))
+    subjects = credential.get("credentialSubject")
+    found = subjects if isinstance(subjects, list) else [subjects]
+    if not found or not all(isinstance(subject, dict) and subject for subject in found):
+        raise InvalidInput("a subject is an object that is not empty", at=json_path((*at, "credentialSubject")))
 
 
 def issuer_of(credential: Mapping[str, JsonValue]) -> str | None:
@@ -113,7 +132,7 @@ def _types(holder: Mapping[str, JsonValue], at: Steps) -> list[str]:
     names = [name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str)]
     if not names or (isinstance(value, list) and len(names) < len(value)):
         raise InvalidInput("must be a string, or an array of strings", at=json_path((*at, "type")))
-    if any("statuslist" in name.lower() for name in names):
+    if any(kind in name.lower() for name in names for kind in _LISTS):
         raise InvalidInput("status lists are not signed here", at=json_path((*at, "type")))
     return names
 

@@ -68,8 +68,10 @@ class CredentialProofs(Protocol):
         Raises: Misconfigured when there is no Ed25519 key of the issuer here.
         """
 
-    def check(self, credential: Mapping[str, JsonValue]) -> Did:
-        """Who signed the credential, who is also its issuer. Keys come from here and from did:key; no host is asked.
+    def check(self, credential: Mapping[str, JsonValue], now: datetime) -> Did:
+        """Who signed the credential, who is also its issuer, with a proof that counts now.
+
+        Keys come from here and from did:key; no host is asked.
 
         Raises: StatusListError: STATUS_VERIFICATION_ERROR when it has no proof that holds, STATUS_RETRIEVAL_ERROR when the key
         is out of reach.

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from anchoring.core.canonical import canonicalize
-from anchoring.core.credential_form import check_form, validity_of
+from anchoring.core.credential_form import check_data_model, check_form, validity_of
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof_json import format_time
 from anchoring.core.status import StatusPurpose
@@ -121,16 +121,17 @@ def _issue(
 
 
 def _verify(service: Service, proofs: CredentialProofs, credential: dict[str, JsonValue]) -> Did:
-    """Who issued it. Raises: InvalidCredential; InvalidInput for times that are none."""
+    """Who issued it. Raises: InvalidCredential; InvalidInput for what is not of the data model, and times that are none."""
     now = service.clock.now()
+    check_data_model(credential, at=("verifiableCredential",))
     try:
-        issuer = proofs.check(credential)
+        issuer = proofs.check(credential, now)
     except StatusListError as wrong:
         raise InvalidCredential(wrong.message) from None
     begins, ends = validity_of(credential, at=("verifiableCredential",))
     if begins is not None and now < begins:
         raise InvalidCredential(f"it is valid from {format_time(begins)} only")
-    if ends is not None and ends < now:
+    if ends is not None and ends <= now:
         raise InvalidCredential(f"it was valid until {format_time(ends)}")
     body = _as_bytes(credential)
     digest = canonicalize(body, "application/vc").digest

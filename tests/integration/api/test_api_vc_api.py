@@ -15,7 +15,9 @@ from anchoring.errors import Misconfigured
 from anchoring.ports.signing import KeyKind
 from anchoring.settings import ApiSettings, Settings, StatusSettings
 from anchoring.signing.credentials import RingCredentials
+from anchoring.signing.data_integrity import _hashed
 from anchoring.signing.key_ring import KeyRing
+from anchoring.signing.multikey import encode_base58, sign
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Did
 from service.app import create_app
@@ -187,6 +189,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "$.credential.type",
     ),
     "an older status list": (VALID | {"type": ["VerifiableCredential", "StatusList2021Credential"]}, "$.credential.type"),
+    "a list of the oldest kind": (
+        VALID | {"type": ["VerifiableCredential", "RevocationList2020Credential"]},
+        "$.credential.type",
+    ),
+    "a list of suspensions": (with_subject(type="SuspensionList2020"), "$.credential.credentialSubject.type"),
     "a list as subject": (with_subject(type="BitstringStatusList"), "$.credential.credentialSubject.type"),
     "a list among types": (with_subject(type=["X", "StatusList2021"]), "$.credential.credentialSubject.type"),
     "a list among subjects": (
@@ -296,8 +303,11 @@ def test_verifier_says_when_a_credential_is_valid(vc_api: Api) -> None:
 
     assert "valid from 2026-11-23T13:00:00Z" in check_problem(verify(vc_api, later), 400, "credential-invalid")["detail"]
     assert "valid until 2026-11-23T11:00:00Z" in check_problem(verify(vc_api, past), 400, "credential-invalid")["detail"]
-    vc_api.clock.advance(7200)
-    assert verify(vc_api, later).status_code == 200
+    ending = issue(vc_api, validUntil="2026-11-23T14:00:00Z")
+    vc_api.clock.advance(7199)
+    assert [verify(vc_api, one).status_code for one in (later, ending)] == [200, 200]
+    vc_api.clock.advance(1)
+    assert [verify(vc_api, one).status_code for one in (later, ending)] == [200, 400]
 
 
 def test_status_by_a_list_of_others_is_an_error_with_its_code(vc_api: Api, ring: KeyRing) -> None:
@@ -328,3 +338,47 @@ def test_credential_of_an_unknown_host_is_not_fetched_for(vc_api: Api) -> None:
     theirs = issued | {"proof": issued["proof"] | {"verificationMethod": "did:web:127.0.0.1#key"}}
 
     assert "asks no other host" in check_problem(verify(vc_api, theirs), 400, "credential-invalid")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("members", "at"),
+    [
+        ({"@context": ["https://www.w3.org/2018/credentials/v1"], "expirationDate": "2020-01-01T00:00:00Z"}, '["@context"]'),
+        ({"@context": VCDM}, '["@context"]'),
+        ({"type": ["Diploma"]}, ".type"),
+        ({"credentialSubject": []}, ".credentialSubject"),
+        ({"credentialSubject": "urn:x"}, ".credentialSubject"),
+    ],
+)
+def test_what_is_no_credential_of_the_data_model_is_not_verified(members: Any, at: str, vc_api: Api, ring: KeyRing) -> None:
+    """Its members could mean anything: the end of an older credential stands in another one."""
+    signed = RingCredentials(ring).add(VALID | members, SERVICE, NOON)
+
+    assert check_problem(verify(vc_api, signed), 422, "invalid-input")["at"] == f"$.verifiableCredential{at}"
+
+
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [
+        ({"expires": "2026-11-23T11:59:59Z"}, "expired at 2026-11-23T11:59:59Z"),
+        ({"expires": "2026-11-23T12:00:00Z"}, "expired at 2026-11-23T12:00:00Z"),
+        ({"created": "2026-11-23T12:01:01Z"}, "made at 2026-11-23T12:01:01Z, which is still to come"),
+        ({"expires": "soon"}, "expires: must be a time"),
+        ({"created": 5}, "created: must be a time"),
+    ],
+)
+def test_proof_counts_only_in_its_time(member: Any, words: str, vc_api: Api, ring: KeyRing) -> None:
+    good, lasting = ({"expires": "2026-11-23T12:00:01Z"}, {"created": "2026-11-23T12:01:00Z"})
+
+    assert words in check_problem(verify(vc_api, with_proof(ring, member)), 400, "credential-invalid")["detail"]
+    assert [verify(vc_api, with_proof(ring, one)).status_code for one in (good, lasting)] == [200, 200]
+
+
+def with_proof(ring: KeyRing, members: dict[str, Any]) -> dict[str, Any]:
+    """Rightly signed, with these members in the proof."""
+    key = ring.signing_key(KeyKind.ED25519, SERVICE)
+    assert key is not None
+    assert key.private is not None
+    proof = RingCredentials(ring).add(VALID, SERVICE, NOON)["proof"]
+    options = {name: value for name, value in (proof | members).items() if name != "proofValue"}
+    return VALID | {"proof": options | {"proofValue": "z" + encode_base58(sign(key.private, _hashed(VALID, options)))}}
