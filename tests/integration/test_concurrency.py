@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from anchoring.core.issuer import Issuer
+from anchoring.core.status import MIN_ENTRIES, StatusPurpose
 from anchoring.errors import StoreUnavailable
 from anchoring.ports.entries import Entry, EntryRange
+from anchoring.ports.status_lists import SignedBy
 from anchoring.store import tables
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
@@ -102,6 +104,22 @@ def test_writers_with_slow_commits_lose_nothing_to_a_busy_sealer(store, universi
     assert sum(row.leaf_count for row in rows(store, tables.batch)) == len(acknowledged) > 50
 
 
+def started_together(count: int, program: str, store: SqlStore, *arguments: str) -> list[subprocess.Popen[str]]:
+    """Processes that say `ready` on stdout and go on once all of them have."""
+    url = store._engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", program, url, *arguments]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    for process in processes:
+        assert process.stdout is not None
+        while process.stdout.readline() != "ready\n":
+            assert process.poll() is None
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return processes
+
+
 SEALER = """
 import sys
 from anchoring.bootstrap.system import SystemClock
@@ -118,17 +136,7 @@ for _ in range(40):
 
 def test_sealers_in_four_processes_and_writers_make_no_bad_batch(store, university):
     """Without a lease, which only saves work: 160 times sealing in all, while posts go on."""
-    url = store._engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-c", SEALER, url]
-    sealers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)]
-    for sealer in sealers:
-        assert sealer.stdout is not None
-        while sealer.stdout.readline() != b"ready\n":
-            assert sealer.poll() is None
-    for sealer in sealers:
-        assert sealer.stdin is not None
-        sealer.stdin.write(b"go\n")
-        sealer.stdin.flush()
+    sealers = started_together(4, SEALER, store)
     acknowledged: list[Entry] = []
 
     def writer(start: int) -> None:
@@ -148,6 +156,42 @@ def test_sealers_in_four_processes_and_writers_make_no_bad_batch(store, universi
 
 
 # The same digest at the same time.
+
+
+RESERVER = """
+import os, sys
+from anchoring.store.engine import make_engine
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.reserve_indexes import reserve_indexes
+from tests.factories import NOON
+store = SqlStore(make_engine(sys.argv[1], pool_size=2, busy_timeout_s=30))
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(3):
+    with store.writing() as uow:
+        [issuer] = uow.issuers.all()
+        reserved = reserve_indexes(uow, issuer, bytes.fromhex(sys.argv[2]), 20_000, new_list_entries=131_072, now=NOON, random_bytes=os.urandom)
+        uow.commit()
+    print("reserved", *(f"{of.number}:{index}" for of, index in reserved))
+"""
+
+
+def test_processes_reserve_no_index_twice_and_go_on_in_the_next_list_together(store, university):
+    with store.writing() as uow:
+        made = uow.status_lists.create(university, StatusPurpose.REVOCATION, MIN_ENTRIES, SignedBy.SERVICE, NOON)
+        uow.commit()
+    processes = started_together(3, RESERVER, store, made.list_id.hex())
+    said = [line for process in processes for line in process.communicate(timeout=120)[0].splitlines()]
+    reserved = [index for line in said if line.startswith("reserved ") for index in line.split()[1:]]
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(reserved) == len(set(reserved)) == 180_000
+    assert sum(index.startswith("0:") for index in reserved) == MIN_ENTRIES  # the first is full before the next is made
+    assert sum(index.startswith("1:") for index in reserved) == 180_000 - MIN_ENTRIES
+    with store.reading() as uow:
+        lists = uow.status_lists.numbered(university, StatusPurpose.REVOCATION)
+        kept = [uow.status_lists.reserved(one.id).count() for one in lists]
+    assert kept == [MIN_ENTRIES, 180_000 - MIN_ENTRIES]
 
 
 @pytest.mark.parametrize("first_commits", [True, False], ids=["commits", "rolls-back"])
