@@ -333,6 +333,15 @@ def test_credential_of_a_did_key_without_status_is_verified(vc_api: Api, tmp_pat
     assert verify(vc_api, theirs).json() == {"verified": True, "issuer": ring.signer_of(key)}
 
 
+def test_nobody_vouches_for_a_credential_of_another(vc_api: Api, tmp_path: Path) -> None:
+    """The proof holds, by a key that everybody can make: the credential says that it is of somebody else."""
+    ring = KeyRing(tmp_path / "theirs", None)
+    own = ring.signer_of(ring.create(KeyKind.ED25519, issuer=None, kid=None, now=NOON))
+    for issuer in (SERVICE, {"id": SERVICE}, "did:web:elsewhere.example", None):
+        theirs = RingCredentials(ring).add(VALID | {"issuer": issuer}, own, NOON)
+        assert "and signed with did:key:" in check_problem(verify(vc_api, theirs), 400, "credential-invalid")["detail"]
+
+
 def test_credential_of_an_unknown_host_is_not_fetched_for(vc_api: Api) -> None:
     issued = issue(vc_api)
     theirs = issued | {"proof": issued["proof"] | {"verificationMethod": "did:web:127.0.0.1#key"}}
