@@ -127,6 +127,11 @@ class AnchoringClient:
         path = f"/v1/status-lists/{to_hex(list_id)}/entries"
         return _content(self._request("POST", path, json={"count": count}), "purpose", "lists", "entries")
 
+    def upload_status_list(self, list_id: ListId, content: bytes, media_type: str) -> dict[str, Any]:
+        """Publish a list that the issuer signed itself. The same again changes nothing."""
+        path, headers = f"/v1/status-lists/{to_hex(list_id)}", {"Content-Type": media_type}
+        return _content(self._request("PUT", path, content=content, headers=headers), "list", "url", "changed")
+
     def status_record(self) -> Iterator[bytes]:
         """The issuer's record of changes as NDJSON, as it arrives."""
         try:

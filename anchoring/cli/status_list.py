@@ -2,11 +2,12 @@
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from anchoring.cli.output import print_json
+from anchoring.cli.output import about, print_json, read_file
 from anchoring.core.status import StatusPurpose
 from anchoring.ports.status_lists import SignedBy
 from anchoring.types import parse_list_id
@@ -61,6 +62,25 @@ def reserve(
     urls = {one["list"]: one["url"] for one in reserved["lists"]}
     for entry in reserved["entries"]:
         typer.echo(json.dumps(_entry(entry_type, reserved["purpose"], urls[entry["list"]], entry["index"])))
+
+
+@app.command()
+def upload(
+    of_list: Annotated[str, typer.Argument(metavar="LIST", help="Id of the list.")],
+    file: Annotated[Path, typer.Argument(help="The list as you signed it, in one of the four forms; - for stdin.")],
+    url: Url = None,
+) -> None:
+    """Publish a list that you signed yourself, and print how many indexes differ from before. Repeating it changes nothing."""
+    from anchoring.bootstrap.signing import open_checker
+    from anchoring.bootstrap.system import open_client
+
+    list_id = parse_list_id(of_list, at="LIST")
+    content = read_file(file)
+    with about(file):
+        form = open_checker().read(content, "").form
+    with open_client(url) as client:
+        taken = client.upload_status_list(list_id, content, form.media_type)
+    typer.echo(f"{taken['list']}  {taken['changed']} changed")
 
 
 def _entry(entry_type: EntryType, purpose: str, url: str, index: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import BlockPlace, PublishedHead
@@ -65,8 +65,8 @@ class SqlStatusVersions:
         )
 
     def newest_published(self, list_id: ListId) -> StatusVersion | None:
-        published = (status_list.c.list_id == list_id) & status_version.c.state.in_(PUBLISHED)
-        return self._first(_VERSIONS.where(published).order_by(status_version.c.version.desc(), status_version.c.id.desc()))
+        row = self._connection.execute(_NEWEST_PUBLISHED, {"list_id": list_id}).first()
+        return None if row is None else _version(row)
 
     def numbered(self, list_id: ListId, version: int) -> tuple[StatusVersion, StatusBits] | None:
         wanted = (status_list.c.list_id == list_id) & (status_version.c.version == version) & _NOT_SUPERSEDED
@@ -74,8 +74,8 @@ class SqlStatusVersions:
         return None if row is None else (_version(row), _bits(row))
 
     def first_showing(self, list_id: ListId, position: int) -> StatusVersion | None:
-        shows = (status_list.c.list_id == list_id) & (status_version.c.change_count >= position) & _NOT_SUPERSEDED
-        return self._first(_VERSIONS.where(shows).order_by(status_version.c.version, status_version.c.id))
+        row = self._connection.execute(_FIRST_SHOWING, {"list_id": list_id, "position": position}).first()
+        return None if row is None else _version(row)
 
     def of_list(self, key: int) -> Iterator[tuple[StatusVersion, StatusBits]]:
         of_list = _WITH_BITS.where(status_version.c.status_list_id == key)
@@ -226,6 +226,19 @@ _VERSIONS: Final = select(
     *(column for column in status_version.c if column.name not in {"status_list_id", "compressed_bits"}),
 ).join(status_list, status_list.c.id == status_version.c.status_list_id)
 
+# Asked by every reader of a list or a status: built once.
+_NEWEST_PUBLISHED: Final = (
+    _VERSIONS.where(status_list.c.list_id == bindparam("list_id"), status_version.c.state.in_(PUBLISHED))
+    .order_by(status_version.c.version.desc(), status_version.c.id.desc())
+    .limit(1)
+)
+_FIRST_SHOWING: Final = (
+    _VERSIONS.where(
+        status_list.c.list_id == bindparam("list_id"), status_version.c.change_count >= bindparam("position"), _NOT_SUPERSEDED
+    )
+    .order_by(status_version.c.version, status_version.c.id)
+    .limit(1)
+)
 _WITH_BITS: Final = _VERSIONS.add_columns(status_version.c.compressed_bits)
 
 

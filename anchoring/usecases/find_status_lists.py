@@ -80,7 +80,10 @@ class VerifierLists:
         url = self._url(place)
         copy = None if fresh else self._copy(place)
         if copy is None and url is None:
-            return Unserved(code=StatusErrorCode.RETRIEVAL, why="no service was named to get it from, and no copy of it")
+            return Unserved(
+                code=StatusErrorCode.RETRIEVAL,
+                why="no service was named to get it from, and no copy of it: name one with --service or --list",
+            )
         try:
             got = copy.got if copy else self.fetcher.fetch(str(url), fresh=fresh)
             return self._opened(got, self._may_sign(url, issuer))

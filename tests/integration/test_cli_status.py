@@ -12,11 +12,13 @@ import pytest
 from anchoring.bootstrap import system
 from anchoring.client import AnchoringClient
 from anchoring.core.canonical import canonicalize
+from anchoring.core.status_documents import ListForm
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
 from tests.api import PUBLIC_URL, Api, hex_digest, post_and_anchor, running, stored
 from tests.credanchor import Credanchor
 from tests.factories import UNIVERSITY
+from tests.own_list import OwnList
 
 CREDENTIAL = {"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "name": "one"}
 NOT_THERE = "0x" + "00" * 32
@@ -361,3 +363,39 @@ def test_fewer_answers_than_changes_are_not_taken(credanchor: Credanchor, monkey
     answering(monkeypatch, lambda _request: httpx2.Response(200, json={"changes": []}))
 
     assert credanchor("status", "revoke", NOT_THERE).code == 4
+
+
+# --- lists that the issuer signs
+
+
+@pytest.mark.parametrize("form", ListForm)
+def test_own_list_is_uploaded_in_any_form(credanchor: Credanchor, service: Api, tmp_path: Path, form: ListForm) -> None:
+    own = OwnList(service, tmp_path)
+    path = tmp_path / "list"
+    path.write_bytes(own.signed(3, 100_000, form=form))
+
+    first = credanchor("status", "list", "upload", own.made["list"], str(path))
+    again = credanchor("status", "list", "upload", own.made["list"], str(path))
+
+    assert (first.code, first.out, first.err) == (0, f"{own.made['list']}  2 changed\n", "")
+    assert (again.code, again.out) == (0, f"{own.made['list']}  0 changed\n")
+    assert service.get(own.path, accept=form.media_type).content == path.read_bytes()
+
+
+def test_own_list_that_cannot_be_taken_is_refused_with_the_reason(credanchor: Credanchor, service: Api, tmp_path: Path) -> None:
+    own, path = OwnList(service, tmp_path), tmp_path / "list"
+    foreign = new_list(credanchor)
+    for content, of_list, words in (
+        (b"no list", own.made["list"], f"{path}: "),
+        (b'{"type": "x"}', own.made["list"], f"{path}: @context does not begin with"),
+        (own.signed(3).replace(b"revocation", b"suspension"), own.made["list"], "did not sign this"),
+        (own.signed(3), foreign, "signed by this service"),
+        (own.signed(3), NOT_THERE, "no list"),
+    ):
+        path.write_bytes(content)
+        before = stored(service.store)
+        done = credanchor("status", "list", "upload", of_list, str(path))
+        assert done.code != 0, words
+        assert words in done.err
+        assert len(done.err.splitlines()) == 1
+        assert stored(service.store) == before
