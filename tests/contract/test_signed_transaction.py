@@ -70,10 +70,19 @@ def test_signature_for_any_chain_is_refused():
         require_signed(KEY.sign(unprotected), LEGACY, KEY.address)
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [b"", b"\x00", b"\x02", b"\xc0", b"signed", KEY.sign(LEGACY)[:-1], KEY.sign(DYNAMIC)[:-1], b"\x01" + KEY.sign(DYNAMIC)[1:]],
-)
+NO_TRANSACTIONS = {
+    "empty": b"",
+    "zero": b"\x00",
+    "type without content": b"\x02",
+    "empty list": b"\xc0",
+    "text": b"signed",
+    "legacy, cut": KEY.sign(LEGACY)[:-1],
+    "dynamic, cut": KEY.sign(DYNAMIC)[:-1],
+    "of another type": b"\x01" + KEY.sign(DYNAMIC)[1:],
+}
+
+
+@pytest.mark.parametrize("raw", NO_TRANSACTIONS.values(), ids=NO_TRANSACTIONS.keys())  # each process signs with a key of its own
 def test_bytes_that_are_no_transaction_are_refused(raw):
     with pytest.raises(LedgerRejected, match="gave back something that is no signed transaction"):
         require_signed(raw, LEGACY, KEY.address)
