@@ -9,6 +9,7 @@ import typer
 
 from anchoring.cli.output import about, print_json, read_file
 from anchoring.core.status import StatusPurpose
+from anchoring.errors import TooLarge
 from anchoring.ports.status_lists import SignedBy
 from anchoring.types import parse_list_id
 
@@ -58,7 +59,11 @@ def reserve(
 
     list_id = parse_list_id(of_list, at="LIST")
     with open_client(url) as client:
-        reserved = client.reserve_indexes(list_id, count)
+        try:
+            reserved = client.reserve_indexes(list_id, count)
+        except TooLarge as error:
+            error.message = error.message.replace("$.count", "--count", 1)
+            raise
     urls = {one["list"]: one["url"] for one in reserved["lists"]}
     for entry in reserved["entries"]:
         typer.echo(json.dumps(_entry(entry_type, reserved["purpose"], urls[entry["list"]], entry["index"])))

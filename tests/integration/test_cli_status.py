@@ -365,6 +365,14 @@ def test_fewer_answers_than_changes_are_not_taken(credanchor: Credanchor, monkey
     assert credanchor("status", "revoke", NOT_THERE).code == 4
 
 
+def test_more_indexes_than_are_given_out_at_once_are_refused_by_the_name_of_the_option(
+    credanchor: Credanchor, service: Api
+) -> None:
+    done = credanchor("status", "list", "reserve", new_list(credanchor), "--count", "100001")
+
+    assert (done.out, done.err) == ("", "error: --count: at most 100000 are given out at once\n")
+
+
 # --- lists that the issuer signs
 
 
