@@ -42,10 +42,10 @@ def check_status_lists(store: Store, *, progress: Progress) -> list[Finding]:
         checked += 1
         progress("checking status lists", checked, total)
     return [
-        Finding.of("status lists", lists, advice=RESTORE, good=f"{checked} lists"),
-        Finding.of("status changes", changes, advice=RESTORE),
-        Finding.of("status versions", versions, advice=RESTORE),
-        Finding.of("status indexes", bindings, advice=RESTORE),
+        Finding.of("status-lists", lists, advice=RESTORE, good=f"{checked} lists"),
+        Finding.of("status-changes", changes, advice=RESTORE),
+        Finding.of("status-versions", versions, advice=RESTORE),
+        Finding.of("status-indexes", bindings, advice=RESTORE),
     ]
 
 
