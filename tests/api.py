@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,15 +18,18 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from anchoring.bootstrap.signing import open_key_ring
 from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace, RootToAnchor, SubmissionState
 from anchoring.core.issuer import Issuer
 from anchoring.core.proof import Registry
 from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.rounds import RoundRecord, RoundResult
+from anchoring.ports.signing import KeyKind
 from anchoring.ports.store import Store
 from anchoring.ports.submissions import Mined
 from anchoring.settings import ApiSettings, RoundSettings, Settings, StatusSettings, StoreSettings
+from anchoring.signing.key_ring import KeyRing
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, CodeHash, Did, TxHash, to_hex
@@ -169,6 +173,14 @@ def make_key(store: SqlStore, issuer: Issuer) -> str:
         key = create_key(uow, issuer.did, now=NOON, random_bytes=os.urandom)
         uow.commit()
     return key.text
+
+
+def make_ring(folder: Path) -> KeyRing:
+    """A folder with keys of the service, one of each kind."""
+    ring = open_key_ring(Settings(status=StatusSettings(keys=folder), api=ApiSettings(public_url=PUBLIC_URL)))
+    for kind in KeyKind:
+        ring.create(kind, issuer=None, kid=None, now=NOON)
+    return ring
 
 
 def hex_digest(i: int) -> str:

@@ -14,7 +14,6 @@ from anchoring.bootstrap.signing import open_key_ring
 from anchoring.core.status import StatusPurpose, batch_list_id, head_digest
 from anchoring.core.status_codec import decode_bitstring
 from anchoring.core.status_documents import ReadList
-from anchoring.ports.signing import KeyKind
 from anchoring.settings import ApiSettings, Settings, StatusSettings
 from anchoring.signing.did_documents import key_in_document
 from anchoring.signing.lists import SignedLists
@@ -23,7 +22,7 @@ from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Did, ListId, parse_list_id, to_hex
 from anchoring.usecases.settle_changes import settle_changes
 from service.list_forms import negotiate
-from tests.api import BINARY, NDJSON, PUBLIC_URL, Api, hex_digest, issuer_query, running, seal
+from tests.api import BINARY, NDJSON, PUBLIC_URL, Api, hex_digest, issuer_query, make_ring, running, seal
 from tests.factories import ACADEMY, NOON, UNIVERSITY, make_digest
 from tests.world import rows
 
@@ -44,11 +43,8 @@ class Keys:
 
 @pytest.fixture
 def status(tmp_path: Path) -> StatusSettings:
-    settings = StatusSettings(keys=tmp_path / "keys")
-    ring = open_key_ring(Settings(status=settings, api=ApiSettings(public_url=PUBLIC_URL)))
-    for kind in KeyKind:
-        ring.create(kind, issuer=None, kid=None, now=NOON)
-    return settings
+    make_ring(tmp_path / "keys")
+    return StatusSettings(keys=tmp_path / "keys")
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from anchoring.bootstrap.signing import open_key_ring
 from anchoring.core.status_change import StatusAction
 from anchoring.errors import Misconfigured
 from anchoring.ports.signing import KeyKind
@@ -21,7 +20,7 @@ from anchoring.signing.multikey import encode_base58, sign
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Did
 from service.app import create_app
-from tests.api import PUBLIC_URL, Api, check_problem, make_app, make_key, record_round, running, seal, stored
+from tests.api import PUBLIC_URL, Api, check_problem, make_app, make_key, make_ring, record_round, running, seal, stored
 from tests.factories import NOON, add_issuer
 
 ISSUE, VERIFY = "/v1/vc-api/credentials/issue", "/v1/vc-api/credentials/verify"
@@ -38,11 +37,7 @@ VALID = {
 
 @pytest.fixture
 def ring(tmp_path: Path) -> KeyRing:
-    status = StatusSettings(keys=tmp_path / "keys")
-    ring = open_key_ring(Settings(status=status, api=ApiSettings(public_url=PUBLIC_URL)))
-    for kind in KeyKind:
-        ring.create(kind, issuer=None, kid=None, now=NOON)
-    return ring
+    return make_ring(tmp_path / "keys")
 
 
 @pytest.fixture
