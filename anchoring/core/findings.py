@@ -7,6 +7,9 @@ from typing import Final, Self
 MOST_FAULTS: Final = 20
 """Faults kept of one kind: the first say what is wrong, the rest only how much."""
 
+RESTORE: Final = "stop service and rounds, restore the newest backup, then: credanchor ledger reconcile"
+"""What to do where records are damaged."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

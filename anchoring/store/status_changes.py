@@ -17,6 +17,7 @@ from anchoring.core.status_reason import StatusReason
 from anchoring.ports.status_lists import ChangeRecord, NewChange, Place, StatusChange
 from anchoring.store.entries import ROWS_A_STATEMENT
 from anchoring.store.status_lists import by_list
+from anchoring.store.status_versions import NOT_SUPERSEDED
 from anchoring.store.tables import entry, status_change, status_list, status_version
 from anchoring.types import Digest, ListId
 
@@ -217,13 +218,12 @@ _SETTLE: Final = (
         applied_at=bindparam("new_applied_at"),
     )
 )
-_NOT_SUPERSEDED: Final = status_version.c.state != "superseded"
 _SHOWN_BY: Final = (
     select(func.min(status_version.c.version))
     .where(
         status_version.c.status_list_id == status_change.c.status_list_id,
         status_version.c.change_count >= status_change.c.position,
-        _NOT_SUPERSEDED,
+        NOT_SUPERSEDED,
     )
     .scalar_subquery()
 )

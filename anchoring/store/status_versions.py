@@ -18,7 +18,7 @@ from anchoring.types import BlockHash, Did, Digest, ListId, TxHash
 
 _PREPARED: Final = status_version.c.state == VersionState.PREPARED
 _SUBMITTED: Final = status_version.c.state == VersionState.SUBMITTED
-_NOT_SUPERSEDED: Final = status_version.c.state != VersionState.SUPERSEDED
+NOT_SUPERSEDED: Final = status_version.c.state != VersionState.SUPERSEDED
 
 
 class SqlStatusVersions:
@@ -69,7 +69,7 @@ class SqlStatusVersions:
         return None if row is None else _version(row)
 
     def numbered(self, list_id: ListId, version: int) -> tuple[StatusVersion, StatusBits] | None:
-        wanted = (status_list.c.list_id == list_id) & (status_version.c.version == version) & _NOT_SUPERSEDED
+        wanted = (status_list.c.list_id == list_id) & (status_version.c.version == version) & NOT_SUPERSEDED
         row = self._connection.execute(_WITH_BITS.where(wanted).order_by(status_version.c.id.desc()).limit(1)).first()
         return None if row is None else (_version(row), _bits(row))
 
@@ -234,7 +234,7 @@ _NEWEST_PUBLISHED: Final = (
 )
 _FIRST_SHOWING: Final = (
     _VERSIONS.where(
-        status_list.c.list_id == bindparam("list_id"), status_version.c.change_count >= bindparam("position"), _NOT_SUPERSEDED
+        status_list.c.list_id == bindparam("list_id"), status_version.c.change_count >= bindparam("position"), NOT_SUPERSEDED
     )
     .order_by(status_version.c.version, status_version.c.id)
     .limit(1)

@@ -3,11 +3,12 @@
 Best asked of a node that rounds do not use: it then shows also what that node keeps back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from anchoring.core.batch import Anchor, Batch
 from anchoring.core.findings import Finding
+from anchoring.core.portions import pages
 from anchoring.ports.ledger import RegistryReader
 from anchoring.ports.runtime import Progress
 from anchoring.ports.store import Store
@@ -81,11 +82,10 @@ def _leaf_count_faults(name: str, anchor: Anchor, batch: Batch) -> list[str]:
 
 def _anchored(store: Store, seen: set[Root]) -> Iterator[Batch]:
     """Confirmed and final batches with other roots than these."""
-    after_id = 0
-    while True:
+
+    def later(after_id: int) -> Sequence[Batch]:
         with store.reading() as uow:
-            some = uow.batches.after(after_id, BATCHES_A_READ)
-        if not some:
-            return
-        yield from (batch for batch in some if batch.state.is_anchored and batch.tree and batch.tree.root not in seen)
-        after_id = some[-1].id
+            return uow.batches.after(after_id, BATCHES_A_READ)
+
+    batches = pages(later, lambda batch: batch.id, 0)
+    return (batch for batch in batches if batch.state.is_anchored and batch.tree and batch.tree.root not in seen)

@@ -1,10 +1,11 @@
 """Whether what is recorded of status lists hangs together: changes, bits, versions, bindings. The ledger is not asked."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
-from anchoring.core.findings import Finding
+from anchoring.core.findings import RESTORE, Finding
+from anchoring.core.portions import pages
 from anchoring.core.status import StatusBits, batch_list_id, head_digest, numbered_list_id
 from anchoring.ports.runtime import Progress
 from anchoring.ports.status_lists import StatusList
@@ -14,8 +15,6 @@ from anchoring.types import to_hex
 LISTS_AT_ONCE: Final = 100
 _Marks: TypeAlias = dict[int, list[tuple[int, bytes]]]
 """By number of changes, the versions that show so many: their numbers, and a hash of the bits of each."""
-
-RESTORE: Final = "stop service and rounds, restore the newest backup, then: credanchor ledger reconcile"
 
 
 def check_status_lists(store: Store, *, progress: Progress) -> list[Finding]:
@@ -50,14 +49,11 @@ def check_status_lists(store: Store, *, progress: Progress) -> list[Finding]:
 
 
 def _lists(store: Store) -> Iterator[StatusList]:
-    after = 0
-    while True:
+    def later(after_id: int) -> Sequence[StatusList]:
         with store.reading() as uow:
-            page = uow.status_lists.after(after, LISTS_AT_ONCE)
-        if not page:
-            return
-        yield from page
-        after = page[-1].id
+            return uow.status_lists.after(after_id, LISTS_AT_ONCE)
+
+    return pages(later, lambda of: of.id, 0)
 
 
 def _identity_faults(uow: UnitOfWork, of: StatusList) -> Iterator[str]:

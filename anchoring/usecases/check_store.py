@@ -1,9 +1,10 @@
 """Whether what is recorded hangs together: ranges, leaves, trees, transactions. The ledger is not asked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from anchoring.core.batch import Batch, BatchState, SubmissionState
-from anchoring.core.findings import Finding
+from anchoring.core.findings import RESTORE, Finding
+from anchoring.core.portions import pages
 from anchoring.core.tree_check import CheckedTree, check_tree
 from anchoring.errors import StateCorrupt
 from anchoring.ports.runtime import Progress
@@ -12,8 +13,6 @@ from anchoring.types import TxHash, to_hex
 
 BATCHES_AT_ONCE = 100
 ALL_ENTRIES = 2**62
-
-RESTORE = "stop service and rounds, restore the newest backup, then: credanchor ledger reconcile"
 
 
 def check_store(store: Store, *, hash_of: Callable[[bytes], TxHash], progress: Progress) -> list[Finding]:
@@ -58,14 +57,12 @@ def _batches(store: Store) -> Iterator[Batch]:
         unfinished = uow.batches.unfinished()
     if unfinished is not None:
         yield unfinished
-    before_id = unfinished.id if unfinished else None
-    while True:
+
+    def older(before_id: int | None) -> Sequence[Batch]:
         with store.reading() as uow:
-            page = uow.batches.page(before_id, BATCHES_AT_ONCE)
-        if not page:
-            return
-        yield from page
-        before_id = page[-1].id
+            return uow.batches.page(before_id, BATCHES_AT_ONCE)
+
+    yield from pages(older, lambda batch: batch.id, unfinished.id if unfinished else None)
 
 
 def _range_faults(uow: UnitOfWork, batch: Batch, newer: Batch | None) -> list[str]:

@@ -89,7 +89,7 @@ def _warnings(service: Service, figures: Figures, now: datetime) -> Iterator[str
 def _has_keys(service: Service) -> bool:
     """Of the service itself; those of issuers sign their own lists only."""
     try:
-        return service.did_document is not None and bool(service.did_document()["verificationMethod"])
+        return bool(service.did_document and service.did_document()["verificationMethod"])
     except Misconfigured as unreadable:
         log.warning("status_keys.unreadable", detail=unreadable.message)
         return False
