@@ -34,10 +34,14 @@ def status_link(service: Service, digest: str, did: Did) -> str:
     return f"{service.api.public_url.rstrip('/')}/v1/status/{digest}?issuer={quote(did, safe=':')}"
 
 
-def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_bytes(content: Any) -> bytes:
     """JSON as compact as it gets, from values that are JSON already."""
-    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-    return Response(body, status_code=status, media_type="application/json", headers=dict(headers or {}))
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON as `json_bytes` writes it."""
+    return Response(json_bytes(content), status_code=status, media_type="application/json", headers=dict(headers or {}))
 
 
 def cached_answer(request: Request, body: bytes, media_type: str, cache_control: str) -> Response:

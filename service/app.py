@@ -41,6 +41,23 @@ from service.schemas import Problem
 from service.served_lists import ServedLists
 from service.state import ReadLane, Service
 
+ROUTERS = tuple(
+    one.router
+    for one in (
+        credentials,
+        digests,
+        proofs,
+        batches,
+        status_lists,
+        status_changes,
+        status,
+        verification,
+        vc_api,
+        ledger,
+        keys,
+        health,
+    )
+)
 PROBLEM = {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}
 
 DESCRIPTION = """Anchors digests of microcredentials on a ledger and hands out proofs that anyone can check.
@@ -96,21 +113,8 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     app.add_middleware(RequestContext, metrics=metrics)
     problems.install(app)
     openapi.install(app)
-    for router in (
-        credentials,
-        digests,
-        proofs,
-        batches,
-        status_lists,
-        status_changes,
-        status,
-        verification,
-        vc_api,
-        ledger,
-        keys,
-        health,
-    ):
-        app.include_router(router.router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app
 
 

@@ -36,21 +36,8 @@ from anchoring.types import Address, BlockHash, CodeHash, Did, TxHash, to_hex
 from anchoring.usecases.manage_issuers import create_key
 from anchoring.usecases.seal_batches import seal_batches
 from service import problems
-from service.app import create_app
-from service.routers import (
-    batches,
-    credentials,
-    digests,
-    health,
-    keys,
-    ledger,
-    proofs,
-    status,
-    status_changes,
-    status_lists,
-    vc_api,
-    verification,
-)
+from service.app import ROUTERS, create_app
+from service.routers.status_lists import W3C_TYPES
 from service.schemas import Problem
 from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, post
 from tests.records import BLOCK, batch_in, make_attempt, make_root, make_submission
@@ -59,25 +46,7 @@ T = TypeVar("T")
 
 PUBLIC_URL = "https://anchors.example"
 JSON, NDJSON, BINARY = "application/json", "application/x-ndjson", "application/octet-stream"
-ROUTES = [
-    route
-    for one in (
-        batches,
-        credentials,
-        digests,
-        health,
-        keys,
-        ledger,
-        proofs,
-        status,
-        status_changes,
-        status_lists,
-        vc_api,
-        verification,
-    )
-    for route in one.router.routes
-    if isinstance(route, APIRoute)
-]
+ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 IDENTITY = LedgerIdentity(
     registry=Registry(chain_id=31337, contract=Address("0x" + "c3" * 20)),
     genesis_hash=BlockHash(bytes([1]) * 32),
@@ -227,7 +196,7 @@ def check_documented(app: FastAPI, response: httpx2.Response) -> None:
 
 def _check_problem_document(response: httpx2.Response) -> None:
     problem = Problem.model_validate_json(response.content)
-    assert problem.type.startswith((problems.TYPE_PREFIX, status_lists.W3C_TYPES))
+    assert problem.type.startswith((problems.TYPE_PREFIX, W3C_TYPES))
     assert problem.status == response.status_code
     assert problem.title
     assert problem.detail

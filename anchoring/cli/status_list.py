@@ -1,14 +1,14 @@
 """`credanchor status list`: numbered status lists of an issuer, and indexes in them."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from anchoring.cli.output import about, print_json, read_file
 from anchoring.core.status import StatusPurpose
+from anchoring.core.status_entry import EntryForm, entry_json
 from anchoring.errors import TooLarge
 from anchoring.ports.status_lists import SignedBy
 from anchoring.types import parse_list_id
@@ -16,14 +16,6 @@ from anchoring.types import parse_list_id
 app = typer.Typer(name="list", no_args_is_help=True, help="Status lists of an issuer, and indexes in them.")
 
 Url = Annotated[str | None, typer.Option(help="The service; CREDANCHOR_CLIENT__URL by default.")]
-
-
-class EntryType(StrEnum):
-    """How a credential names its index."""
-
-    BITSTRING = "BitstringStatusListEntry"
-    STATUS_LIST_2021 = "StatusList2021Entry"
-    TOKEN = "status_list"  # noqa: S105 - the claim of a Token Status List
 
 
 @app.command()
@@ -48,7 +40,7 @@ def create(
 def reserve(
     of_list: Annotated[str, typer.Argument(metavar="LIST", help="Id of the list.")],
     count: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
-    entry_type: Annotated[EntryType, typer.Option("--type", help="How the credentials will name them.")] = EntryType.BITSTRING,
+    entry_type: Annotated[EntryForm, typer.Option("--type", help="How the credentials will name them.")] = EntryForm.BITSTRING,
     url: Url = None,
 ) -> None:
     """Reserve indexes, at random and never twice, and print entries to put into credentials before they are signed, one a line.
@@ -66,7 +58,7 @@ def reserve(
             raise
     urls = {one["list"]: one["url"] for one in reserved["lists"]}
     for entry in reserved["entries"]:
-        typer.echo(json.dumps(_entry(entry_type, reserved["purpose"], urls[entry["list"]], entry["index"])))
+        typer.echo(json.dumps(entry_json(entry_type, reserved["purpose"], urls[entry["list"]], entry["index"])))
 
 
 @app.command()
@@ -86,15 +78,3 @@ def upload(
     with open_client(url) as client:
         taken = client.upload_status_list(list_id, content, form.media_type)
     typer.echo(f"{taken['list']}  {taken['changed']} changed")
-
-
-def _entry(entry_type: EntryType, purpose: str, url: str, index: int) -> dict[str, Any]:
-    if entry_type is EntryType.TOKEN:
-        return {"status_list": {"idx": index, "uri": url}}
-    return {
-        "id": f"{url}#{index}",
-        "type": entry_type,
-        "statusPurpose": purpose,
-        "statusListIndex": str(index),
-        "statusListCredential": url,
-    }

@@ -58,13 +58,17 @@ def check_form(credential: Mapping[str, JsonValue], issuer: Did, *, at: Steps) -
     if "credentialStatus" in credential:
         raise InvalidInput("the status is given here: leave it out", at=json_path((*at, "credentialStatus")))
     _check_contexts(credential.get("@context"), (*at, "@context"))
-    if "VerifiableCredential" not in _types(credential, at):
-        raise InvalidInput("must hold VerifiableCredential", at=json_path((*at, "type")))
+    check_data_model(credential, at=at)
+    _check_types(credential, at)
     if issuer_of(credential) != issuer:
         raise InvalidInput(f"must be {issuer}: credentials of nobody else are signed here", at=json_path((*at, "issuer")))
     if not isinstance(credential.get("id", ""), str):
         raise InvalidInput("must be a URL", at=json_path((*at, "id")))
-    _check_subjects(credential.get("credentialSubject"), (*at, "credentialSubject"))
+    for subject, place in _subjects(credential, at):
+        if "type" in subject:
+            _check_types(subject, place)
+        if "encodedList" in subject:
+            raise InvalidInput("status lists are not signed here", at=json_path((*place, "encodedList")))
     for place, name in _keywords({name: value for name, value in credential.items() if name != "@context"}, at):
         raise InvalidInput(f"{name[:64]!a} has no place in a member", at=json_path(place))
     validity_of(credential, at=at)
@@ -80,10 +84,7 @@ def check_data_model(credential: Mapping[str, JsonValue], *, at: Steps) -> None:
         raise InvalidInput(f"must be an array that begins with {VCDM_2}", at=json_path((*at, "@context")))
     if "VerifiableCredential" not in (types if isinstance(types, list) else [types]):
         raise InvalidInput("must hold VerifiableCredential", at=json_path((*at, "type")))
-    subjects = credential.get("credentialSubject")
-    found = subjects if isinstance(subjects, list) else [subjects]
-    if not found or not all(isinstance(subject, dict) and subject for subject in found):
-        raise InvalidInput("a subject is an object that is not empty", at=json_path((*at, "credentialSubject")))
+    _subjects(credential, at)
 
 
 def issuer_of(credential: Mapping[str, JsonValue]) -> str | None:
@@ -112,29 +113,27 @@ def _check_contexts(value: JsonValue, at: Steps) -> None:
         raise InvalidInput(f"must be an array of {CONTEXTS[0]} and, if need be, {CONTEXTS[1]} after it", at=json_path(at))
 
 
-def _check_subjects(value: JsonValue, at: Steps) -> None:
-    several = isinstance(value, list)
-    subjects = value if isinstance(value, list) else [value]
-    if not subjects:
-        raise InvalidInput("must name at least one subject", at=json_path(at))
-    for i, subject in enumerate(subjects):
-        place = (*at, i) if several else at
-        if not isinstance(subject, dict) or not subject:
-            raise InvalidInput("a subject is an object that is not empty", at=json_path(place))
-        if "type" in subject:
-            _types(subject, place)
-        if "encodedList" in subject:
-            raise InvalidInput("status lists are not signed here", at=json_path((*place, "encodedList")))
+def _subjects(credential: Mapping[str, JsonValue], at: Steps) -> list[tuple[dict[str, JsonValue], Steps]]:
+    """Each subject and where it stands; at least one."""
+    value, place = credential.get("credentialSubject"), (*at, "credentialSubject")
+    found = [(one, (*place, i)) for i, one in enumerate(value)] if isinstance(value, list) else [(value, place)]
+    if not found:
+        raise InvalidInput("must name at least one subject", at=json_path(place))
+    subjects = []
+    for one, where in found:
+        if not isinstance(one, dict) or not one:
+            raise InvalidInput("a subject is an object that is not empty", at=json_path(where))
+        subjects.append((one, where))
+    return subjects
 
 
-def _types(holder: Mapping[str, JsonValue], at: Steps) -> list[str]:
+def _check_types(holder: Mapping[str, JsonValue], at: Steps) -> None:
     value = holder.get("type")
     names = [name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str)]
     if not names or (isinstance(value, list) and len(names) < len(value)):
         raise InvalidInput("must be a string, or an array of strings", at=json_path((*at, "type")))
     if any(kind in name.lower() for name in names for kind in _LISTS):
         raise InvalidInput("status lists are not signed here", at=json_path((*at, "type")))
-    return names
 
 
 def _keywords(value: JsonValue, at: Steps) -> Iterator[tuple[Steps, str]]:

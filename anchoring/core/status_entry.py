@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from anchoring.core.canonical import Content, content_of
@@ -58,6 +58,19 @@ class UnreadEntry:
     at: str
     why: str
     code: StatusErrorCode | None
+
+
+def entry_json(form: EntryForm, purpose: str, url: str, index: int) -> dict[str, Any]:
+    """What a credential says to name this place: the value of `credentialStatus`, or of the claim `status` of a token."""
+    if form is EntryForm.TOKEN:
+        return {form.value: {"idx": index, "uri": url}}
+    return {
+        "id": f"{url}#{index}",
+        "type": form.value,
+        "statusPurpose": purpose,
+        "statusListIndex": str(index),
+        "statusListCredential": url,
+    }
 
 
 def list_id_in(url: str) -> ListId | None:

@@ -3,12 +3,12 @@
 All functions raise StatusListError: MALFORMED_VALUE_ERROR for a member that breaks a MUST, else as the codec does.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from anchoring.core.moments import parse_moment
 from anchoring.core.status_codec import (
     StatusErrorCode,
     StatusListError,
@@ -25,7 +25,6 @@ from anchoring.types import Did, parse_did
 LIMITS: Final = JsonLimits(max_bytes=1024 * 1024, max_depth=32, max_values=10_000)
 """Of a signed list; the longest there can be is half of it."""
 
-_DATE_TIME_STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 
@@ -168,11 +167,9 @@ def _time(value: JsonValue, name: str) -> datetime | None:
     if value is None:
         return None
     try:
-        if _DATE_TIME_STAMP.fullmatch(_text(value, name)):
-            return datetime.fromisoformat(str(value)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise _malformed(f"{name} is not a time with a zone, such as 2026-11-23T12:00:00Z")
+        return parse_moment(_text(value, name), at=name)
+    except InvalidInput:
+        raise _malformed(f"{name} is not a time with a zone, such as 2026-11-23T12:00:00Z") from None
 
 
 def _unix_time(value: JsonValue, name: str) -> datetime:

@@ -1,6 +1,5 @@
 """The two calls of the VC-API that the W3C's interoperability suites make. Switched off unless an issuer is named for them."""
 
-import json
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -12,6 +11,7 @@ from anchoring.core.outcome import Outcome
 from anchoring.core.proof_json import format_time
 from anchoring.core.status import StatusPurpose
 from anchoring.core.status_codec import StatusListError
+from anchoring.core.status_entry import EntryForm, entry_json
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidCredential, InvalidInput, Misconfigured, NotFound, UnsupportedMediaType
 from anchoring.ports.signing import CredentialProofs
@@ -24,7 +24,7 @@ from anchoring.usecases.report_status import StatusWord, report_status
 from anchoring.usecases.reserve_indexes import reserve_indexes
 from anchoring.usecases.status_from_store import StoreStatus
 from anchoring.usecases.submit_digests import PostedDigest, StatusIndex, submit_digests
-from service.answers import json_answer
+from service.answers import json_answer, json_bytes
 from service.bodies import media_type_of, read_body, refuse_unknown_members, refuse_unknown_query
 from service.dependencies import ServiceDep
 from service.schemas import IssuedOut, IssueIn, VerifiedOut, VerifyCredentialIn
@@ -104,16 +104,9 @@ def _issue(
     [(of, index)] = reserve_indexes(
         uow, issuer, lists[-1].list_id, 1, new_list_entries=entries, now=now, random_bytes=service.random_bytes
     )
-    url = service.lists.url(of.list_id)
-    status = {
-        "id": f"{url}#{index}",
-        "type": "BitstringStatusListEntry",
-        "statusPurpose": of.purpose.value,
-        "statusListIndex": str(index),
-        "statusListCredential": url,
-    }
+    status = entry_json(EntryForm.BITSTRING, of.purpose, service.lists.url(of.list_id), index)
     issued = proofs.add(credential | {"credentialStatus": status}, did, now)
-    form = canonicalize(_as_bytes(issued), "application/vc")
+    form = canonicalize(json_bytes(issued), "application/vc")
     bound = (StatusIndex(list_id=of.list_id, index=index, purpose=of.purpose),)
     posted = PostedDigest(digest=form.digest, canonicalization=form.canonicalization, status=bound)
     submit_digests(uow, issuer, [posted], now=now, random_bytes=service.random_bytes)
@@ -133,7 +126,7 @@ def _verify(service: Service, proofs: CredentialProofs, credential: dict[str, Js
         raise InvalidCredential(f"it is valid from {format_time(begins)} only")
     if ends is not None and ends <= now:
         raise InvalidCredential(f"it was valid until {format_time(ends)}")
-    body = _as_bytes(credential)
+    body = json_bytes(credential)
     digest = canonicalize(body, "application/vc").digest
     with service.store.reading() as uow:
         known = StoreStatus(uow, now, is_lost=uow.rounds.rebuilt_at() is not None)
@@ -145,7 +138,3 @@ def _verify(service: Service, proofs: CredentialProofs, credential: dict[str, Js
             if report.word is not StatusWord.CLEAR:
                 raise InvalidCredential(f"{report.word}: by the record of this service")
     return issuer
-
-
-def _as_bytes(credential: dict[str, Any]) -> bytes:
-    return json.dumps(credential, ensure_ascii=False, separators=(",", ":")).encode()

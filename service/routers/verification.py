@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
@@ -21,7 +20,7 @@ from anchoring.usecases.gather_evidence import evidence_from_store
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.status_from_store import StoreStatus, bound_places, status_is_lost
 from anchoring.usecases.trace_digest import trace_digest
-from service.answers import json_answer
+from service.answers import json_answer, json_bytes
 from service.bodies import media_type_of, read_body, refuse_unknown_members, refuse_unknown_query
 from service.dependencies import ServiceDep
 from service.schemas import ReportOut, VerifyIn
@@ -118,7 +117,7 @@ def _credential(members: dict[str, JsonValue]) -> bytes | None:
         return plain.encode()
     if isinstance(plain, dict):
         # The rule for JSON does not depend on white space and escapes; written short, it keeps within the size it came in.
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+        return json_bytes(plain)
     if plain is not None:
         raise InvalidInput("must be a JSON object or a string", at="$.credential")
     return None
