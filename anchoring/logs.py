@@ -7,7 +7,13 @@ import logging
 import sys
 from typing import Final, TextIO
 
+import orjson
 import structlog
+
+
+def _json(event: object, **_options: object) -> str:
+    return orjson.dumps(event, default=repr).decode()
+
 
 NOISY: Final = ("web3", "urllib3", "httpx2", "httpcore2", "alembic")
 
@@ -16,7 +22,7 @@ def configure_logs(stream: TextIO | None = None, *, level: int = logging.INFO) -
     """Called once by an entry point. `stream`: stderr by default."""
     stream = stream or sys.stderr
     renderer: structlog.typing.Processor
-    renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
+    renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer(_json)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

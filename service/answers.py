@@ -1,12 +1,12 @@
 """What several routers say alike: links, times, ETags, choices."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -36,7 +36,7 @@ def status_link(service: Service, digest: str, did: Did) -> str:
 
 def json_bytes(content: Any) -> bytes:
     """JSON as compact as it gets, from values that are JSON already."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    return orjson.dumps(content)
 
 
 def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -20,8 +20,10 @@ from service import openapi, problems
 from service.backlog import Backlog
 from service.figures import FigureReader
 from service.group_commit import GroupCommit
+from service.hot_lane import HotLane
 from service.metrics import Metrics
 from service.promises import read_promises
+from service.read_lane import ReadLane
 from service.request_context import RequestContext
 from service.routers import (
     batches,
@@ -39,7 +41,7 @@ from service.routers import (
 )
 from service.schemas import Problem
 from service.served_lists import ServedLists
-from service.state import ReadLane, Service
+from service.state import Service
 
 ROUTERS = tuple(
     one.router
@@ -69,10 +71,11 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     """The application over an open store; it starts its writer thread when it starts itself."""
     clock = clock or SystemClock()
     metrics, promises, checker = Metrics(), read_promises(settings), open_checker()
-    reads = ReadLane(store, is_embedded=settings.store.url.startswith("sqlite"))
+    is_embedded = settings.store.url.startswith("sqlite")
+    reads = ReadLane(store, is_embedded=is_embedded)
     service = Service(
         store=store,
-        writes=GroupCommit(store, clock, metrics),
+        writes=GroupCommit(store, clock, metrics, is_embedded=is_embedded),
         reads=reads,
         backlog=Backlog(reads.read, clock, limit=promises.max_waiting),
         metrics=metrics,
@@ -103,6 +106,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         version="1",
         description=DESCRIPTION,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are in `request_context`
         redirect_slashes=False,  # a redirect would be built from whatever the client says in `Host`
         swagger_ui_parameters={"validatorUrl": None},  # nor would a third party learn of a look at /docs
         generate_unique_id_function=lambda route: route.name,
@@ -110,6 +114,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         responses={"4XX": PROBLEM, "5XX": PROBLEM},
     )
     app.state.service = service
+    app.add_middleware(HotLane, service=service)
     app.add_middleware(RequestContext, metrics=metrics)
     problems.install(app)
     openapi.install(app)

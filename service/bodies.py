@@ -75,6 +75,8 @@ def refuse_unknown_members(names: Collection[str], known: Collection[str], at: s
 
 def refuse_unknown_query(request: Request, *known: str) -> None:
     """A parameter that is misspelt or given twice must not go unnoticed. Raises: InvalidInput."""
+    if not request.scope["query_string"]:
+        return
     for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in known:
             raise InvalidInput(f"unknown query parameter; known here: {', '.join(known) or 'none'}", at=f"query.{name[:64]}")

@@ -30,9 +30,13 @@ _bearer = HTTPBearer(scheme_name="issuerKey", description="An issuer's API key, 
 
 async def current_issuer(service: ServiceDep, sent: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Issuer:
     """The issuer whose key this is. Raises: NotAllowed, in the same words whatever is wrong with the key."""
-    key = sent.credentials.strip() if sent else ""
+    return await authenticated(service, sent.credentials if sent else "")
+
+
+async def authenticated(service: Service, key: str) -> Issuer:
+    """The issuer whose key this is. Raises: NotAllowed, in the same words whatever is wrong with the key."""
     try:
-        return await service.reads.read(lambda uow: authenticate(uow, key))
+        return await service.reads.read_together(authenticate, key.strip())
     except NotAllowed:
         raise NotAllowed("send a valid API key of an issuer: Authorization: Bearer ca_…") from None
 

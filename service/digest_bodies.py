@@ -1,5 +1,7 @@
 """The three forms in which digests are posted in bulk. All or nothing: one bad digest, and the error says which."""
 
+import re
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -9,7 +11,7 @@ from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.settings import ApiSettings
 from anchoring.types import HASH_BYTES, Digest, parse_digest, parse_list_id
-from anchoring.usecases.submit_digests import PostedDigest, StatusIndex
+from anchoring.usecases.submit_digests import PostedDigests, StatusIndex
 from service.bodies import LARGE_BYTES, compute, media_type_of, read_body, refuse_unknown_members
 from service.ndjson import in_line, read_lines
 
@@ -30,7 +32,22 @@ MOST_STATUS: Final = 2
 """One index for each purpose."""
 
 
-async def read_digests(request: Request, settings: ApiSettings) -> list[PostedDigest]:
+_HEX: Final = rb'"(?:0x)?([0-9a-fA-F]{64})"'
+_ONE: Final = rb'"(?:0x)?[0-9a-fA-F]{64}"'
+_PLAIN: Final = re.compile(rb'\s*\{\s*"digests"\s*:\s*\[\s*' + _ONE + rb"(?:\s*,\s*" + _ONE + rb")*\s*\]\s*\}\s*")
+_DIGEST: Final = re.compile(_HEX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """One digest of a body, and what was said of it."""
+
+    digest: Digest
+    canonicalization: Canonicalization | None = None
+    status: tuple[StatusIndex, ...] = ()
+
+
+async def read_digests(request: Request, settings: ApiSettings) -> PostedDigests:
     """The digests of a request, in order. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
     media_type = media_type_of(request)
     if media_type not in {JSON, NDJSON, BINARY}:
@@ -40,7 +57,7 @@ async def read_digests(request: Request, settings: ApiSettings) -> list[PostedDi
     body = await read_body(request, limit=limit, timeout_s=settings.body_timeout_s)
     limits = JsonLimits(max_bytes=limit, max_depth=ITEM_DEPTH, max_values=VALUES_A_JSON_DIGEST * settings.max_digests + 8)
     read = {BINARY: _from_binary, NDJSON: _from_ndjson, JSON: _from_json}[media_type]
-    posted = await compute(lambda: read(body, limits), is_large=len(body) > LARGE_BYTES)
+    posted = await compute(lambda: read(body, limits), is_large=len(body) > LARGE_BYTES and media_type != BINARY)
     if not posted:
         raise InvalidInput("no digests were sent")
     if len(posted) > settings.max_digests:
@@ -48,29 +65,39 @@ async def read_digests(request: Request, settings: ApiSettings) -> list[PostedDi
     return posted
 
 
-def _from_binary(body: bytes, _limits: JsonLimits) -> list[PostedDigest]:
+def _from_binary(body: bytes, _limits: JsonLimits) -> PostedDigests:
     if len(body) % HASH_BYTES:
         whole = len(body) // HASH_BYTES * HASH_BYTES
         raise InvalidInput(f"digests of {HASH_BYTES} bytes each; {len(body) - whole} bytes are left over", at=f"byte {whole}")
-    return [PostedDigest(digest=Digest(body[i : i + HASH_BYTES])) for i in range(0, len(body), HASH_BYTES)]
+    return PostedDigests(digests=body)
 
 
-def _from_ndjson(body: bytes, limits: JsonLimits) -> list[PostedDigest]:
-    return read_lines(body, limits, _item)
+def _from_ndjson(body: bytes, limits: JsonLimits) -> PostedDigests:
+    return _pack(read_lines(body, limits, _item))
 
 
-def _from_json(body: bytes, limits: JsonLimits) -> list[PostedDigest]:
+def _from_json(body: bytes, limits: JsonLimits) -> PostedDigests:
+    if _PLAIN.fullmatch(body):  # what nearly everybody sends, and nothing in it is left to doubt
+        return PostedDigests(digests=bytes.fromhex(b"".join(_DIGEST.findall(body)).decode()))
     value = parse(body, limits)
     items = value.get("digests") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(items, list):
         raise InvalidInput('expected {"digests": ["0x…", …]}', at="$.digests")
     refuse_unknown_members(value, {"digests"}, "$")
-    return [_item(item, f"$.digests[{i}]") for i, item in enumerate(items)]
+    return _pack([_item(item, f"$.digests[{i}]") for i, item in enumerate(items)])
 
 
-def _item(value: JsonValue, at: str, line: int | None = None) -> PostedDigest:
+def _pack(items: list[_Item]) -> PostedDigests:
+    return PostedDigests(
+        digests=b"".join([item.digest for item in items]),
+        canonicalizations=[item.canonicalization for item in items],
+        status=[(place, index) for place, item in enumerate(items) for index in item.status],
+    )
+
+
+def _item(value: JsonValue, at: str, line: int | None = None) -> _Item:
     if isinstance(value, str):
-        return PostedDigest(digest=parse_digest(value, at=at))
+        return _Item(digest=parse_digest(value, at=at))
     if not isinstance(value, dict):
         raise InvalidInput('expected "0x…" or {"digest": "0x…"}', at=at)
     refuse_unknown_members(value, ITEM_MEMBERS, at)
@@ -81,7 +108,7 @@ def _item(value: JsonValue, at: str, line: int | None = None) -> PostedDigest:
         raise InvalidInput(f"must be one of {', '.join(Canonicalization)}", at=f"{at}.canonicalization")
     canonicalization = None if named is None else Canonicalization(str(named))
     status = _status(value["status"], f"{at}.status", line) if "status" in value else ()
-    return PostedDigest(digest=parse_digest(digest, at=f"{at}.digest"), canonicalization=canonicalization, status=status)
+    return _Item(digest=parse_digest(digest, at=f"{at}.digest"), canonicalization=canonicalization, status=status)
 
 
 def _status(value: JsonValue, at: str, line: int | None) -> tuple[StatusIndex, ...]:

@@ -1,68 +1,62 @@
 """Writes that wait at the same moment share one commit, and each is durable when it is answered.
 
-One thread a process writes; requests hand it their use case and wait without holding a thread of their own.
+One thread a process writes what is small; requests hand it their use case and wait without holding a thread of their own.
 """
 
 import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from queue import SimpleQueue
-from typing import Any, Final, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Final
 
 from anchoring.errors import ServiceUnavailable, StoreUnavailable
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store, UnitOfWork
 from service.metrics import Metrics
-
-T = TypeVar("T")
-
-MOST_TRIES: Final = 4
-"""How often a unit of work is begun when the database breaks it off: a deadlock, or a server that was restarted."""
+from service.together import A, Question, T, Together, Told, answer_alike, hand_out, repeated
 
 MOST_ROWS: Final = 10_000
 """No further write joins a commit that has as many rows: it bounds how long the first of them waits."""
 
+LARGE_ROWS: Final = 1_000
+"""A write of so many rows does not wait for the little ones, nor they for it, where the database can write several at once."""
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A use case to run, and who waits for its result."""
-
-    write: Callable[[UnitOfWork], Any]
-    rows: int
-    result: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-
-    def resolve(self, outcome: Any) -> None:
-        self.loop.call_soon_threadsafe(_resolve, self.result, outcome)
+LARGE_WRITERS: Final = 4
+"""How many of those are written at once."""
 
 
 class GroupCommit:
-    """The writer thread. Started and stopped with the service.
+    """The writer threads. Started and stopped with the service.
 
-    `failed_at`: when the database did not take the last commit; None when it took it, or none was tried.
+    `failed_at`: when the database did not take the last commit; None when it took it, or none was tried. `is_embedded`: such a
+    database writes for one at a time.
     """
 
-    def __init__(self, store: Store, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, store: Store, clock: Clock, metrics: Metrics, *, is_embedded: bool = True) -> None:
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self.failed_at: datetime | None = None
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="group-commit")
+        self._queue: SimpleQueue[Question | None] = SimpleQueue()
+        self._large = self._queue if is_embedded else SimpleQueue[Question | None]()
+        queues = [self._queue] if is_embedded else [self._queue, *[self._large] * LARGE_WRITERS]
+        self._threads = [threading.Thread(target=self._run, args=(queue,), name="group-commit") for queue in queues]
         self._stopped = False
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Write what waits, then end."""
         self._stopped = True
         self._queue.put(None)
-        self._thread.join()
+        self._large.put(None)
+        for thread in self._threads:
+            thread.join()
 
     async def write(self, write: Callable[[UnitOfWork], T], *, rows: int = 1) -> T:
         """Run `write` in a unit of work and commit. It may be run again, so it must be idempotent.
@@ -71,74 +65,57 @@ class GroupCommit:
 
         Raises: what `write` raises; StoreUnavailable; ServiceUnavailable while the service stops.
         """
+        return await self.write_together(lambda uow, _asked: [write(uow)], None, rows=rows)
+
+    async def write_together(self, together: Together[A, T], asked: A, *, rows: int = 1) -> T:
+        """As `write`, and those who come with the same function at the same moment are written by one call of it."""
         if self._stopped:
             raise ServiceUnavailable("the service is stopping")
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(write, rows, loop.create_future(), loop)
-        self._queue.put(waiting)
-        result: T = await waiting.result
-        return result
+        question = Question(together, asked, loop.create_future(), rows)
+        (self._large if rows >= LARGE_ROWS else self._queue).put(question)
+        answer: T = await question.answer
+        return answer
 
-    def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            together, rows = [first], first.rows
-            while rows < MOST_ROWS and not self._queue.empty():
-                another = self._queue.get()
-                if another is None:
-                    self._queue.put(None)  # for the outer loop, once these are written
+    def _run(self, queue: SimpleQueue[Question | None]) -> None:
+        while (first := queue.get()) is not None:
+            questions, rows = [first], first.rows
+            while rows < MOST_ROWS and not queue.empty():
+                try:
+                    another = queue.get_nowait()
+                except Empty:  # another thread was faster
                     break
-                together.append(another)
+                if another is None:
+                    queue.put(None)  # for the outer loop, once these are written
+                    break
+                questions.append(another)
                 rows += another.rows
-            self._commit(together)
+            self._commit(questions)
+        queue.put(None)  # for the next thread
 
-    def _commit(self, together: list[_Waiting]) -> None:
+    def _commit(self, questions: list[Question]) -> None:
         started = time.perf_counter()
         try:
-            outcomes = repeated(lambda: self._write(together))
+            told = repeated(lambda: self._write(questions))
         except Exception as failed:  # noqa: BLE001 - it is handed to whoever waits
-            self._note(together, started, failed)
-            if len(together) > 1 and not isinstance(failed, StoreUnavailable):
-                for waiting in together:  # one of them spoilt it for all: each for itself
-                    self._commit([waiting])
+            self._note(questions, started, failed)
+            if len(questions) > 1 and not isinstance(failed, StoreUnavailable):
+                for question in questions:  # one of them spoilt it for all: each for itself
+                    self._commit([question])
                 return
-            for waiting in together:  # a database that does not answer is not asked once for each
-                waiting.resolve(failed)
-            return
-        self._note(together, started, None)
-        for waiting, outcome in zip(together, outcomes, strict=True):
-            waiting.resolve(outcome)
+            told = [(one.answer, failed) for one in questions]  # a database that does not answer is not asked once for each
+        else:
+            self._note(questions, started, None)
+        questions[0].answer.get_loop().call_soon_threadsafe(hand_out, told)
 
-    def _write(self, together: list[_Waiting]) -> list[Any]:
+    def _write(self, questions: list[Question]) -> list[Told]:
         with self._store.writing() as uow:
-            outcomes = [waiting.write(uow) for waiting in together]
+            told = answer_alike(uow, questions)
             uow.commit()
-        return outcomes
+        return told
 
-    def _note(self, together: list[_Waiting], started: float, failed: Exception | None) -> None:
+    def _note(self, questions: list[Question], started: float, failed: Exception | None) -> None:
         unavailable = isinstance(failed, StoreUnavailable)
         self.failed_at = self._clock.now() if unavailable else None
         elapsed_s = time.perf_counter() - started
-        self._metrics.committed(len(together), elapsed_s, queued=self._queue.qsize(), failed=unavailable)
-
-
-def repeated(work: Callable[[], T]) -> T:
-    """Do a unit of work again from its start when it is known that nothing of it took hold.
-
-    Raises: what `work` raises.
-    """
-    for _ in range(MOST_TRIES - 1):
-        try:
-            return work()
-        except StoreUnavailable as broken_off:
-            if not broken_off.may_repeat:
-                raise
-    return work()
-
-
-def _resolve(result: asyncio.Future[Any], outcome: Any) -> None:
-    if result.cancelled():
-        return  # the client has gone; what was written stays written
-    if isinstance(outcome, Exception):
-        result.set_exception(outcome)
-    else:
-        result.set_result(outcome)
+        self._metrics.committed(len(questions), elapsed_s, queued=self._queue.qsize(), failed=unavailable)

@@ -93,6 +93,11 @@ def crashed(error: Exception) -> Response:
 
 
 async def _anchoring_error(_request: Request, error: AnchoringError) -> Response:
+    return refusal(error)
+
+
+def refusal(error: AnchoringError) -> Response:
+    """The answer to an error of ours."""
     status, title = STATUS[type(error)]
     detail = error.message
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # the words are for the operator: they may name hosts and tables

@@ -1,18 +1,19 @@
 """What surrounds every request: an id, one log line, headers. Plain ASGI, so that bodies and answers stream through."""
 
+import os
 import re
 import time
 from typing import Final
-from uuid import uuid4
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
 from service.metrics import Metrics
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
+
+_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 
 log = structlog.get_logger()
 
@@ -34,24 +35,24 @@ class RequestContext:
         answer = _Answer(send, _request_id(scope), is_head=method == "HEAD")
         inner = {**scope, "method": "GET"} if answer.is_head else scope
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=answer.request_id):
-            try:
-                await self._app(inner, receive, answer.send)
-            except Exception as error:
-                if answer.status is not None:
-                    raise  # half of an answer is out: only the server can cut it short
-                await problems.crashed(error)(scope, receive, answer.send)
-            finally:
-                elapsed_s = time.perf_counter() - started
-                route = inner.get("route")  # the router puts it there
-                self._metrics.answered(route.path if route else None, method, answer.status or 0, elapsed_s)
-                log.info(
-                    "request.finished",
-                    method=method,
-                    path=scope["path"],
-                    status=answer.status,
-                    elapsed_ms=round(elapsed_s * 1000, 2),
-                )
+        structlog.contextvars.bind_contextvars(request_id=answer.request_id)  # a request is a task of its own, and ends with it
+        try:
+            await self._app(inner, receive, answer.send)
+        except Exception as error:
+            if answer.status is not None:
+                raise  # half of an answer is out: only the server can cut it short
+            await problems.crashed(error)(scope, receive, answer.send)
+        finally:
+            elapsed_s = time.perf_counter() - started
+            route = inner.get("route")  # the router puts it there
+            self._metrics.answered(route.path if route else None, method, answer.status or 0, elapsed_s)
+            log.info(
+                "request.finished",
+                method=method,
+                path=scope["path"],
+                status=answer.status,
+                elapsed_ms=round(elapsed_s * 1000, 2),
+            )
 
 
 class _Answer:
@@ -66,9 +67,7 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.request_id
-            headers["X-Content-Type-Options"] = "nosniff"
+            message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
         elif self.is_head:
             message["body"] = b""
         await self._send(message)
@@ -78,4 +77,4 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
-    return uuid4().hex
+    return os.urandom(16).hex()

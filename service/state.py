@@ -1,53 +1,23 @@
-"""What a running service holds, and how its hot routes read: never through the thread pool that slow routes share."""
+"""What a running service holds."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from anchoring.core.finality import FinalityRule
+from anchoring.core.issuer import Issuer
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.signing import CredentialProofs, ListChecker
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings, StatusSettings
+from anchoring.usecases.submit_digests import Accepted, PostedDigests, submit_digests
 from service.backlog import Backlog
 from service.figures import FigureReader
-from service.group_commit import GroupCommit, repeated
+from service.group_commit import GroupCommit
 from service.metrics import Metrics
 from service.promises import Promises
+from service.read_lane import ReadLane
 from service.served_lists import ServedLists
-
-T = TypeVar("T")
-
-READ_THREADS: Final = 8
-
-
-class ReadLane:
-    """Reads of the hot routes.
-
-    An embedded database answers from memory in less time than a change of thread takes, so it is read on the event loop; a
-    database server is read by a few threads of this lane.
-    """
-
-    def __init__(self, store: Store, *, is_embedded: bool) -> None:
-        self._store = store
-        self._executor = None if is_embedded else ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read-lane")
-
-    async def read(self, read: Callable[[UnitOfWork], T]) -> T:
-        """Run `read` in a reading unit of work. Raises: what `read` raises; StoreUnavailable."""
-        if self._executor is None:
-            return self._run(read)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, repeated, lambda: self._run(read))
-
-    def stop(self) -> None:
-        """Let reads under way finish."""
-        if self._executor:
-            self._executor.shutdown()
-
-    def _run(self, read: Callable[[UnitOfWork], T]) -> T:
-        with self._store.reading() as uow:
-            return read(uow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +46,7 @@ class Service:
     finality: FinalityRule
     round_period_s: float
     nodes: int
+
+    def submit(self, uow: UnitOfWork, posts: list[tuple[Issuer, PostedDigests]]) -> Sequence[Accepted]:
+        """Several requests' digests at once, as of now. Raises: as `submit_digests`."""
+        return submit_digests(uow, posts, now=self.clock.now(), random_bytes=self.random_bytes)

@@ -8,10 +8,10 @@ from sqlalchemy import Table
 
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.status import MIN_ENTRIES, StatusBits, StatusPurpose, head_digest, numbered_list_id
-from anchoring.ports.entries import NewEntry
+from anchoring.ports.entries import NewEntries
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Salt, TxHash
+from anchoring.types import TxHash
 from anchoring.usecases.erase_entry import erase_entry
 from tests.api import make_key
 from tests.factories import ACADEMY, NOON, add_issuer
@@ -130,7 +130,7 @@ def _add_status(store: SqlStore) -> None:
         shown = StatusBits.clear(MIN_ENTRIES)
         shown.change(0, is_set=True)
         digest = head_digest(list_id, 1, shown)
-        uow.entries.add_missing(issuer, [NewEntry(digest=digest, salt=Salt(bytes(16)), canonicalization=None)], NOON)
+        uow.entries.add_missing([NewEntries(issuer=issuer, digests=digest, salts=bytes(16))], NOON)
         uow.commit()
     bits = bytes(shown)
     listed = {"status_list_id": 1, "list_index": 0, "entry_id": 1}

@@ -6,10 +6,11 @@ hashing at each request. Tiles hold complete subtrees only. The incomplete nodes
 level, are the `right_edge`, kept with the batch. So a path is slices of at most three tiles, and nothing is hashed for it.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from functools import cache
+from itertools import accumulate
+from typing import Final, NamedTuple, Self
 
 from anchoring.core.merkle import MAX_LEAVES, NODE_BYTES, height, node_hash
 from anchoring.errors import StateCorrupt
@@ -19,8 +20,7 @@ TILE_LEVELS: Final = 8
 TILE_WIDTH: Final = 1 << TILE_LEVELS
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TileCoordinate:
+class TileCoordinate(NamedTuple):
     """Which tile: `level` counts tiles upwards from the leaves, `n` from the left."""
 
     level: int
@@ -64,16 +64,15 @@ class Tile:
 
     def node(self, levels_up: int, offset: int) -> bytes:
         """The complete subtree `levels_up` (0 to 7) above the tile's own level, `offset` counted from the tile's left."""
-        below = sum(self.width >> level for level in range(levels_up))
-        start = (below + offset) * NODE_BYTES
+        start = (_below(self.width)[levels_up] + offset) * NODE_BYTES
         return self.subtree[start : start + NODE_BYTES]
 
     def index_of(self, leaf: LeafHash) -> int | None:
         """Index in the tree of a leaf that stands in this tile of level 0, found by its place; None if it does not."""
-        offset = bisect_left(range(self.width), bytes(leaf), key=lambda i: self.node(0, i))
-        if offset == self.width or self.node(0, offset) != leaf:
-            return None
-        return self.at.n * TILE_WIDTH + offset
+        start = self.subtree.find(leaf, 0, self.width * NODE_BYTES)
+        while start % NODE_BYTES and start >= 0:  # a hash that begins inside another is none
+            start = self.subtree.find(leaf, start + 1, self.width * NODE_BYTES)
+        return None if start < 0 else self.at.n * TILE_WIDTH + start // NODE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +130,16 @@ def path_from_tiles(leaf_index: int, tree: SealedTree, tiles: Mapping[TileCoordi
 
     Raises: StateCorrupt when a tile is missing.
     """
-    path = []
-    for level in range(height(tree.tree_size)):
-        sibling = (leaf_index >> level) ^ 1
-        complete = tree.tree_size >> level
-        if sibling < complete:
-            path.append(_node_from_tiles(level, sibling, tiles))
-        elif sibling == complete and tree.tree_size % (1 << level):
-            path.append(_edge_node(level, tree))
+    path: list[bytes] = []
+    levels = height(tree.tree_size)
+    for tile_level in range(-(-levels // TILE_LEVELS)):
+        offset = (leaf_index >> (TILE_LEVELS * tile_level)) % TILE_WIDTH
+        tile = tiles.get(TileCoordinate(tile_level, leaf_index >> (TILE_LEVELS * (tile_level + 1))))
+        if tile and tile.is_full:
+            path += map(tile.subtree.__getitem__, _siblings(offset))
+            continue
+        for level in range(TILE_LEVELS * tile_level, min(levels, TILE_LEVELS * (tile_level + 1))):
+            path += _sibling(level, leaf_index, tree, tile)
     return path
 
 
@@ -146,6 +147,12 @@ def served_width(at: TileCoordinate, tree_size: int) -> int:
     """How many nodes the tile at these coordinates has: 0 where the tree has no such tile."""
     nodes = tree_size >> (TILE_LEVELS * at.level)
     return max(0, min(TILE_WIDTH, nodes - at.n * TILE_WIDTH))
+
+
+@cache
+def _below(width: int) -> tuple[int, ...]:
+    """How many nodes a tile's subtree has below each of its levels."""
+    return tuple(accumulate((width >> level for level in range(TILE_LEVELS - 1)), initial=0))
 
 
 def _pair_hash(nodes: bytes, start: int) -> bytes:
@@ -189,13 +196,24 @@ def _close(tree_size: int, peaks: Mapping[int, bytes]) -> SealedTree:
     return SealedTree(tree_size=tree_size, root=Root(root), right_edge=b"".join(edge))
 
 
-def _node_from_tiles(level: int, index: int, tiles: Mapping[TileCoordinate, Tile]) -> bytes:
-    tile_level, up = divmod(level, TILE_LEVELS)
-    n = index >> (TILE_LEVELS - up)
-    tile = tiles.get(TileCoordinate(tile_level, n))
-    if tile is None:
-        raise StateCorrupt(f"tile {n} of level {tile_level} is missing")
-    return tile.node(up, index - (n << (TILE_LEVELS - up)))
+@cache
+def _siblings(offset: int) -> tuple[slice, ...]:
+    """Where the siblings of one node's path stand in the subtree of a full tile, one a level."""
+    starts = [(below + ((offset >> up) ^ 1)) * NODE_BYTES for up, below in enumerate(_below(TILE_WIDTH))]
+    return tuple(slice(start, start + NODE_BYTES) for start in starts)
+
+
+def _sibling(level: int, leaf_index: int, tree: SealedTree, tile: Tile | None) -> list[bytes]:
+    """The sibling at one tree level, from the partial tile of that level; none where a node is promoted."""
+    sibling = (leaf_index >> level) ^ 1
+    complete = tree.tree_size >> level
+    if sibling < complete:
+        tile_level, up = divmod(level, TILE_LEVELS)
+        n = sibling >> (TILE_LEVELS - up)
+        if tile is None:
+            raise StateCorrupt(f"tile {n} of level {tile_level} is missing")
+        return [tile.node(up, sibling - (n << (TILE_LEVELS - up)))]
+    return [_edge_node(level, tree)] if sibling == complete and tree.tree_size % (1 << level) else []
 
 
 def _edge_node(level: int, tree: SealedTree) -> bytes:

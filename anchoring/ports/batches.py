@@ -1,6 +1,6 @@
 """What the use cases need of batches and their tiles."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -66,6 +66,9 @@ class Batches(Protocol):
     def of_entry(self, entry_id: int) -> Batch | None:
         """The batch whose range holds the entry; None while it is in none."""
 
+    def of_entries(self, entry_ids: Sequence[int]) -> Sequence[Batch | None]:
+        """As `of_entry` of each, in the order of the input."""
+
     def of_root(self, root: Root) -> Batch | None: ...
 
     def in_state(self, *states: str, limit: int) -> Sequence[Batch]:
@@ -96,8 +99,14 @@ class Batches(Protocol):
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None: ...
 
+    def upper_tiles(self, wanted: Collection[tuple[int, TileCoordinate]]) -> Mapping[tuple[int, TileCoordinate], Tile]:
+        """Those above level 0, by batch id and place; the missing ones left out. They are few, and may be kept in memory."""
+
     def tiles(self, batch_id: int) -> Iterator[Tile]:
         """Every tile of a batch, lowest level first, each level from the left."""
 
     def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
         """The tile of level 0 with the greatest first leaf not above this one."""
+
+    def tiles_of_leaves(self, leaves: Sequence[tuple[int, LeafHash]]) -> Sequence[Tile | None]:
+        """As `tile_of_leaf` of each batch id and leaf, in the order of the input."""

@@ -3,21 +3,37 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.core.manifest import ManifestEntry
-from anchoring.types import Did, Digest, LeafHash, Salt
+from anchoring.types import HASH_BYTES, Did, Digest, LeafHash, Salt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewEntry:
-    """An entry to be recorded unless its issuer posted the digest before."""
+class NewEntries:
+    """Digests of one issuer, each to be recorded unless it was posted before; packed, because there may be 100,000 of them.
 
-    digest: Digest
+    `digests`: n × 32 bytes. `salts`: n × 16 bytes, one for each that is new. `canonicalizations`: n, or None where none was said.
+    """
+
+    issuer: Issuer
+    digests: bytes
+    salts: bytes
+    canonicalizations: Sequence[Canonicalization | None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.digests) // HASH_BYTES
+
+
+class Receipt(NamedTuple):
+    """What is recorded of a digest that was posted, now or before."""
+
+    entry_id: int
     salt: Salt
     canonicalization: Canonicalization | None
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +60,23 @@ class EntryRange:
 class Entries(Protocol):
     """The append-only list of digests."""
 
-    def add_missing(self, issuer: Issuer, entries: Sequence[NewEntry], received_at: datetime) -> None:
-        """Record those whose digest the issuer has not posted; leave the others as they are.
+    def add_missing(self, new: Sequence[NewEntries], received_at: datetime) -> int:
+        """Record those whose digest the issuer has not posted; leave the others as they are. Returns how many were recorded.
 
         From here to the end of the unit of work no seal mark can be set, so that no entry commits behind one.
         """
+
+    def receipts(self, posted: Sequence[NewEntries]) -> Sequence[Receipt | None]:
+        """What is recorded of each digest, in the order of the input, whatever salt was made for it; None where it is gone."""
 
     def of_issuer(self, issuer: Issuer, digests: Collection[Digest]) -> Mapping[Digest, Entry]:
         """The issuer's entries for these digests."""
 
     def of_digest(self, digest: Digest, did: Did | None = None) -> Sequence[Entry]:
         """Every issuer's entry for a digest, or one issuer's, oldest first."""
+
+    def of_digests(self, digests: Sequence[Digest]) -> Sequence[Sequence[Entry]]:
+        """Every issuer's entry for each digest, oldest first, in the order of the input."""
 
     def seal_mark(self) -> int:
         """The highest entry id such that every lower id is committed or never will be; 0 when there is none.
@@ -83,8 +105,8 @@ class Entries(Protocol):
     def request_erasure(self, entry_id: int, at: datetime) -> None:
         """Note that an entry is to be erased once its batch is sealed; a second request changes nothing."""
 
-    def cancel_erasure(self, entry_ids: Collection[int]) -> None:
-        """Take back requests that were not carried out yet; waits for one that is just being carried out."""
+    def cancel_erasures(self, posted: Sequence[NewEntries]) -> None:
+        """Take back what was asked of these digests and not carried out yet; waits for one that is just being carried out."""
 
     def erase_requested(self, up_to_id: int, at: datetime) -> int:
         """Erase digest and salt of every entry asked for with id ≤ up_to_id; the leaf stays. Returns how many.

@@ -1,6 +1,6 @@
 """What the use cases need of those who may post."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -23,4 +23,5 @@ class Issuers(Protocol):
     def revoke_key(self, prefix: str, at: datetime) -> bool:
         """False when there is no such key, or it is revoked already."""
 
-    def key(self, prefix: str) -> StoredKey | None: ...
+    def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
+        """Those that exist, revoked or not, by prefix."""

@@ -1,7 +1,10 @@
 """Batches and their tiles."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import starmap
+from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
@@ -10,13 +13,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anchoring.core.batch import ANCHORED, Anchor, Batch, BatchState, BlockPlace
 from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
 from anchoring.ports.entries import EntryRange
+from anchoring.store import packed
 from anchoring.store.engine import number_above
 from anchoring.store.entries import UNWRITTEN
+from anchoring.store.packed import Packed, pack
 from anchoring.store.tables import anchor_history, batch, erasure, submission_item, tile
-from anchoring.types import Address, BlockHash, LeafHash, Root, TxHash
+from anchoring.types import HASH_BYTES, Address, BlockHash, LeafHash, Root, TxHash
 
 TILES_A_FETCH: Final = 256
 """Tiles read at once: 4 MiB."""
+
+KEPT_TILES: Final = 1024
+"""Upper tiles in memory: 16 MiB at most, those of sixty full batches."""
 
 _NO_ANCHOR = {
     "sequence": None,
@@ -30,12 +38,32 @@ _NO_ANCHOR = {
 }
 
 
-class SqlBatches:
-    """Implements ports.Batches."""
+class KeptTiles:
+    """Upper tiles in memory, those asked for last. A sealed tile never changes, so none is ever wrong."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self) -> None:
+        self._tiles: OrderedDict[tuple[int, TileCoordinate], Tile] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: tuple[int, TileCoordinate]) -> Tile | None:
+        return self._tiles.get(key)
+
+    def keep(self, key: tuple[int, TileCoordinate], tile: Tile) -> None:
+        with self._lock:
+            self._tiles[key] = tile
+            self._tiles.move_to_end(key)
+            while len(self._tiles) > KEPT_TILES:
+                self._tiles.popitem(last=False)
+
+
+class SqlBatches:
+    """Implements ports.Batches. `kept_tiles`: shared by the units of work of one store."""
+
+    def __init__(self, connection: Connection, kept_tiles: KeptTiles | None = None) -> None:
         self._connection = connection
         self._dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        self._statements = _POSTGRESQL if self._dialect is postgresql else _SQLITE
+        self._kept_tiles = kept_tiles or KeptTiles()
 
     def unfinished(self) -> Batch | None:
         return self._first(select(batch).where(batch.c.state == BatchState.WAITING).order_by(batch.c.id).limit(1))
@@ -133,8 +161,15 @@ class SqlBatches:
         return self._first(select(batch).where(batch.c.id == batch_id))
 
     def of_entry(self, entry_id: int) -> Batch | None:
-        row = self._connection.execute(_OF_ENTRY, {"entry_id": entry_id}).first()
-        return None if row is None or row.last_id < entry_id else _batch(row)
+        [found] = self.of_entries([entry_id])
+        return found
+
+    def of_entries(self, entry_ids: Sequence[int]) -> list[Batch | None]:
+        rows = self._connection.execute(self._statements.of_entries, pack(self._connection, entry_ids)).all()
+        wanted = pack(self._connection, list({row.id for row in rows}))
+        batches = {row.id: _batch(row) for row in self._connection.execute(self._statements.with_ids, wanted)} if rows else {}
+        found = {row.place: batches[row.id] for row in rows}
+        return [found.get(place) for place in range(len(entry_ids))]
 
     def of_root(self, root: Root) -> Batch | None:
         return self._first(select(batch).where(batch.c.root == root))
@@ -177,16 +212,30 @@ class SqlBatches:
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None:
         row = self._connection.execute(_TILE_AT, {"batch_id": batch_id, "level": at.level, "n": at.n}).first()
-        return None if row is None else _tile(row)
+        return None if row is None else _tile(*row)
 
     def tiles(self, batch_id: int) -> Iterator[Tile]:
-        statement = select(tile).where(tile.c.batch_id == batch_id).order_by(tile.c.level, tile.c.n)
+        statement = select(*_TILE).where(tile.c.batch_id == batch_id).order_by(tile.c.level, tile.c.n)
         with self._connection.execute(statement.execution_options(yield_per=TILES_A_FETCH)) as found:
-            yield from map(_tile, found)
+            yield from starmap(_tile, found)
+
+    def upper_tiles(self, wanted: Collection[tuple[int, TileCoordinate]]) -> Mapping[tuple[int, TileCoordinate], Tile]:
+        found = {}
+        for key in wanted:
+            tile = self._kept_tiles.get(key) or self.tile(*key)
+            if tile is not None:
+                found[key] = tile
+                self._kept_tiles.keep(key, tile)
+        return found
 
     def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
-        row = self._connection.execute(_TILE_OF_LEAF, {"batch_id": batch_id, "leaf": leaf}).first()
-        return None if row is None else _tile(row)
+        [found] = self.tiles_of_leaves([(batch_id, leaf)])
+        return found
+
+    def tiles_of_leaves(self, leaves: Sequence[tuple[int, LeafHash]]) -> list[Tile | None]:
+        given = pack(self._connection, [batch_id for batch_id, _ in leaves], leaves=b"".join([leaf for _, leaf in leaves]))
+        found = {place: _tile(*row) for place, *row in self._connection.execute(self._statements.of_leaves, given)}
+        return [found.get(place) for place in range(len(leaves))]
 
     def _change(
         self,
@@ -210,24 +259,41 @@ class SqlBatches:
 
 
 # Statements of hot routes are made once: to make one costs more than to run it.
-_OF_ENTRY: Final = select(batch).where(batch.c.first_id <= bindparam("entry_id")).order_by(batch.c.first_id.desc()).limit(1)
-_TILE_AT: Final = select(tile).where(
+_TILE: Final = (tile.c.level, tile.c.n, tile.c.width, tile.c.subtree)
+_TILE_AT: Final = select(*_TILE).where(
     tile.c.batch_id == bindparam("batch_id"), tile.c.level == bindparam("level"), tile.c.n == bindparam("n")
 )
-_TILE_OF_LEAF: Final = (
-    select(tile)
-    .where(tile.c.batch_id == bindparam("batch_id"), tile.c.level == 0, tile.c.first_leaf <= bindparam("leaf"))
-    .order_by(tile.c.first_leaf.desc())
-    .limit(1)
-)
+
+
+class _Statements:
+    """Those over many entries or leaves at once, as one database says them."""
+
+    def __init__(self, packed: Packed) -> None:
+        number, place = packed.number, packed.place.label("place")
+        other = batch.alias("other")
+        begins = select(func.max(other.c.first_id)).where(other.c.first_id <= number).scalar_subquery()
+        holds = (batch.c.first_id == begins) & (batch.c.last_id >= number)
+        self.of_entries = select(place, batch.c.id).select_from(packed.rows.join(batch, holds))
+        self.with_ids = select(batch).select_from(packed.rows.join(batch, batch.c.id == number))
+
+        first_leaf = packed.slice("leaves", HASH_BYTES)
+        left = tile.alias("left_tile")
+        begins_below = (left.c.batch_id == number) & (left.c.level == 0) & (left.c.first_leaf <= first_leaf)
+        n = select(left.c.n).where(begins_below).order_by(left.c.first_leaf.desc()).limit(1).scalar_subquery()
+        at_level_0 = (tile.c.batch_id == number) & (tile.c.level == 0) & (tile.c.n == n)
+        self.of_leaves = select(place, *_TILE).select_from(packed.rows.join(tile, at_level_0))
+
+
+_SQLITE: Final = _Statements(packed.SQLITE)
+_POSTGRESQL: Final = _Statements(packed.POSTGRESQL)
 
 
 def _recorded_in(block: BlockPlace) -> ColumnElement[bool]:
     return (batch.c.block_number == block.number) & (batch.c.block_hash == block.hash)
 
 
-def _tile(row: Row[Any]) -> Tile:
-    return Tile(at=TileCoordinate(row.level, row.n), width=row.width, subtree=row.subtree)
+def _tile(level: int, n: int, width: int, subtree: bytes) -> Tile:
+    return Tile(at=TileCoordinate(level, n), width=width, subtree=subtree)
 
 
 def _batch(row: Row[Any]) -> Batch:

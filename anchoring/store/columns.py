@@ -55,6 +55,11 @@ _CODES: Final = {
 _NAMES: Final = {code: name for name, code in _CODES.items()}
 
 
+def code_of(canonicalization: Canonicalization | None) -> int:
+    """Its code, 0 for none; below 16."""
+    return 0 if canonicalization is None else _CODES[canonicalization]
+
+
 class CanonicalizationCode(TypeDecorator[Canonicalization]):
     """A canonicalization as a small integer, one byte a row on SQLite."""
 

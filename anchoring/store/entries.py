@@ -1,10 +1,20 @@
 """Entries: appended, read, never changed but by erasure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import CANARY, Issuer
@@ -12,10 +22,13 @@ from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.manifest import ManifestEntry
 from anchoring.core.portions import portions
 from anchoring.errors import InvalidInput, StateCorrupt
-from anchoring.ports.entries import Entry, EntryRange, NewEntry
+from anchoring.ports.entries import Entry, EntryRange, NewEntries, Receipt
+from anchoring.store import packed
+from anchoring.store.columns import UtcDateTime, code_of
 from anchoring.store.engine import SEAL_LOCK, number_above
+from anchoring.store.packed import Packed, pack
 from anchoring.store.tables import entry, erasure, issuer, status_binding, status_change
-from anchoring.types import Did, Digest, LeafHash, Salt
+from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, LeafHash, Salt
 
 ROWS_A_STATEMENT: Final = 10_000
 """Rows written or read at once: a compromise between round trips and memory."""
@@ -27,28 +40,23 @@ class SqlEntries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_postgresql = connection.dialect.name == "postgresql"
+        self._statements = _POSTGRESQL if self._is_postgresql else _SQLITE
 
-    def add_missing(self, issuer: Issuer, entries: Sequence[NewEntry], received_at: datetime) -> None:
+    def add_missing(self, new: Sequence[NewEntries], received_at: datetime) -> int:
         # Ids are not commit order on PostgreSQL: the seal mark waits until nobody holds this lock. On SQLite BEGIN IMMEDIATE
         # makes them so.
         if self._is_postgresql:
-            self._connection.execute(select(func.pg_advisory_xact_lock_shared(SEAL_LOCK)))
-        dialect = postgresql if self._is_postgresql else sqlite
-        statement = dialect.insert(entry).on_conflict_do_nothing(index_elements=["digest", "issuer_id"])
-        # Sorted: two requests that post the same digests in another order would deadlock, and the index grows in its own order.
-        ordered = sorted(entries, key=lambda new: new.digest)
-        for some in portions(ordered, ROWS_A_STATEMENT):
-            rows = [
-                {
-                    "issuer_id": issuer.id,
-                    "digest": new.digest,
-                    "salt": new.salt,
-                    "canonicalization": new.canonicalization,
-                    "received_at": received_at,
-                }
-                for new in some
-            ]
-            self._connection.execute(statement, rows)
+            self._connection.execute(_SHARE_SEAL_LOCK)
+        given = self._pack(new) | {"salts": b"".join([one.salts for one in new]), "received_at": received_at}
+        return self._connection.execute(self._statements.add_missing, given).rowcount
+
+    def receipts(self, posted: Sequence[NewEntries]) -> Sequence[Receipt | None]:
+        rows = self._connection.execute(self._statements.receipts, self._pack(posted))
+        return [None if row.id is None else Receipt(*row) for row in rows]
+
+    def cancel_erasures(self, posted: Sequence[NewEntries]) -> None:
+        if self._connection.execute(_ANY_PENDING).first() is not None:
+            self._connection.execute(self._statements.cancel_erasures, self._pack(posted))
 
     def of_issuer(self, issuer: Issuer, digests: Collection[Digest]) -> Mapping[Digest, Entry]:
         found: dict[Digest, Entry] = {}
@@ -58,8 +66,15 @@ class SqlEntries:
         return found
 
     def of_digest(self, digest: Digest, did: Did | None = None) -> Sequence[Entry]:
-        rows = self._connection.execute(_OF_DIGEST, {"digest": digest})
-        return [_entry(row) for row in rows if did is None or row.did == did]
+        [found] = self.of_digests([digest])
+        return [one for one in found if did in (None, one.issuer)]
+
+    def of_digests(self, digests: Sequence[Digest]) -> list[list[Entry]]:
+        found: list[list[Entry]] = [[] for _ in digests]
+        given = pack(self._connection, [0] * len(digests), digests=b"".join(digests))
+        for row in self._connection.execute(self._statements.of_digests, given):
+            found[row.place].append(_entry(row))
+        return found
 
     def seal_mark(self) -> int:
         if self._is_postgresql:
@@ -124,11 +139,6 @@ class SqlEntries:
             self._connection.execute(erased)
             self._forget_reasons(some)
         return len(ids)
-
-    def cancel_erasure(self, entry_ids: Collection[int]) -> None:
-        for some in portions(entry_ids, ROWS_A_STATEMENT):
-            waiting = erasure.c.entry_id.in_(some) & erasure.c.done_at.is_(None)
-            self._connection.execute(delete(erasure).where(waiting))
 
     def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
         rows = self._connection.execute(_PAGE, {"after_id": after_id, "last_id": last_id, "limit": limit})
@@ -209,6 +219,18 @@ class SqlEntries:
     def continue_above(self, entry_id: int) -> None:
         number_above(self._connection, "entry", entry_id)
 
+    def _pack(self, new: Sequence[NewEntries]) -> dict[str, Any]:
+        """What the statements below take apart."""
+        numbers: list[int] = []
+        for some in new:
+            number = some.issuer.id * CODES
+            if some.canonicalizations is None:
+                numbers += [number] * len(some)
+            else:
+                numbers += [number + code_of(named) for named in some.canonicalizations]
+        digests = b"".join([some.digests for some in new])
+        return pack(self._connection, numbers, digests=digests)
+
     def _posted_by(self, entries: Sequence[ManifestEntry], issuers: Mapping[str, int]) -> set[tuple[Did, Digest | None]]:
         """Issuer and digest of those that are recorded under another id."""
         found: set[tuple[Did, Digest | None]] = set()
@@ -240,10 +262,47 @@ _OF_ISSUERS: Final = entry.c.issuer_id != func.coalesce(_CANARY_ID, 0)
 
 # Statements of hot routes are made once: to make one costs more than to run it.
 _ENTRIES: Final = select(entry, issuer.c.did).join(issuer, issuer.c.id == entry.c.issuer_id)
-_OF_DIGEST: Final = _ENTRIES.where(entry.c.digest == bindparam("digest")).order_by(entry.c.id)
 _OF_ISSUER: Final = _ENTRIES.where(
     entry.c.issuer_id == bindparam("issuer_id"), entry.c.digest.in_(bindparam("digests", expanding=True))
 )
+
+CODES: Final = 16
+"""A row's number is its issuer's id times this, and the code of its canonicalization, which is below this."""
+
+
+class _Statements:
+    """Those over many digests at once, as one database says them."""
+
+    def __init__(self, packed: Packed, insert_into: Callable[[Table], Any]) -> None:
+        number, place = packed.number, packed.place
+        issuer_id, code = number // CODES, func.nullif(number % CODES, 0)
+        digest = packed.slice("digests", HASH_BYTES)
+        columns = {
+            "issuer_id": issuer_id,
+            "digest": digest.label("digest"),
+            "salt": packed.slice("salts", SALT_BYTES),
+            "canonicalization": code,
+            "received_at": bindparam("received_at", type_=UtcDateTime()),
+        }
+        # Sorted: two requests that post the same digests in another order would deadlock, and the index grows in its own order.
+        rows = select(*columns.values()).order_by(columns["digest"], place)
+        added = insert_into(entry).from_select(list(columns), rows)
+        self.add_missing = added.on_conflict_do_nothing(index_elements=["digest", "issuer_id"])
+
+        is_it = (entry.c.digest == digest) & (entry.c.issuer_id == issuer_id)
+        found = select(entry.c.id, entry.c.salt, entry.c.canonicalization, entry.c.received_at)
+        self.receipts = found.select_from(packed.rows.outerjoin(entry, is_it)).order_by(place)
+        posted = select(entry.c.id).select_from(packed.rows.join(entry, is_it))
+        self.cancel_erasures = delete(erasure).where(erasure.c.done_at.is_(None), erasure.c.entry_id.in_(posted))
+
+        of_digests = packed.rows.join(entry, entry.c.digest == digest).join(issuer, issuer.c.id == entry.c.issuer_id)
+        self.of_digests = select(place.label("place"), entry, issuer.c.did).select_from(of_digests).order_by("place", entry.c.id)
+
+
+_SQLITE: Final = _Statements(packed.SQLITE, sqlite.insert)
+_POSTGRESQL: Final = _Statements(packed.POSTGRESQL, postgresql.insert)
+_SHARE_SEAL_LOCK: Final = select(func.pg_advisory_xact_lock_shared(SEAL_LOCK))
+_ANY_PENDING: Final = select(erasure.c.entry_id).where(erasure.c.done_at.is_(None)).limit(1)
 
 _PAGE: Final = (
     _ENTRIES.where(entry.c.id > bindparam("after_id"), entry.c.id <= bindparam("last_id"))

@@ -1,10 +1,10 @@
 """Issuers and the hashes of their keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import ApiKey, Issuer, StoredKey
@@ -39,16 +39,19 @@ class SqlIssuers:
         living = (api_key.c.prefix == prefix) & api_key.c.revoked_at.is_(None)
         return self._connection.execute(update(api_key).where(living).values(revoked_at=at)).rowcount == 1
 
-    def key(self, prefix: str) -> StoredKey | None:
-        statement = (
-            select(issuer, api_key.c.key_hash, api_key.c.revoked_at)
-            .join(api_key, api_key.c.issuer_id == issuer.c.id)
-            .where(api_key.c.prefix == prefix)
-        )
-        row = self._connection.execute(statement).first()
-        if row is None:
-            return None
-        return StoredKey(issuer=_issuer(row), prefix=prefix, key_hash=row.key_hash, revoked_at=row.revoked_at)
+    def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
+        rows = self._connection.execute(_KEYS, {"prefixes": list(prefixes)})
+        return {
+            row.prefix: StoredKey(issuer=_issuer(row), prefix=row.prefix, key_hash=row.key_hash, revoked_at=row.revoked_at)
+            for row in rows
+        }
+
+
+_KEYS: Final = (
+    select(issuer, api_key.c.prefix, api_key.c.key_hash, api_key.c.revoked_at)
+    .join(api_key, api_key.c.issuer_id == issuer.c.id)
+    .where(api_key.c.prefix.in_(bindparam("prefixes", expanding=True)))
+)
 
 
 def _issuer(row: Row[Any]) -> Issuer:

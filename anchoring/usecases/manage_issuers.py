@@ -1,8 +1,9 @@
 """Operators say who may post, and hand out keys."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from anchoring.core.issuer import PREFIX_BYTES, SECRET_BYTES, ApiKey, Issuer, make_api_key, parse_api_key
+from anchoring.core.issuer import PREFIX_BYTES, SECRET_BYTES, ApiKey, Issuer, StoredKey, make_api_key, parse_api_key
 from anchoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from anchoring.ports.runtime import RandomBytes
 from anchoring.ports.store import UnitOfWork
@@ -41,10 +42,23 @@ def get_issuer(uow: UnitOfWork, did: Did) -> Issuer:
     return issuer
 
 
-def authenticate(uow: UnitOfWork, key_text: str) -> Issuer:
-    """Whose key this is. Raises: NotAllowed, in the same words for an unknown, wrong and revoked key."""
-    key = parse_api_key(key_text)
-    stored = uow.issuers.key(key.prefix)
-    if not key.opens(stored) or stored is None:
-        raise NotAllowed("the API key is not valid")
-    return stored.issuer
+def authenticate(uow: UnitOfWork, key_texts: Sequence[str]) -> list[Issuer | NotAllowed]:
+    """Whose key each is, in the order of the input; NotAllowed, in the same words, for an unknown, wrong and revoked key."""
+    keys = [_read_key(text) for text in key_texts]
+    stored = uow.issuers.keys({key.prefix for key in keys if key})
+    return [_holder(key, stored.get(key.prefix)) if key else _not_valid() for key in keys]
+
+
+def _read_key(text: str) -> ApiKey | None:
+    try:
+        return parse_api_key(text)
+    except NotAllowed:
+        return None
+
+
+def _holder(key: ApiKey, stored: StoredKey | None) -> Issuer | NotAllowed:
+    return stored.issuer if key.opens(stored) and stored is not None else _not_valid()
+
+
+def _not_valid() -> NotAllowed:
+    return NotAllowed("the API key is not valid")

@@ -8,10 +8,10 @@ from datetime import timedelta
 import structlog
 
 from anchoring.core.issuer import CANARY
-from anchoring.ports.entries import NewEntry
+from anchoring.ports.entries import NewEntries
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.store import Store
-from anchoring.types import HASH_BYTES, SALT_BYTES, Digest, Salt, to_hex
+from anchoring.types import HASH_BYTES, SALT_BYTES, Digest, to_hex
 
 NAME = "Canary of this installation"
 
@@ -37,8 +37,7 @@ def post_canary(store: Store, clock: Clock, random_bytes: RandomBytes, *, every_
         issuer = uow.issuers.with_did(CANARY)
         if issuer is None:
             raise AssertionError("an issuer that was just added is there")
-        new = NewEntry(digest=digest, salt=Salt(random_bytes(SALT_BYTES)), canonicalization=None)
-        uow.entries.add_missing(issuer, [new], now)
+        uow.entries.add_missing([NewEntries(issuer=issuer, digests=digest, salts=random_bytes(SALT_BYTES))], now)
         uow.canaries.record(uow.entries.of_issuer(issuer, [digest])[digest].id, now)
         uow.commit()
     log.info("canary.posted", digest=to_hex(digest))

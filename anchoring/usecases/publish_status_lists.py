@@ -11,11 +11,11 @@ import structlog
 from anchoring.core.batch import PublishedHead
 from anchoring.core.status import head_digest
 from anchoring.failpoints import failpoint
-from anchoring.ports.entries import NewEntry
+from anchoring.ports.entries import NewEntries
 from anchoring.ports.ledger import Head, RegistryReader, StatusHead
 from anchoring.ports.runtime import Clock, Progress, RandomBytes
 from anchoring.ports.store import Store, UnitOfWork
-from anchoring.types import SALT_BYTES, ListId, Salt, to_hex
+from anchoring.types import SALT_BYTES, ListId, to_hex
 
 LISTS_A_REPORT = 50
 """So many lists are looked at between two words to whoever waits."""
@@ -102,8 +102,8 @@ def _prepare(uow: UnitOfWork, clock: Clock, random_bytes: RandomBytes, list_id: 
         return None
     digest = head_digest(list_id, number, listed.bits)
     # Before a row of the list is touched: whoever posts takes its locks in this order too.
-    salt = Salt(random_bytes(SALT_BYTES))
-    uow.entries.add_missing(listed.issuer, [NewEntry(digest=digest, salt=salt, canonicalization=None)], clock.now())
+    leaf = NewEntries(issuer=listed.issuer, digests=digest, salts=random_bytes(SALT_BYTES))
+    uow.entries.add_missing([leaf], clock.now())
     return number if versions.prepare(listed, number, digest, clock.now()) else None
 
 

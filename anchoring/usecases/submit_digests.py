@@ -1,18 +1,19 @@
 """An issuer posts digests; each waits until the next round seals it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.core.status import StatusPurpose
 from anchoring.errors import Conflict, InvalidInput, StoreUnavailable
-from anchoring.ports.entries import Entry, NewEntry
+from anchoring.ports.entries import NewEntries, Receipt
 from anchoring.ports.runtime import RandomBytes
 from anchoring.ports.status_lists import Place
 from anchoring.ports.store import UnitOfWork
-from anchoring.types import SALT_BYTES, Digest, ListId, Salt, to_hex
+from anchoring.types import HASH_BYTES, SALT_BYTES, Did, ListId, to_hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,81 +30,111 @@ class StatusIndex:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostedDigest:
-    """What an issuer posts. `canonicalization`: None when it was not said. `status`: the indexes that the credential names."""
+class PostedDigests:
+    """What one request posts: one digest, or 100,000.
 
-    digest: Digest
-    canonicalization: Canonicalization | None = None
-    status: tuple[StatusIndex, ...] = ()
+    `digests`: n × 32 bytes. `canonicalizations`: n, or None where none was said. `status`: what the credentials name, each with
+    the place of its digest, from 0.
+    """
+
+    digests: bytes
+    canonicalizations: Sequence[Canonicalization | None] | None = None
+    status: Sequence[tuple[int, StatusIndex]] = ()
+
+    def __len__(self) -> int:
+        return len(self.digests) // HASH_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What a request is answered, in the order of its digests. `salts`: n × 16 bytes; the others: n each."""
+
+    issuer: Did
+    salts: bytes
+    canonicalizations: Sequence[Canonicalization | None]
+    received_at: Sequence[datetime]
 
 
 def submit_digests(
-    uow: UnitOfWork, issuer: Issuer, posted: Sequence[PostedDigest], *, now: datetime, random_bytes: RandomBytes
-) -> list[Entry]:
-    """Record what is new and answer with the entry of every posted digest, in the order of the input.
+    uow: UnitOfWork, posts: Sequence[tuple[Issuer, PostedDigests]], *, now: datetime, random_bytes: RandomBytes
+) -> list[Accepted]:
+    """Record what is new in several requests at once, and answer each. The caller commits.
 
     A digest the issuer posted before, or twice in one request, gets its first answer again; an erasure that still waits is taken
-    back, or what is acknowledged here would vanish. The caller commits.
+    back, or what is acknowledged here would vanish.
 
     A credential that names an index is bound to it for good; to say so again changes nothing.
 
     Raises: StoreUnavailable when a digest is being erased at this moment; InvalidInput for an index that this issuer has not
     reserved, and for one of a list of another purpose; Conflict for one that is another entry's, and for an entry that has
-    another.
+    another. Then nothing of any of them is to be committed.
     """
-    salts = random_bytes(SALT_BYTES * len(posted))
-    first_of = {one.digest: (i, one) for i, one in reversed(list(enumerate(posted)))}
     new = [
-        NewEntry(
-            digest=digest,
-            salt=Salt(salts[i * SALT_BYTES : (i + 1) * SALT_BYTES]),
-            canonicalization=one.canonicalization,
+        NewEntries(
+            issuer=issuer,
+            digests=posted.digests,
+            salts=random_bytes(SALT_BYTES * len(posted)),
+            canonicalizations=posted.canonicalizations,
         )
-        for digest, (i, one) in first_of.items()
+        for issuer, posted in posts
     ]
-    uow.entries.add_missing(issuer, new, now)
-    recorded = dict(uow.entries.of_issuer(issuer, first_of.keys()))
-    if known := {one.digest: recorded.pop(one.digest).id for one in new if _was_known(one, recorded)}:
-        uow.entries.cancel_erasure(known.values())
-        recorded |= uow.entries.of_issuer(issuer, known.keys())
-    try:
-        entries = [recorded[one.digest] for one in posted]
-    except KeyError as gone:
-        raise StoreUnavailable("a digest is being erased at this moment; repeating records it anew") from gone
-    named = [(entry, index) for one, entry in zip(posted, entries, strict=True) for index in one.status]
-    if named:
-        _bind(uow, issuer, named, now)
-    return entries
+    added = uow.entries.add_missing(new, now)
+    if added == sum(map(len, new)) and not any(posted.status for _, posted in posts):
+        return [_all_new(one, now) for one in new]
+    uow.entries.cancel_erasures(new)
+    receipts = iter(_receipts(uow, new))
+    answers = []
+    for issuer, posted in posts:
+        of_post = list(islice(receipts, len(posted)))
+        if posted.status:
+            _bind(uow, issuer, [(of_post[place].entry_id, index) for place, index in posted.status], now)
+        answers.append(
+            Accepted(
+                issuer=issuer.did,
+                salts=b"".join([one.salt for one in of_post]),
+                canonicalizations=[one.canonicalization for one in of_post],
+                received_at=[one.received_at for one in of_post],
+            )
+        )
+    return answers
 
 
-def _was_known(one: NewEntry, recorded: Mapping[Digest, Entry]) -> bool:
-    """An entry with another salt than the one just made for it is an earlier one."""
-    return one.digest in recorded and recorded[one.digest].salt != one.salt
+def _all_new(one: NewEntries, now: datetime) -> Accepted:
+    canonicalizations = one.canonicalizations or [None] * len(one)
+    times = [now] * len(one)
+    return Accepted(issuer=one.issuer.did, salts=one.salts, canonicalizations=canonicalizations, received_at=times)
 
 
-def _bind(uow: UnitOfWork, issuer: Issuer, named: Sequence[tuple[Entry, StatusIndex]], now: datetime) -> None:
+def _receipts(uow: UnitOfWork, new: Sequence[NewEntries]) -> list[Receipt]:
+    receipts = [one for one in uow.entries.receipts(new) if one is not None]
+    if len(receipts) < sum(map(len, new)):
+        raise StoreUnavailable("a digest is being erased at this moment; repeating records it anew")
+    return receipts
+
+
+def _bind(uow: UnitOfWork, issuer: Issuer, named: Sequence[tuple[int, StatusIndex]], now: datetime) -> None:
     """An index belongs to one entry, and an entry has one for each purpose: where its status was changed, there it stays."""
     uow.status_lists.lock_issuer(issuer.id)
     reserved = _ReservedIndexes(uow, issuer, [index for _, index in named])
-    entry_ids = {entry.id for entry, _ in named}
+    entry_ids = {entry_id for entry_id, _ in named}
     places = [reserved.place(index) for _, index in named]
     holders = {place: one.entry_id for place, one in uow.status_lists.bindings_at(places).items() if not one.is_erased}
     place_of = {key: binding.place for key, binding in uow.status_lists.bindings_of(entry_ids).items()}
     changed = uow.status_changes.changed_entries(entry_ids)
     new: dict[Place, int] = {}
-    for (entry, index), place in zip(named, places, strict=True):
+    for (entry_id, index), place in zip(named, places, strict=True):
         purpose = reserved.purpose(index)
-        if holders.setdefault(place, entry.id) != entry.id:
+        if holders.setdefault(place, entry_id) != entry_id:
             raise Conflict(f"{index.at}: index {index.index} of this list belongs to another digest")
-        present = place_of.get((entry.id, purpose))
+        present = place_of.get((entry_id, purpose))
         if present == place:
             continue
         if present is not None:
             raise Conflict(f"{index.at}: the digest has another index for {purpose}")
-        if (entry.id, purpose) in changed:
+        if (entry_id, purpose) in changed:
             raise Conflict(f"{index.at}: a {purpose} of this digest was recorded without an index, and stays where it is")
-        place_of[entry.id, purpose] = place
-        new[place] = entry.id
+        place_of[entry_id, purpose] = place
+        new[place] = entry_id
     uow.status_lists.bind(new, now)
 
 

@@ -1,5 +1,6 @@
 """How far a digest has come."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchoring.core.batch import Batch, BatchState
@@ -26,13 +27,26 @@ def trace_digest(uow: UnitOfWork, digest: Digest, did: Did | None) -> list[Stand
 
     Raises: NotFound.
     """
-    entries = uow.entries.of_digest(digest, did)
-    if not entries:
-        by = f" by {did}" if did else ""
-        raise NotFound(f"digest {to_hex(digest)} was not posted here{by}")
-    return [Standing(entry=entry, batch=_sealed_batch(uow, entry)) for entry in entries]
+    [standings] = trace_digests(uow, [(digest, did)])
+    if not standings:
+        raise unknown_digest(digest, did)
+    return standings
 
 
-def _sealed_batch(uow: UnitOfWork, entry: Entry) -> Batch | None:
-    batch = uow.batches.of_entry(entry.id)
+def trace_digests(uow: UnitOfWork, asked: Sequence[tuple[Digest, Did | None]]) -> list[list[Standing]]:
+    """As `trace_digest` of each, in the order of the input; nothing for a digest that was not posted."""
+    posted = uow.entries.of_digests([digest for digest, _ in asked])
+    found = [[one for one in of if did in (None, one.issuer)] for (_, did), of in zip(asked, posted, strict=True)]
+    entries = [entry for of in found for entry in of]
+    batches = iter(uow.batches.of_entries([entry.id for entry in entries]))
+    return [[Standing(entry=entry, batch=_sealed(next(batches))) for entry in of] for of in found]
+
+
+def unknown_digest(digest: Digest, did: Did | None) -> NotFound:
+    """What is said of a digest that nobody posted, or not this issuer."""
+    by = f" by {did}" if did else ""
+    return NotFound(f"digest {to_hex(digest)} was not posted here{by}")
+
+
+def _sealed(batch: Batch | None) -> Batch | None:
     return batch if batch and batch.tree else None

@@ -8,7 +8,7 @@ from anchoring.core.canonical import Canonicalization, canonicalize
 from anchoring.core.strict_json import JsonLimits
 from anchoring.errors import InvalidInput
 from anchoring.types import to_hex
-from anchoring.usecases.submit_digests import PostedDigest, submit_digests
+from anchoring.usecases.submit_digests import PostedDigests
 from service.answers import exact_time, json_answer, links
 from service.bodies import LARGE_BYTES, compute, read_body, refuse_unknown_query
 from service.credential_status import read_status
@@ -63,18 +63,17 @@ async def post_credential(
         ),
         is_large=len(body) > LARGE_BYTES,
     )
-    posted = PostedDigest(digest=form.digest, canonicalization=form.canonicalization, status=named.indexes)
+    status = [(0, index) for index in named.indexes]
+    posted = PostedDigests(digests=form.digest, canonicalizations=[form.canonicalization], status=status)
     await service.backlog.take(1)
-    [entry] = await service.writes.write(
-        lambda uow: submit_digests(uow, issuer, [posted], now=service.clock.now(), random_bytes=service.random_bytes)
-    )
-    found = links(service, to_hex(entry.digest), issuer.did)
+    accepted = await service.writes.write_together(service.submit, (issuer, posted))
+    found = links(service, to_hex(form.digest), issuer.did)
     answer = {
         "issuer": issuer.did,
-        "digest": to_hex(entry.digest),
-        "salt": to_hex(entry.salt),
-        "canonicalization": entry.canonicalization,
-        "receivedAt": exact_time(entry.received_at),
+        "digest": to_hex(form.digest),
+        "salt": to_hex(accepted.salts),
+        "canonicalization": accepted.canonicalizations[0],
+        "receivedAt": exact_time(accepted.received_at[0]),
         "maxMergeDelayS": service.promises.max_merge_delay_s,
         "notes": [*form.notes, *named.notes],
         "links": found,

@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
-from anchoring.ports.entries import Entry
-from anchoring.types import to_hex
+from anchoring.types import SALT_BYTES, to_hex
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.report_progress import report_pace
-from anchoring.usecases.submit_digests import submit_digests
+from anchoring.usecases.submit_digests import Accepted
 from anchoring.usecases.trace_digest import trace_digest
 from service.answers import REVALIDATE, choices, exact_time, json_answer, links, standing_json
 from service.bodies import compute, refuse_unknown_query
@@ -74,18 +73,14 @@ async def post_digests(request: Request, service: ServiceDep, issuer: IssuerDep)
     refuse_unknown_query(request)
     posted = await read_digests(request, service.api)
     await service.backlog.take(len(posted))
-    entries = await service.writes.write(
-        lambda uow: submit_digests(uow, issuer, posted, now=service.clock.now(), random_bytes=service.random_bytes),
-        rows=len(posted),
-    )
+    accepted = await service.writes.write_together(service.submit, (issuer, posted), rows=len(posted))
     headers = {"Cache-Control": "no-store"}
     if "return=minimal" in request.headers.get("prefer", "").replace(" ", "").lower():
         return Response(status_code=202, headers=headers | {"Preference-Applied": "return=minimal"})
     if request.headers.get("accept", "").partition(";")[0].strip().lower() == BINARY:
-        salts = b"".join(entry.salt for entry in entries)
-        return Response(salts, status_code=202, media_type=BINARY, headers=headers)
+        return Response(accepted.salts, status_code=202, media_type=BINARY, headers=headers)
     return await compute(
-        lambda: json_answer(_accepted(service, entries), status=202, headers=headers), is_large=len(entries) > MANY_ENTRIES
+        lambda: json_answer(_accepted(service, accepted), status=202, headers=headers), is_large=len(posted) > MANY_ENTRIES
     )
 
 
@@ -121,11 +116,12 @@ async def delete_digest(request: Request, service: ServiceDep, issuer: IssuerDep
     return json_answer(answer, status=202, headers={"Retry-After": str(wait_s)})
 
 
-def _accepted(service: Service, entries: list[Entry]) -> dict[str, object]:
+def _accepted(service: Service, accepted: Accepted) -> dict[str, object]:
+    salts = accepted.salts.hex()
     return {
-        "issuer": entries[0].issuer,
-        "salts": [to_hex(entry.salt) for entry in entries],
-        "receivedAt": [exact_time(entry.received_at) for entry in entries],
+        "issuer": accepted.issuer,
+        "salts": ["0x" + salts[i : i + 2 * SALT_BYTES] for i in range(0, len(salts), 2 * SALT_BYTES)],
+        "receivedAt": [exact_time(moment) for moment in accepted.received_at],
         "maxMergeDelayS": service.promises.max_merge_delay_s,
-        "links": links(service, "{digest}", entries[0].issuer),
+        "links": links(service, "{digest}", accepted.issuer),
     }

@@ -1,6 +1,5 @@
 """Inclusion proofs."""
 
-import json
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
@@ -9,12 +8,13 @@ from anchoring.core.batch import BatchState
 from anchoring.core.pace import Pace
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_to_json
+from anchoring.errors import NotFound
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest
-from anchoring.usecases.prove_inclusion import prove_inclusion
+from anchoring.usecases.prove_inclusion import prove_inclusions
 from anchoring.usecases.report_progress import report_pace
-from anchoring.usecases.trace_digest import Standing, trace_digest
-from service.answers import FINAL, REVALIDATE, cached_answer, choices, json_answer, standing_json
+from anchoring.usecases.trace_digest import Standing, trace_digests, unknown_digest
+from service.answers import FINAL, REVALIDATE, cached_answer, choices, json_answer, json_bytes, standing_json
 from service.bodies import refuse_unknown_query
 from service.dependencies import DigestDep, IssuerQueryDep, ServiceDep
 from service.openapi import header
@@ -23,6 +23,15 @@ from service.schemas import Standing as StandingOut
 from service.state import Service
 
 router = APIRouter(tags=["reading"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """`issuer`: None where any is meant. `round_period_s`: as configured."""
+
+    digest: Digest
+    issuer: Did | None
+    round_period_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +56,29 @@ class _Found:
 async def get_proof(request: Request, service: ServiceDep, digest: DigestDep, issuer: IssuerQueryDep) -> Response:
     """The inclusion proof of a digest. While it waits for the ledger: 202 with its state and `Retry-After`, and no proof."""
     refuse_unknown_query(request, "issuer")
-    found = await service.reads.read(lambda uow: _find(uow, digest, issuer, service.round_period_s))
+    found = await service.reads.read_together(_find, _Asked(digest, issuer, service.round_period_s))
     if len(found.standings) > 1:
         return choices(service, digest, [standing.entry.issuer for standing in found.standings], "proof")
     if found.proof is None:
         return _waiting(service, found)
-    body = json.dumps(proof_to_json(found.proof), separators=(",", ":")).encode()
+    body = json_bytes(proof_to_json(found.proof))
     is_final = found.proof.anchor.state is BatchState.FINAL
     return cached_answer(request, body, "application/json", FINAL if is_final else REVALIDATE)
 
 
-def _find(uow: UnitOfWork, digest: Digest, did: Did | None, round_period_s: float) -> _Found:
-    standings = trace_digest(uow, digest, did)
-    if len(standings) > 1:
-        return _Found(standings, None, None)
-    [standing] = standings
-    proof = prove_inclusion(uow, standing.entry, standing.batch) if standing.batch else None
-    pace = None if proof else report_pace(uow, configured_period_s=round_period_s)
-    return _Found(standings, proof, pace)
+def _find(uow: UnitOfWork, asked: list[_Asked]) -> list[_Found | NotFound]:
+    traced = trace_digests(uow, [(one.digest, one.issuer) for one in asked])
+    sealed = [(of[0].entry, of[0].batch) for of in traced if len(of) == 1 and of[0].batch]
+    proofs = {(proof.digest, proof.issuer): proof for proof in prove_inclusions(uow, sealed) if proof}
+    found: list[_Found | NotFound] = []
+    for one, standings in zip(asked, traced, strict=True):
+        if not standings:
+            found.append(unknown_digest(one.digest, one.issuer))
+            continue
+        proof = proofs.get((one.digest, standings[0].entry.issuer)) if len(standings) == 1 else None
+        pace = None if proof or len(standings) > 1 else report_pace(uow, configured_period_s=one.round_period_s)
+        found.append(_Found(standings, proof, pace))
+    return found
 
 
 def _waiting(service: Service, found: _Found) -> Response:

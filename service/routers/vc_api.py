@@ -23,7 +23,7 @@ from anchoring.usecases.create_status_list import create_status_list
 from anchoring.usecases.report_status import StatusWord, report_status
 from anchoring.usecases.reserve_indexes import reserve_indexes
 from anchoring.usecases.status_from_store import StoreStatus
-from anchoring.usecases.submit_digests import PostedDigest, StatusIndex, submit_digests
+from anchoring.usecases.submit_digests import PostedDigests, StatusIndex, submit_digests
 from service.answers import json_answer, json_bytes
 from service.bodies import media_type_of, read_body, refuse_unknown_members, refuse_unknown_query
 from service.dependencies import ServiceDep
@@ -107,9 +107,9 @@ def _issue(
     status = entry_json(EntryForm.BITSTRING, of.purpose, service.lists.url(of.list_id), index)
     issued = proofs.add(credential | {"credentialStatus": status}, did, now)
     form = canonicalize(json_bytes(issued), "application/vc")
-    bound = (StatusIndex(list_id=of.list_id, index=index, purpose=of.purpose),)
-    posted = PostedDigest(digest=form.digest, canonicalization=form.canonicalization, status=bound)
-    submit_digests(uow, issuer, [posted], now=now, random_bytes=service.random_bytes)
+    bound = [(0, StatusIndex(list_id=of.list_id, index=index, purpose=of.purpose))]
+    posted = PostedDigests(digests=form.digest, canonicalizations=[form.canonicalization], status=bound)
+    submit_digests(uow, [(issuer, posted)], now=now, random_bytes=service.random_bytes)
     return issued
 
 

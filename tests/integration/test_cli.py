@@ -23,12 +23,11 @@ from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.seal_batches import seal_batches
-from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from scripts.devnet import COMMAND, ROOT, free_port
 from tests.api import Api, Place, anchor, check_problem, post_and_anchor, running, seal
 from tests.commands import COMMANDS
 from tests.credanchor import Credanchor, run_process
-from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, make_digest, make_salts, post
+from tests.factories import ACADEMY, UNIVERSITY, FrozenClock, make_digest, post, submit
 
 HEAD = max(path.name[:4] for path in (ROOT / "migrations" / "versions").glob("0*.py"))
 DIGEST = to_hex(make_digest(1))
@@ -463,11 +462,11 @@ def holder(tmp_path: Path, migrated: Credanchor, store: SqlStore) -> tuple[Path,
     """A credential and its proof as its holder has them; service and database are gone."""
     place, body = Place(store=store, clock=FrozenClock()), json.dumps(CREDENTIAL).encode()
     form = canonicalize(body, "application/vc")
-    posted = [PostedDigest(digest=digest) for digest in (form.digest, make_digest(1), make_digest(2))]
+    posted = [form.digest, make_digest(1), make_digest(2)]
     with store.writing() as uow:
         issuer = uow.issuers.with_did(UNIVERSITY)
         assert issuer
-        [entry, *_] = submit_digests(uow, issuer, posted, now=NOON, random_bytes=make_salts)
+        [entry, *_] = submit(uow, issuer, posted)
         uow.commit()
     anchor(place, seal(place))
     with store.reading() as uow:

@@ -18,8 +18,7 @@ from anchoring.store import tables
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.seal_batches import seal_batches
-from anchoring.usecases.submit_digests import PostedDigest, submit_digests
-from tests.factories import NOON, FrozenClock, add_issuer, make_digest, make_salts, post
+from tests.factories import NOON, FrozenClock, add_issuer, make_digest, post, submit
 from tests.sessions import Session
 from tests.world import check_store, rows
 
@@ -32,11 +31,11 @@ def university(store: SqlStore) -> Issuer:
     return add_issuer(store)
 
 
-def submit(store: SqlStore, issuer: Issuer, *numbers: int, salt: int = 0) -> list[Entry]:
+def post_salted(store: SqlStore, issuer: Issuer, *numbers: int, salt: int = 0) -> list[Entry]:
     """Post digests with salts of our own."""
     with store.writing() as uow:
-        posted = [PostedDigest(digest=make_digest(i)) for i in numbers]
-        entries = submit_digests(uow, issuer, posted, now=NOON, random_bytes=lambda size: bytes([salt]) * size)
+        posted = [make_digest(i) for i in numbers]
+        entries = submit(uow, issuer, posted, now=NOON, random_bytes=lambda size: bytes([salt]) * size)
         uow.commit()
     return entries
 
@@ -50,8 +49,8 @@ def seal(store: SqlStore, max_leaves: int = 1000) -> list[int]:
 
 def test_entry_that_commits_late_is_not_left_behind_the_seal(store, university):
     with store.writing() as uow:
-        (early,) = submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
-        others = Session(submit, store, university, 2)
+        (early,) = submit(uow, university, [make_digest(1)])
+        others = Session(post_salted, store, university, 2)
         if store._engine.dialect.name == "postgresql":
             others.result()  # a higher id is committed before the lower one
         sealer = Session(seal, store)
@@ -60,14 +59,14 @@ def test_entry_that_commits_late_is_not_left_behind_the_seal(store, university):
     others.result()
     sealer.result()
     seal(store)
-    check_store(store, [early, *submit(store, university, 2)])
+    check_store(store, [early, *post_salted(store, university, 2)])
     assert sum(row.leaf_count for row in rows(store, tables.batch)) == 2
 
 
 def test_entry_that_is_rolled_back_holds_up_nobody_for_long(store, university):
     with store.writing() as uow:
-        submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
-    entries = submit(store, university, 2)
+        submit(uow, university, [make_digest(1)])
+    entries = post_salted(store, university, 2)
     seal(store)
     check_store(store, entries)
 
@@ -86,8 +85,8 @@ def test_writers_with_slow_commits_lose_nothing_to_a_busy_sealer(store, universi
             some = range(digest, digest + chance.randint(1, 4))
             digest = some.stop
             with store.writing() as uow:
-                posted = [PostedDigest(digest=make_digest(i)) for i in some]
-                entries = submit_digests(uow, university, posted, now=NOON, random_bytes=chance.randbytes)
+                posted = [make_digest(i) for i in some]
+                entries = submit(uow, university, posted, now=NOON, random_bytes=chance.randbytes)
                 time.sleep(chance.random() * dawdle_s)
                 uow.commit()
             acknowledged.extend(entries)
@@ -141,7 +140,7 @@ def test_sealers_in_four_processes_and_writers_make_no_bad_batch(store, universi
 
     def writer(start: int) -> None:
         for number in range(start, start + 200, 2):
-            acknowledged.extend(submit(store, university, number, number + 1))
+            acknowledged.extend(post_salted(store, university, number, number + 1))
 
     sessions = [Session(writer, 1_000_000 * i) for i in range(3)]
     for session in sessions:
@@ -163,7 +162,7 @@ import os, sys
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.reserve_indexes import reserve_indexes
-from tests.factories import NOON
+from tests.factories import submit, NOON
 store = SqlStore(make_engine(sys.argv[1], pool_size=2, busy_timeout_s=30))
 print("ready", flush=True)
 sys.stdin.readline()
@@ -197,9 +196,9 @@ def test_processes_reserve_no_index_twice_and_go_on_in_the_next_list_together(st
 @pytest.mark.parametrize("first_commits", [True, False], ids=["commits", "rolls-back"])
 def test_same_digest_from_two_sessions_is_one_entry(store, university, first_commits):
     with store.writing() as uow:
-        posted = [PostedDigest(digest=make_digest(1))]
-        (first,) = submit_digests(uow, university, posted, now=NOON, random_bytes=make_salts)
-        second = Session(submit, store, university, 1, salt=7)
+        posted = [make_digest(1)]
+        (first,) = submit(uow, university, posted)
+        second = Session(post_salted, store, university, 1, salt=7)
         assert second.is_held_up()
         if first_commits:
             uow.commit()
@@ -214,7 +213,7 @@ def test_same_digests_in_opposite_order_do_not_deadlock(store, university):
     numbers = range(300)
 
     def some(round_number: int, step: int) -> list[Entry]:
-        return submit(store, university, *[1000 * round_number + i for i in numbers][::step], salt=step % 256)
+        return post_salted(store, university, *[1000 * round_number + i for i in numbers][::step], salt=step % 256)
 
     for round_number in range(5):
         forth, back = (Session(some, round_number, step) for step in (1, -1))
@@ -234,8 +233,8 @@ def test_writer_on_sqlite_reads_nothing_that_another_changes_before_it_writes(st
         with store.writing() as uow:
             counted: int = uow.entries.count_after(0)
             time.sleep(0.02)
-            posted = [PostedDigest(digest=make_digest(counted))]
-            submit_digests(uow, university, posted, now=NOON, random_bytes=make_salts)
+            posted = [make_digest(counted)]
+            submit(uow, university, posted)
             uow.commit()
         return counted
 
@@ -246,7 +245,7 @@ def test_writer_on_sqlite_reads_nothing_that_another_changes_before_it_writes(st
 @sqlite_only
 def test_writer_on_sqlite_waits_for_another(store, university):
     with store.writing() as uow:
-        other = Session(submit, store, university, 1)
+        other = Session(post_salted, store, university, 1)
         assert other.is_held_up()
         uow.commit()
     assert len(other.result()) == 1
@@ -256,14 +255,14 @@ def test_writer_on_sqlite_waits_for_another(store, university):
 def test_writer_that_waits_too_long_says_that_the_store_is_unavailable(store, university):
     impatient = make_engine(str(store._engine.url), pool_size=1, busy_timeout_s=0.05)
     with store.writing(), pytest.raises(StoreUnavailable, match="database is locked"):
-        submit(SqlStore(impatient), university, 1)
+        post_salted(SqlStore(impatient), university, 1)
     impatient.dispose()
 
 
 def test_reader_is_held_up_by_nobody_and_sees_what_is_committed(store, university):
     post(store, university, 1)
     with store.writing() as writer:
-        submit_digests(writer, university, [PostedDigest(digest=make_digest(2))], now=NOON, random_bytes=make_salts)
+        submit(writer, university, [make_digest(2)])
         with store.reading() as reader:
             assert reader.entries.count_after(0) == 1
         writer.commit()
@@ -312,7 +311,7 @@ def test_session_that_ends_in_mid_transaction_is_said_so(store, university):
 def test_commit_that_is_not_acknowledged_is_said_so(store, university):
     def broken_off() -> None:
         with store.writing() as uow:
-            submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+            submit(uow, university, [make_digest(1)])
             _end_other_sessions(store)
             uow.commit()
 
@@ -328,7 +327,7 @@ def test_writer_that_hangs_is_broken_off_and_sealing_goes_on(store, university):
 
     def hangs() -> None:
         with hung.writing() as uow:
-            submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+            submit(uow, university, [make_digest(1)])
             time.sleep(0.5)
             uow.commit()
 

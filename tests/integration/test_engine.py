@@ -7,10 +7,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from anchoring.errors import Misconfigured
-from anchoring.ports.entries import NewEntry
+from anchoring.ports.entries import NewEntries
 from anchoring.store.engine import make_engine, transaction
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Salt
 from tests.factories import NOON, add_issuer, make_digest
 
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -69,9 +68,9 @@ def test_broken_constraint_is_an_error_and_nothing_stays(engine):
 
     def breaks_a_constraint() -> None:
         with store.writing() as uow:
-            uow.entries.add_missing(issuer, [NewEntry(digest=make_digest(1), salt=Salt(bytes(16)), canonicalization=None)], NOON)
+            uow.entries.add_missing([NewEntries(issuer=issuer, digests=make_digest(1), salts=bytes(16))], NOON)
             nobody = replace(issuer, id=99)
-            uow.entries.add_missing(nobody, [NewEntry(digest=make_digest(2), salt=Salt(bytes(16)), canonicalization=None)], NOON)
+            uow.entries.add_missing([NewEntries(issuer=nobody, digests=make_digest(2), salts=bytes(16))], NOON)
 
     with pytest.raises(IntegrityError):
         breaks_a_constraint()

@@ -16,8 +16,7 @@ from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Salt
 from anchoring.usecases.erase_entry import erase_entry
-from anchoring.usecases.submit_digests import PostedDigest, submit_digests
-from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer, make_digest, make_salts, post
+from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer, make_digest, make_salts, post, submit
 from tests.world import rows
 
 LATER = NOON + timedelta(hours=1)
@@ -57,9 +56,9 @@ def test_answers_come_in_the_order_of_the_input(store, university):
 
 @pytest.mark.parametrize("canonicalization", [*Canonicalization, None])
 def test_canonicalization_is_kept(store, university, canonicalization):
-    posted = [PostedDigest(digest=make_digest(1), canonicalization=canonicalization)]
+    posted = [make_digest(1)]
     with store.writing() as uow:
-        submit_digests(uow, university, posted, now=NOON, random_bytes=make_salts)
+        submit(uow, university, posted, canonicalization=canonicalization)
         uow.commit()
     with store.reading() as uow:
         assert uow.entries.of_digest(make_digest(1))[0].canonicalization == canonicalization
@@ -68,8 +67,8 @@ def test_canonicalization_is_kept(store, university, canonicalization):
 def test_digest_posted_again_gets_its_first_answer(store, university):
     first = post(store, university, 1, 2)
     with store.writing() as uow:
-        posted = [PostedDigest(digest=make_digest(i), canonicalization=Canonicalization.RAW) for i in (2, 1, 3)]
-        again = submit_digests(uow, university, posted, now=LATER, random_bytes=other_salts)
+        posted = [make_digest(i) for i in (2, 1, 3)]
+        again = submit(uow, university, posted, canonicalization=Canonicalization.RAW, now=LATER, random_bytes=other_salts)
         uow.commit()
     assert again[:2] == first[::-1]
     assert again[2].received_at == LATER
@@ -98,8 +97,8 @@ def test_nothing_posted_is_nothing_recorded(store, university):
 
 def test_what_is_not_committed_is_not_there(store, university):
     with store.writing() as uow:
-        posted = [PostedDigest(digest=make_digest(1))]
-        assert submit_digests(uow, university, posted, now=NOON, random_bytes=make_salts)
+        posted = [make_digest(1)]
+        assert submit(uow, university, posted)
     assert rows(store, tables.entry) == []
 
 
@@ -164,7 +163,7 @@ def test_range_is_what_waits_up_to_the_limit(store, university):
 def test_range_spans_ids_that_were_never_committed(store, university):
     (before,) = post(store, university, 1)
     with store.writing() as uow:
-        submit_digests(uow, university, [PostedDigest(digest=make_digest(2))], now=NOON, random_bytes=make_salts)
+        submit(uow, university, [make_digest(2)])
     (after,) = post(store, university, 3)
     with store.reading() as uow:
         assert uow.entries.next_range(0, after.id, 10) == EntryRange(first_id=before.id, last_id=after.id, count=2)
@@ -236,7 +235,7 @@ def test_post_takes_back_an_erasure_that_waits_and_no_other(store, university):
     with store.writing() as uow:
         for entry in (wanted, unwanted):
             uow.entries.request_erasure(entry.id, NOON)
-        again = submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=LATER, random_bytes=other_salts)
+        again = submit(uow, university, [make_digest(1)], now=LATER, random_bytes=other_salts)
         uow.commit()
     assert again == [wanted]
     with store.writing() as uow:

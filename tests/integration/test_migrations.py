@@ -21,9 +21,8 @@ from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.tables import metadata
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.check_store import check_store as check_records
-from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from scripts.devnet import ROOT
-from tests.factories import NOON, add_issuer, make_digest, make_salts, post
+from tests.factories import add_issuer, make_digest, post, submit
 from tests.filled import fill, hash_of
 from tests.installation import no_progress
 from tests.records import batch_in
@@ -239,7 +238,7 @@ def test_index_is_made_while_a_writer_is_at_work(empty, tmp_path, monkeypatch):
     add_migration(tmp_path, monkeypatch, f"    with op.get_context().autocommit_block():\n        {index}")
     monkeypatch.setattr("anchoring.store.schema.LOCK_WAIT", "10s")
     with store.writing() as uow:
-        submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+        submit(uow, university, [make_digest(1)])
         migration = Session(migrate, empty)
         assert migration.is_held_up()
         post(store, university, 2)

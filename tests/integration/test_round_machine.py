@@ -30,11 +30,10 @@ from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Digest, Root
 from anchoring.usecases.erase_entry import erase_entry
-from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from tests.anvil_installation import ETHER, quick_sqlite
 from tests.benches import MARKET, AnvilBench, Backup, Bench, FakeBench, RememberedNetwork
 from tests.conftest import empty, run_anvil
-from tests.factories import make_salts
+from tests.factories import make_salts, submit
 from tests.fakes import FINALIZED_BEHIND
 from tests.faults import Fault
 from tests.installation import LEASE_S
@@ -80,8 +79,8 @@ class RoundMachine(RuleBasedStateMachine):
     def post_again(self, which: int) -> None:
         for entry in self._one(which):
             with self.here.store.writing() as uow:
-                posted = [PostedDigest(digest=entry.digest)]
-                again = submit_digests(uow, self.here._issuer, posted, now=self.here.clock.now(), random_bytes=make_salts)
+                posted = [entry.digest]
+                again = submit(uow, self.here._issuer, posted, now=self.here.clock.now(), random_bytes=make_salts)
                 uow.commit()
             assert again == [entry]
 

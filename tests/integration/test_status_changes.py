@@ -24,8 +24,8 @@ from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.reserve_indexes import reserve_indexes
 from anchoring.usecases.seal_batches import seal_batches
 from anchoring.usecases.settle_changes import settle_changes
-from anchoring.usecases.submit_digests import PostedDigest, StatusIndex, submit_digests
-from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, make_salts, post
+from anchoring.usecases.submit_digests import StatusIndex
+from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, post, submit
 from tests.faults import Fault, Faults, FaultyStore, Killed
 from tests.world import rows
 
@@ -65,8 +65,8 @@ def reserve(store: SqlStore, issuer: Issuer, of_list: StatusList, count: int = 1
 
 def bind(store: SqlStore, issuer: Issuer, number: int, *indexes: tuple[StatusList, int]) -> Entry:
     named = tuple(StatusIndex(list_id=of.list_id, index=i, at=f"$[{n}]") for n, (of, i) in enumerate(indexes))
-    posted = PostedDigest(digest=make_digest(number), status=named)
-    [entry] = written(store, lambda uow: submit_digests(uow, issuer, [posted], now=NOON, random_bytes=make_salts))
+    status = [(0, index) for index in named]
+    [entry] = written(store, lambda uow: submit(uow, issuer, [make_digest(number)], status=status))
     assert isinstance(entry, Entry)
     return entry
 

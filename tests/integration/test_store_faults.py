@@ -20,11 +20,11 @@ from anchoring.store import tables
 from anchoring.store.engine import make_engine, opened, transaction
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.usecases.submit_digests import PostedDigest, submit_digests
-from service.group_commit import GroupCommit, repeated
+from service.group_commit import GroupCommit
 from service.metrics import Metrics
+from service.together import repeated
 from tests.api import check_problem, running
-from tests.factories import NOON, FrozenClock, add_issuer, make_digest, make_salts, post
+from tests.factories import FrozenClock, add_issuer, make_digest, post, submit
 from tests.faults import Fault
 from tests.installation import RULES, Installation, no_progress, with_finality
 from tests.postgres_cluster import PostgresCluster, postgres_clusters
@@ -128,8 +128,8 @@ def test_deadlock_of_two_workers_costs_neither_of_them_its_answer(store):
             for place, number in enumerate(numbers):
                 if place and len(tries) == 1:
                     both_have_one.wait(20)
-                posted = [PostedDigest(digest=make_digest(number))]
-                entries += submit_digests(uow, university, posted, now=NOON, random_bytes=make_salts)
+                posted = [make_digest(number)]
+                entries += submit(uow, university, posted)
             return entries
 
         return asyncio.run(worker.write(write))
@@ -184,7 +184,7 @@ def test_session_that_was_idle_too_long_in_a_transaction_is_a_lost_connection(st
 
         def idles() -> None:
             with SqlStore(hasty).writing() as uow:
-                submit_digests(uow, university, [PostedDigest(digest=make_digest(1))], now=NOON, random_bytes=make_salts)
+                submit(uow, university, [make_digest(1)])
                 mine = "FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
                 wait_until(lambda: count_of(store, f"SELECT count(*) {mine}") == 0, "the server ends the session")
                 if step == "read":
@@ -209,7 +209,7 @@ def test_read_on_a_session_that_ended_is_repeated(store):
 
         @event.listens_for(store._engine, "before_cursor_execute")
         def end(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-            if "FROM entry" in statement and not ended:
+            if "JOIN entry" in statement and not ended:
                 ended.append(cursor.connection.info.backend_pid)
                 cursor.connection.close()
 

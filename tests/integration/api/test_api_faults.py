@@ -18,7 +18,6 @@ from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
-from anchoring.usecases.submit_digests import PostedDigest, submit_digests
 from service.bodies import compute
 from service.group_commit import MOST_ROWS, GroupCommit
 from service.metrics import Metrics
@@ -35,7 +34,7 @@ from tests.api import (
     running,
     stored,
 )
-from tests.factories import NOON, FrozenClock, add_issuer, make_digest, make_salts
+from tests.factories import NOON, FrozenClock, add_issuer, make_digest, submit
 from tests.faults import Fault, Faults, FaultyStore
 
 T = TypeVar("T")
@@ -276,11 +275,11 @@ def test_write_that_fails_does_not_spoil_those_beside_it(store: SqlStore) -> Non
     writes = GroupCommit(gated, FrozenClock(), Metrics())
 
     def post(i: int, uow: UnitOfWork) -> bytes:
-        [entry] = submit_digests(uow, issuer, [PostedDigest(digest=make_digest(i))], now=NOON, random_bytes=make_salts)
+        [entry] = submit(uow, issuer, [make_digest(i)])
         if i == 3:
             raise ZeroDivisionError
         if i == 5:
-            uow.entries.add_missing(issuer, [object()], NOON)  # type: ignore[list-item]
+            uow.entries.add_missing([object()], NOON)  # type: ignore[list-item]
         return entry.digest
 
     async def scenario() -> list[Any]:
