@@ -63,6 +63,9 @@ class Batches(Protocol):
 
     def with_id(self, batch_id: int) -> Batch | None: ...
 
+    def anchored(self, batch_id: int, state: str, block_hash: bytes) -> Batch | None:
+        """The batch as it is in this state and recorded in this block; None when it no longer is. It may be kept in memory."""
+
     def of_entry(self, entry_id: int) -> Batch | None:
         """The batch whose range holds the entry; None while it is in none."""
 

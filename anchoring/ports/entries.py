@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.core.manifest import ManifestEntry
+from anchoring.core.tiles import Tile
 from anchoring.types import HASH_BYTES, Did, Digest, LeafHash, Salt
 
 
@@ -57,6 +58,24 @@ class EntryRange:
     count: int
 
 
+class Evidence(NamedTuple):
+    """What the proof of one entry is made of, as far as it differs from its neighbours' proofs.
+
+    `batch_id`, `state`, `block_hash`: of the batch once the ledger was seen to hold its root, else None. `tile`: the one of level
+    0 that the entry's leaf stands in.
+    """
+
+    entry_id: int
+    issuer: Did
+    digest: Digest
+    salt: Salt
+    canonicalization: Canonicalization | None
+    batch_id: int | None
+    state: str | None
+    block_hash: bytes | None
+    tile: Tile | None
+
+
 class Entries(Protocol):
     """The append-only list of digests."""
 
@@ -77,6 +96,9 @@ class Entries(Protocol):
 
     def of_digests(self, digests: Sequence[Digest]) -> Sequence[Sequence[Entry]]:
         """Every issuer's entry for each digest, oldest first, in the order of the input."""
+
+    def evidence(self, digests: Sequence[Digest]) -> Sequence[Sequence[Evidence]]:
+        """Of every issuer's entry for each digest, oldest first, in the order of the input; all with one look."""
 
     def seal_mark(self) -> int:
         """The highest entry id such that every lower id is committed or never will be; 0 when there is none.

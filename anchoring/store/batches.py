@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import starmap
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +26,11 @@ TILES_A_FETCH: Final = 256
 KEPT_TILES: Final = 1024
 """Upper tiles in memory: 16 MiB at most, those of sixty full batches."""
 
+KEPT_BATCHES: Final = 4096
+
+K = TypeVar("K")
+V = TypeVar("V")
+
 _NO_ANCHOR = {
     "sequence": None,
     "anchored_leaf_count": None,
@@ -38,32 +43,41 @@ _NO_ANCHOR = {
 }
 
 
-class KeptTiles:
-    """Upper tiles in memory, those asked for last. A sealed tile never changes, so none is ever wrong."""
+class Kept(Generic[K, V]):
+    """What was asked for last, in memory: only what never changes under its key, so that none is ever wrong."""
 
-    def __init__(self) -> None:
-        self._tiles: OrderedDict[tuple[int, TileCoordinate], Tile] = OrderedDict()
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[K, V] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: tuple[int, TileCoordinate]) -> Tile | None:
-        return self._tiles.get(key)
+    def get(self, key: K) -> V | None:
+        return self._values.get(key)
 
-    def keep(self, key: tuple[int, TileCoordinate], tile: Tile) -> None:
+    def keep(self, key: K, value: V) -> None:
         with self._lock:
-            self._tiles[key] = tile
-            self._tiles.move_to_end(key)
-            while len(self._tiles) > KEPT_TILES:
-                self._tiles.popitem(last=False)
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+
+
+class KeptParts:
+    """What the units of work of one store share: upper tiles, and batches as they stood at a state and in a block."""
+
+    def __init__(self) -> None:
+        self.tiles: Kept[tuple[int, TileCoordinate], Tile] = Kept(KEPT_TILES)
+        self.batches: Kept[tuple[int, str, bytes], Batch] = Kept(KEPT_BATCHES)
 
 
 class SqlBatches:
-    """Implements ports.Batches. `kept_tiles`: shared by the units of work of one store."""
+    """Implements ports.Batches."""
 
-    def __init__(self, connection: Connection, kept_tiles: KeptTiles | None = None) -> None:
+    def __init__(self, connection: Connection, kept: KeptParts | None = None) -> None:
         self._connection = connection
         self._dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         self._statements = _POSTGRESQL if self._dialect is postgresql else _SQLITE
-        self._kept_tiles = kept_tiles or KeptTiles()
+        self._kept = kept or KeptParts()
 
     def unfinished(self) -> Batch | None:
         return self._first(select(batch).where(batch.c.state == BatchState.WAITING).order_by(batch.c.id).limit(1))
@@ -160,6 +174,16 @@ class SqlBatches:
     def with_id(self, batch_id: int) -> Batch | None:
         return self._first(select(batch).where(batch.c.id == batch_id))
 
+    def anchored(self, batch_id: int, state: str, block_hash: bytes) -> Batch | None:
+        key = (batch_id, state, block_hash)
+        kept = self._kept.batches.get(key)
+        if kept is None:
+            kept = self.with_id(batch_id)
+            if kept is None or kept.anchor is None or (kept.state, kept.anchor.block.hash) != (state, block_hash):
+                return None
+            self._kept.batches.keep(key, kept)
+        return kept
+
     def of_entry(self, entry_id: int) -> Batch | None:
         [found] = self.of_entries([entry_id])
         return found
@@ -222,10 +246,10 @@ class SqlBatches:
     def upper_tiles(self, wanted: Collection[tuple[int, TileCoordinate]]) -> Mapping[tuple[int, TileCoordinate], Tile]:
         found = {}
         for key in wanted:
-            tile = self._kept_tiles.get(key) or self.tile(*key)
+            tile = self._kept.tiles.get(key) or self.tile(*key)
             if tile is not None:
                 found[key] = tile
-                self._kept_tiles.keep(key, tile)
+                self._kept.tiles.keep(key, tile)
         return found
 
     def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:

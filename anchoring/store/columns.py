@@ -60,6 +60,11 @@ def code_of(canonicalization: Canonicalization | None) -> int:
     return 0 if canonicalization is None else _CODES[canonicalization]
 
 
+def canonicalization_of(code: int | None) -> Canonicalization | None:
+    """What a code stands for; None for none."""
+    return None if code is None else _NAMES[code]
+
+
 class CanonicalizationCode(TypeDecorator[Canonicalization]):
     """A canonicalization as a small integer, one byte a row on SQLite."""
 
@@ -70,4 +75,4 @@ class CanonicalizationCode(TypeDecorator[Canonicalization]):
         return None if value is None else _CODES[value]
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Canonicalization | None:
-        return None if value is None else _NAMES[value]
+        return canonicalization_of(value)

@@ -22,10 +22,11 @@ from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.manifest import ManifestEntry
 from anchoring.core.portions import portions
 from anchoring.errors import InvalidInput, StateCorrupt
-from anchoring.ports.entries import Entry, EntryRange, NewEntries, Receipt
+from anchoring.ports.entries import Entry, EntryRange, Evidence, NewEntries, Receipt
 from anchoring.store import packed
 from anchoring.store.columns import UtcDateTime, code_of
 from anchoring.store.engine import SEAL_LOCK, number_above
+from anchoring.store.evidence import evidence_of
 from anchoring.store.packed import Packed, pack
 from anchoring.store.tables import entry, erasure, issuer, status_binding, status_change
 from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, LeafHash, Salt
@@ -75,6 +76,9 @@ class SqlEntries:
         for row in self._connection.execute(self._statements.of_digests, given):
             found[row.place].append(_entry(row))
         return found
+
+    def evidence(self, digests: Sequence[Digest]) -> list[list[Evidence]]:
+        return evidence_of(self._connection, digests)
 
     def seal_mark(self) -> int:
         if self._is_postgresql:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, event
 
 from anchoring.errors import Misconfigured, StoreUnavailable
+from anchoring.store.evidence import LEAF_FUNCTION, leaf_of
 
 WAL_PAUSE_S: Final = 0.01
 
@@ -26,6 +27,7 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; `begin` below does
         _switch_to_wal(connection, busy_timeout_s)
+        connection.create_function(LEAF_FUNCTION, 3, leaf_of, deterministic=True)
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
             connection.execute(f"PRAGMA {pragma}")
         for pragma, value in DURABLE.items():

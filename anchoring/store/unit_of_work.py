@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from anchoring.errors import StoreUnavailable
-from anchoring.store.batches import KeptTiles, SqlBatches
+from anchoring.store.batches import KeptParts, SqlBatches
 from anchoring.store.canaries import SqlCanaries
 from anchoring.store.engine import transaction
 from anchoring.store.entries import SqlEntries
@@ -26,11 +26,11 @@ from anchoring.store.submissions import SqlSubmissions
 class SqlUnitOfWork:
     """Implements ports.UnitOfWork on one connection in one transaction."""
 
-    def __init__(self, connection: Connection, kept_tiles: KeptTiles | None = None) -> None:
+    def __init__(self, connection: Connection, kept: KeptParts | None = None) -> None:
         self._connection = connection
         self.entries = SqlEntries(connection)
         self.canaries = SqlCanaries(connection)
-        self.batches = SqlBatches(connection, kept_tiles)
+        self.batches = SqlBatches(connection, kept)
         self.status_versions = SqlStatusVersions(connection)
         self.submissions = SqlSubmissions(connection)
         self.orphans = SqlOrphans(connection)
@@ -54,18 +54,18 @@ class SqlStore:
     def __init__(self, engine: Engine, presence: ExitStack | None = None) -> None:
         self._engine = engine
         self._presence = presence or ExitStack()
-        self._kept_tiles = KeptTiles()
+        self._kept = KeptParts()
         weakref.finalize(self, self._presence.close)  # a command that ends does not close what it opened
 
     @contextmanager
     def reading(self) -> Iterator[SqlUnitOfWork]:
         with transaction(self._engine, writes=False) as connection:
-            yield SqlUnitOfWork(connection, self._kept_tiles)
+            yield SqlUnitOfWork(connection, self._kept)
 
     @contextmanager
     def writing(self) -> Iterator[SqlUnitOfWork]:
         with transaction(self._engine, writes=True) as connection:
-            yield SqlUnitOfWork(connection, self._kept_tiles)
+            yield SqlUnitOfWork(connection, self._kept)
 
     def close(self) -> None:
         """Close every pooled connection."""

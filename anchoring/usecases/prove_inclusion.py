@@ -1,23 +1,15 @@
 """The inclusion proof of an anchored entry: slices of a few tiles, whatever the size of the batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from anchoring.core.batch import Anchor, Batch
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
-from anchoring.core.tiles import Tile, path_from_tiles, tiles_of_path
+from anchoring.core.tiles import path_from_tiles, tiles_of_path
 from anchoring.errors import StateCorrupt
-from anchoring.ports.entries import Entry
+from anchoring.ports.entries import Entry, Evidence
 from anchoring.ports.store import UnitOfWork
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A leaf in its tree: its own tile, and its index."""
-
-    tile: Tile
-    index: int
+from anchoring.types import Did, Digest
 
 
 def prove_inclusion(uow: UnitOfWork, entry: Entry, batch: Batch) -> InclusionProof | None:
@@ -25,52 +17,55 @@ def prove_inclusion(uow: UnitOfWork, entry: Entry, batch: Batch) -> InclusionPro
 
     Raises: StateCorrupt when a tile, the leaf or the ledger's identity is missing.
     """
-    [proof] = prove_inclusions(uow, [(entry, batch)])
+    if batch.tree is None or batch.anchor is None:
+        return None
+    [proof] = prove_digests(uow, [(entry.digest, entry.issuer)])
     return proof
 
 
-def prove_inclusions(uow: UnitOfWork, asked: Sequence[tuple[Entry, Batch]]) -> list[InclusionProof | None]:
-    """As `prove_inclusion` of each, in the order of the input. Raises: StateCorrupt, for the first that has none."""
-    anchored = [(entry, batch, batch.tree, batch.anchor) for entry, batch in asked if batch.tree and batch.anchor]
-    if not anchored:
-        return [None] * len(asked)
-    places = _places(uow, [(entry, batch) for entry, batch, _, _ in anchored])
-    above = [
-        [(batch.id, at) for at in tiles_of_path(place.index, tree.tree_size)[1:]]
-        for (_, batch, tree, _), place in zip(anchored, places, strict=True)
-    ]
-    upper = uow.batches.upper_tiles({key for keys in above for key in keys})
+def prove_digests(uow: UnitOfWork, asked: Sequence[tuple[Digest, Did | None]]) -> list[InclusionProof | None]:
+    """The proof of each digest, of this issuer or of the only one, in the order of the input.
+
+    None for a digest that was not posted, that several issuers posted and none is named, or whose root the ledger was not seen to
+    hold. Raises: StateCorrupt, for the first of which a tile, the leaf or the ledger's identity is missing.
+    """
+    posted = uow.entries.evidence([digest for digest, _ in asked])
+    found = [[one for one in of if did in (None, one.issuer)] for (_, did), of in zip(asked, posted, strict=True)]
+    claims: dict[int, AnchorClaim] = {}
+    return [_prove(uow, of[0], claims) if len(of) == 1 and of[0].batch_id is not None else None for of in found]
+
+
+def _prove(uow: UnitOfWork, of: Evidence, claims: dict[int, AnchorClaim]) -> InclusionProof | None:
+    batch = uow.batches.anchored(of.batch_id or 0, of.state or "", of.block_hash or b"")
+    if batch is None or batch.tree is None or batch.anchor is None:
+        return None  # a reorg took the anchor back at this moment
+    leaf = leaf_hash(issuer_id_of(of.issuer), of.salt, of.digest)
+    leaf_index = of.tile.index_of(leaf) if of.tile else None
+    if of.tile is None or leaf_index is None:
+        raise StateCorrupt(f"entry {of.entry_id} has no leaf in batch {batch.id}")
+    if batch.id not in claims:
+        claims[batch.id] = _claim(batch, batch.anchor, _registry(uow, batch))
+    above = [(batch.id, at) for at in tiles_of_path(leaf_index, batch.tree.tree_size)[1:]]
+    upper = uow.batches.upper_tiles(above)
+    tiles = {of.tile.at: of.tile} | {at: tile for (_, at), tile in upper.items()}
+    return InclusionProof(
+        issuer=of.issuer,
+        digest=of.digest,
+        salt=of.salt,
+        canonicalization=of.canonicalization,
+        leaf_index=leaf_index,
+        tree_size=batch.tree.tree_size,
+        path=tuple(path_from_tiles(leaf_index, batch.tree, tiles)),
+        root=batch.tree.root,
+        anchor=claims[batch.id],
+    )
+
+
+def _registry(uow: UnitOfWork, batch: Batch) -> Registry:
     identity = uow.rounds.identity()
     if identity is None:
-        raise StateCorrupt(f"batch {anchored[0][1].id} is anchored and no ledger is recorded")
-    claims = {batch.id: _claim(batch, anchor, identity.registry) for _, batch, _, anchor in anchored}
-    proofs = {}
-    for (entry, batch, tree, _), place, keys in zip(anchored, places, above, strict=True):
-        tiles = {key[1]: upper[key] for key in keys if key in upper} | {place.tile.at: place.tile}
-        proofs[entry.id] = InclusionProof(
-            issuer=entry.issuer,
-            digest=entry.digest,
-            salt=entry.salt,
-            canonicalization=entry.canonicalization,
-            leaf_index=place.index,
-            tree_size=tree.tree_size,
-            path=tuple(path_from_tiles(place.index, tree, tiles)),
-            root=tree.root,
-            anchor=claims[batch.id],
-        )
-    return [proofs.get(entry.id) for entry, _ in asked]
-
-
-def _places(uow: UnitOfWork, anchored: Sequence[tuple[Entry, Batch]]) -> list[_Place]:
-    leaves = [leaf_hash(issuer_id_of(entry.issuer), entry.salt, entry.digest) for entry, _ in anchored]
-    tiles = uow.batches.tiles_of_leaves([(batch.id, leaf) for (_, batch), leaf in zip(anchored, leaves, strict=True)])
-    places = []
-    for (entry, batch), leaf, tile in zip(anchored, leaves, tiles, strict=True):
-        index = tile.index_of(leaf) if tile else None
-        if tile is None or index is None:
-            raise StateCorrupt(f"entry {entry.id} has no leaf in batch {batch.id}")
-        places.append(_Place(tile, index))
-    return places
+        raise StateCorrupt(f"batch {batch.id} is anchored and no ledger is recorded")
+    return identity.registry
 
 
 def _claim(batch: Batch, anchor: Anchor, registry: Registry) -> AnchorClaim:

@@ -1,6 +1,5 @@
 """How far a digest has come."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchoring.core.batch import Batch, BatchState
@@ -27,25 +26,12 @@ def trace_digest(uow: UnitOfWork, digest: Digest, did: Did | None) -> list[Stand
 
     Raises: NotFound.
     """
-    [standings] = trace_digests(uow, [(digest, did)])
-    if not standings:
-        raise unknown_digest(digest, did)
-    return standings
-
-
-def trace_digests(uow: UnitOfWork, asked: Sequence[tuple[Digest, Did | None]]) -> list[list[Standing]]:
-    """As `trace_digest` of each, in the order of the input; nothing for a digest that was not posted."""
-    posted = uow.entries.of_digests([digest for digest, _ in asked])
-    found = [[one for one in of if did in (None, one.issuer)] for (_, did), of in zip(asked, posted, strict=True)]
-    entries = [entry for of in found for entry in of]
-    batches = iter(uow.batches.of_entries([entry.id for entry in entries]))
-    return [[Standing(entry=entry, batch=_sealed(next(batches))) for entry in of] for of in found]
-
-
-def unknown_digest(digest: Digest, did: Did | None) -> NotFound:
-    """What is said of a digest that nobody posted, or not this issuer."""
-    by = f" by {did}" if did else ""
-    return NotFound(f"digest {to_hex(digest)} was not posted here{by}")
+    entries = uow.entries.of_digest(digest, did)
+    if not entries:
+        by = f" by {did}" if did else ""
+        raise NotFound(f"digest {to_hex(digest)} was not posted here{by}")
+    batches = uow.batches.of_entries([entry.id for entry in entries])
+    return [Standing(entry=entry, batch=_sealed(batch)) for entry, batch in zip(entries, batches, strict=True)]
 
 
 def _sealed(batch: Batch | None) -> Batch | None:

@@ -11,9 +11,9 @@ from anchoring.core.proof_json import proof_to_json
 from anchoring.errors import NotFound
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest
-from anchoring.usecases.prove_inclusion import prove_inclusions
+from anchoring.usecases.prove_inclusion import prove_digests
 from anchoring.usecases.report_progress import report_pace
-from anchoring.usecases.trace_digest import Standing, trace_digests, unknown_digest
+from anchoring.usecases.trace_digest import Standing, trace_digest
 from service.answers import FINAL, REVALIDATE, cached_answer, choices, json_answer, json_bytes, standing_json
 from service.bodies import refuse_unknown_query
 from service.dependencies import DigestDep, IssuerQueryDep, ServiceDep
@@ -35,12 +35,11 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What one read gives: standings of all issuers, and the proof or the pace where there is one issuer."""
+class _Unproven:
+    """A digest that waits, or that several issuers posted; and how the last rounds went."""
 
     standings: list[Standing]
-    proof: InclusionProof | None
-    pace: Pace | None
+    pace: Pace
 
 
 @router.get(
@@ -56,33 +55,31 @@ class _Found:
 async def get_proof(request: Request, service: ServiceDep, digest: DigestDep, issuer: IssuerQueryDep) -> Response:
     """The inclusion proof of a digest. While it waits for the ledger: 202 with its state and `Retry-After`, and no proof."""
     refuse_unknown_query(request, "issuer")
-    found = await service.reads.read_together(_find, _Asked(digest, issuer, service.round_period_s))
-    if len(found.standings) > 1:
-        return choices(service, digest, [standing.entry.issuer for standing in found.standings], "proof")
-    if found.proof is None:
+    found: InclusionProof | _Unproven = await service.reads.read_together(_find, _Asked(digest, issuer, service.round_period_s))
+    if isinstance(found, _Unproven):
+        if len(found.standings) > 1:
+            return choices(service, digest, [standing.entry.issuer for standing in found.standings], "proof")
         return _waiting(service, found)
-    body = json_bytes(proof_to_json(found.proof))
-    is_final = found.proof.anchor.state is BatchState.FINAL
+    body = json_bytes(proof_to_json(found))
+    is_final = found.anchor.state is BatchState.FINAL
     return cached_answer(request, body, "application/json", FINAL if is_final else REVALIDATE)
 
 
-def _find(uow: UnitOfWork, asked: list[_Asked]) -> list[_Found | NotFound]:
-    traced = trace_digests(uow, [(one.digest, one.issuer) for one in asked])
-    sealed = [(of[0].entry, of[0].batch) for of in traced if len(of) == 1 and of[0].batch]
-    proofs = {(proof.digest, proof.issuer): proof for proof in prove_inclusions(uow, sealed) if proof}
-    found: list[_Found | NotFound] = []
-    for one, standings in zip(asked, traced, strict=True):
-        if not standings:
-            found.append(unknown_digest(one.digest, one.issuer))
-            continue
-        proof = proofs.get((one.digest, standings[0].entry.issuer)) if len(standings) == 1 else None
-        pace = None if proof or len(standings) > 1 else report_pace(uow, configured_period_s=one.round_period_s)
-        found.append(_Found(standings, proof, pace))
-    return found
+def _find(uow: UnitOfWork, asked: list[_Asked]) -> list[InclusionProof | _Unproven | NotFound]:
+    proofs = prove_digests(uow, [(one.digest, one.issuer) for one in asked])
+    return [proof or _unproven(uow, one) for one, proof in zip(asked, proofs, strict=True)]
 
 
-def _waiting(service: Service, found: _Found) -> Response:
+def _unproven(uow: UnitOfWork, one: _Asked) -> _Unproven | NotFound:
+    try:
+        standings = trace_digest(uow, one.digest, one.issuer)
+    except NotFound as unknown:
+        return unknown
+    return _Unproven(standings, report_pace(uow, configured_period_s=one.round_period_s))
+
+
+def _waiting(service: Service, found: _Unproven) -> Response:
     [standing] = found.standings
-    wait_s = found.pace.wait_s(standing.state, service.clock.now()) if found.pace else 1
+    wait_s = found.pace.wait_s(standing.state, service.clock.now())
     headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
     return json_answer(standing_json(service, standing, wait_s), status=202, headers=headers)
