@@ -6,10 +6,12 @@ hashing at each request. Tiles hold complete subtrees only. The incomplete nodes
 level, are the `right_edge`, kept with the batch. So a path is slices of at most three tiles, and nothing is hashed for it.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, islice
+from operator import lt
 from typing import Final, NamedTuple, Self
 
 from anchoring.core.merkle import MAX_LEAVES, NODE_BYTES, height, node_hash
@@ -18,6 +20,9 @@ from anchoring.types import LeafHash, Root
 
 TILE_LEVELS: Final = 8
 TILE_WIDTH: Final = 1 << TILE_LEVELS
+TILE_BYTES: Final = TILE_WIDTH * NODE_BYTES
+STRETCH_BYTES: Final = 64 * TILE_BYTES
+"""Leaves looked at together: 512 KiB."""
 
 
 class TileCoordinate(NamedTuple):
@@ -41,11 +46,12 @@ class Tile:
     @classmethod
     def over(cls, at: TileCoordinate, nodes: bytes) -> Self:
         """The tile over `nodes` (1 to 256 × 32 bytes), its subtrees hashed."""
+        sha256 = hashlib.sha256  # a node is the hash of what stands side by side in the level below
         levels = [nodes]
         while len(levels) < TILE_LEVELS:
             below = levels[-1]
             pairs = range(0, len(below) - NODE_BYTES, 2 * NODE_BYTES)
-            levels.append(b"".join([_pair_hash(below, start) for start in pairs]))
+            levels.append(b"".join([sha256(below[start : start + 2 * NODE_BYTES]).digest() for start in pairs]))
         return cls(at=at, width=len(nodes) // NODE_BYTES, subtree=b"".join(levels))
 
     @property
@@ -87,7 +93,7 @@ class SealedTree:
     right_edge: bytes
 
 
-def build_tree(leaves: bytes, keep: Callable[[Tile], None]) -> SealedTree:
+def build_tree(leaves: bytes | bytearray, keep: Callable[[Tile], None]) -> SealedTree:
     """Hash the tree over `leaves` and hand each tile to `keep` as soon as it is made, level 0 first, from the left.
 
     `leaves`: n × 32 bytes, ascending and distinct; 1 ≤ n ≤ 2^20.
@@ -99,7 +105,8 @@ def build_tree(leaves: bytes, keep: Callable[[Tile], None]) -> SealedTree:
         raise ValueError(f"a tree has 1 to {MAX_LEAVES} leaves, not {tree_size}")
     _require_ascending(leaves)
     peaks: dict[int, bytes] = {}
-    nodes, level = leaves, 0
+    nodes: bytes | bytearray = leaves
+    level = 0
     while nodes:
         tops = []
         for tile in _tiles_over(nodes, level):
@@ -108,7 +115,8 @@ def build_tree(leaves: bytes, keep: Callable[[Tile], None]) -> SealedTree:
                 tops.append(tile.top)
             else:
                 peaks |= _peaks_of(tile)
-        nodes, level = b"".join(tops), level + 1
+        nodes = b"".join(tops)
+        level += 1
     return _close(tree_size, peaks)
 
 
@@ -155,23 +163,17 @@ def _below(width: int) -> tuple[int, ...]:
     return tuple(accumulate((width >> level for level in range(TILE_LEVELS - 1)), initial=0))
 
 
-def _pair_hash(nodes: bytes, start: int) -> bytes:
-    return node_hash(nodes[start : start + NODE_BYTES], nodes[start + NODE_BYTES : start + 2 * NODE_BYTES])
-
-
-def _require_ascending(leaves: bytes) -> None:
-    previous = b""
-    for start in range(0, len(leaves), NODE_BYTES):
-        leaf = leaves[start : start + NODE_BYTES]
-        if leaf <= previous:
+def _require_ascending(leaves: bytes | bytearray) -> None:
+    for begin in range(0, len(leaves), STRETCH_BYTES):
+        stretch = leaves[begin : begin + STRETCH_BYTES + NODE_BYTES]  # with the first of the next
+        some = [stretch[start : start + NODE_BYTES] for start in range(0, len(stretch), NODE_BYTES)]
+        if not all(map(lt, some, islice(some, 1, None))):
             raise ValueError("leaf hashes must be ascending and distinct")
-        previous = leaf
 
 
-def _tiles_over(nodes: bytes, level: int) -> Iterator[Tile]:
-    tile_bytes = TILE_WIDTH * NODE_BYTES
-    for n, start in enumerate(range(0, len(nodes), tile_bytes)):
-        yield Tile.over(TileCoordinate(level, n), nodes[start : start + tile_bytes])
+def _tiles_over(nodes: bytes | bytearray, level: int) -> Iterator[Tile]:
+    for n, start in enumerate(range(0, len(nodes), TILE_BYTES)):
+        yield Tile.over(TileCoordinate(level, n), bytes(nodes[start : start + TILE_BYTES]))
 
 
 def _peaks_of(last: Tile) -> dict[int, bytes]:

@@ -92,6 +92,21 @@ def translated() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def driver_errors(connection: Connection) -> Iterator[Any]:
+    """The driver's own connection, for what goes past SQLAlchemy; its errors become what SQLAlchemy makes of them."""
+    driver, errors = connection.connection.driver_connection, connection.dialect.loaded_dbapi.Error
+    try:
+        yield driver
+    except errors as failed:
+        is_lost = connection.dialect.is_disconnect(failed, driver, None)
+        if is_lost:
+            connection.invalidate()
+        raise DBAPIError.instance(
+            None, None, failed, errors, connection_invalidated=is_lost, dialect=connection.dialect
+        ) from failed
+
+
 def sqlstate_of(failed: DBAPIError) -> str | None:
     """PostgreSQL's code of an error; None on SQLite, and where the server did not say."""
     return getattr(failed.orig, "sqlstate", None)

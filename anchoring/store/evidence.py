@@ -5,14 +5,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.tiles import Tile, TileCoordinate
 from anchoring.ports.entries import Evidence
 from anchoring.store.columns import canonicalization_of
-from anchoring.types import Did, Digest, Salt
-
-LEAF_FUNCTION: Final = "credanchor_leaf"
-"""SQLite cannot hash by itself."""
+from anchoring.store.engine import driver_errors
+from anchoring.store.sqlite import LEAF_FUNCTION
+from anchoring.types import Digest
 
 _COLUMNS: Final = (
     "e.id, i.did, e.digest, e.salt, e.canonicalization, b.id, b.state, b.block_hash, tile.n, tile.width, tile.subtree"
@@ -46,22 +44,16 @@ _POSTGRESQL: Final = f"""
 """  # noqa: S608 - of constants
 
 
-def leaf_of(did: str, salt: bytes | None, digest: bytes | None) -> bytes | None:
-    """What SQLite calls as `LEAF_FUNCTION`."""
-    return None if salt is None or digest is None else leaf_hash(issuer_id_of(Did(did)), Salt(salt), Digest(digest))
-
-
 def evidence_of(connection: Connection, digests: Sequence[Digest]) -> list[list[Evidence]]:
     """Of every issuer's entry for each digest, oldest first, in the order of the input."""
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    if connection.dialect.name == "sqlite":
-        return [[_evidence(row) for row in driver.execute(_SQLITE, (digest,))] for digest in digests]
-    found: list[list[Evidence]] = [[] for _ in digests]
-    with driver.cursor(binary=True) as cursor:
-        for place, *row in cursor.execute(_POSTGRESQL, [list(digests)]):
-            found[place - 1].append(_evidence(row))
-    return found
+    with driver_errors(connection) as driver:
+        if connection.dialect.name == "sqlite":
+            return [[_evidence(row) for row in driver.execute(_SQLITE, (digest,))] for digest in digests]
+        found: list[list[Evidence]] = [[] for _ in digests]
+        with driver.cursor(binary=True) as cursor:
+            for place, *row in cursor.execute(_POSTGRESQL, [list(digests)]):
+                found[place - 1].append(_evidence(row))
+        return found
 
 
 def _evidence(row: Sequence[Any]) -> Evidence:

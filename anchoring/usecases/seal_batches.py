@@ -4,7 +4,9 @@ First the range of a batch is fixed, in a short transaction. All that follows is
 killed anywhere and run again, and two rounds that do it at once write the same tiles. Posts go on meanwhile.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import structlog
 
@@ -14,10 +16,12 @@ from anchoring.errors import StateCorrupt
 from anchoring.failpoints import failpoint
 from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import Store
-from anchoring.types import to_hex
+from anchoring.types import HASH_BYTES, LeafHash, to_hex
 
 TILES_A_TRANSACTION = 256
 """Tiles written in one transaction: 4 MiB, and other writers wait for no more than that."""
+
+LEAVES_AT_ONCE = 65_536
 
 log = structlog.get_logger()
 
@@ -62,14 +66,15 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
 
 def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None:
     with store.reading() as uow:
-        leaves = sorted(uow.entries.leaf_hashes(batch.first_id, batch.last_id))
+        leaves = _sorted_leaves(uow.entries.leaf_hashes(batch.first_id, batch.last_id))
         present = uow.batches.with_id(batch.id)
     if present is None or present.state is not BatchState.WAITING:
         return  # another round sealed it meanwhile, and entries of it may have been erased since
-    if len(leaves) != batch.leaf_count:
-        raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {len(leaves)}")
+    found = len(leaves) // HASH_BYTES
+    if found != batch.leaf_count:
+        raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {found}")
     keeper = _TileKeeper(store, batch, progress)
-    tree = build_tree(b"".join(leaves), keeper.keep)
+    tree = build_tree(leaves, keeper.keep)
     keeper.flush()
     with store.writing() as uow:
         if uow.batches.seal(batch.id, tree, clock.now()):
@@ -77,6 +82,22 @@ def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None
             uow.commit()
             failpoint("batch.sealed")
             log.info("batch.sealed", batch=batch.id, root=to_hex(tree.root), leaf_count=batch.leaf_count)
+
+
+def _sorted_leaves(hashes: Iterator[LeafHash]) -> bytearray:
+    """N × 32 bytes. Parted by their first byte as they come and sorted part by part, so that few are objects at any time."""
+    parts = [bytearray() for _ in range(256)]
+    while some := sorted(islice(hashes, LEAVES_AT_ONCE)):
+        begin = 0
+        for first_byte, part in enumerate(parts):
+            end = bisect_left(some, bytes([first_byte + 1])) if first_byte < len(parts) - 1 else len(some)
+            part.extend(b"".join(some[begin:end]))
+            begin = end
+    leaves = bytearray()
+    for part in parts:
+        leaves += b"".join(sorted([bytes(part[start : start + HASH_BYTES]) for start in range(0, len(part), HASH_BYTES)]))
+        part.clear()
+    return leaves
 
 
 class _TileKeeper:
