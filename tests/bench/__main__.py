@@ -6,6 +6,7 @@ Absolute figures are of this machine at this hour; the ratios are what to compar
 import gzip
 import hashlib
 import json
+import logging
 import os
 import platform
 import random
@@ -15,13 +16,14 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.error import URLError
 from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
@@ -35,6 +37,8 @@ from anchoring.core.proof import Registry
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.core.tiles import SealedTree, build_tree
+from anchoring.logs import configure_logs
+from anchoring.ports.entries import NewEntries
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.signing import KeyKind
 from anchoring.signing.key_ring import KeyRing
@@ -57,6 +61,8 @@ BITS_SET = 100_000
 SINGLE_REQUESTS = 6_000
 CONNECTIONS = 64
 REPEATS = 3
+BULK_CLIENTS = 4
+COLUMNS = "issuer_id, digest, salt, canonicalization, received_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +78,21 @@ class Ratio:
     p99_ms: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Of the service and of the one that does nothing, and their process ids."""
+
+    ours: int
+    idle: int
+    process: int
+    idle_process: int
+
+
 def main() -> None:
     """Everything in turn."""
+    configure_logs(level=logging.WARNING)
     ratios: list[Ratio] = []
-    for measure in (bench_tree, bench_list, bench_rounds, bench_databases):
+    for measure in (bench_start, bench_tree, bench_seals, bench_list, bench_rounds, bench_databases):
         for ratio in measure():
             ratios.append(ratio)
             say(
@@ -93,6 +110,20 @@ def say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def bench_start() -> Iterator[Ratio]:
+    """How long the shortest command takes; against Python that does nothing."""
+    measured = fastest(
+        lambda: subprocess.run([sys.executable, "-m", "anchoring.cli.main", "--help"], check=True, stdout=subprocess.DEVNULL)
+    )
+    limit = fastest(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True))
+    yield Ratio(
+        name="credanchor --help", measured=measured, limit=limit, limit_is="python -c pass", unit="s", ratio=measured / limit
+    )
+
+
 # --- the tree ---------------------------------------------------------------------------------------------------------
 
 
@@ -106,17 +137,52 @@ def bench_tree() -> Iterator[Ratio]:
         leaves = sorted(hashlib.sha256(prefix + salt + digest).digest() for salt in salts)
         return build_tree(b"".join(leaves), lambda _tile: None)
 
-    def bare() -> None:
-        sha256 = hashlib.sha256
-        for salt in salts:
-            sha256(prefix + salt + digest).digest()
-        pair = bytes(64)
-        for _ in range(LEAVES - 1):
-            sha256(pair).digest()
-
-    measured, limit = fastest(ours), fastest(bare)
+    measured, limit = fastest(ours), fastest(hash_bare)
     yield Ratio(
         name="tree of 2^20 leaves",
+        measured=measured,
+        limit=limit,
+        limit_is="bare hashlib loop over as many leaves and nodes",
+        unit="s",
+        ratio=measured / limit,
+    )
+
+
+def hash_bare() -> None:
+    """As many hashes of the same lengths as a tree of 2^20 leaves has, and nothing else."""
+    sha256, leaf, pair = hashlib.sha256, bytes(49), bytes(64)
+    digest = bytes(32)
+    for _ in range(LEAVES):
+        sha256(leaf + digest).digest()
+    for _ in range(LEAVES - 1):
+        sha256(pair).digest()
+
+
+def bench_seals() -> Iterator[Ratio]:
+    """2^20 waiting entries read, hashed, sorted, cut into tiles and written; against the bare hashes."""
+    with tempfile.TemporaryDirectory(prefix="credanchor-bench-", ignore_cleanup_errors=True) as folder:
+        yield bench_seal("SQLite", f"sqlite:///{folder}/seal.db")
+        with postgres(Path(folder)) as url:
+            yield bench_seal("PostgreSQL", url)
+
+
+def bench_seal(database: str, url: str) -> Ratio:
+    engine = make_engine(url, pool_size=5, busy_timeout_s=30)
+    migrate(engine)
+    store = SqlStore(engine)
+    issuer = add_issuer(store)
+    for start in range(0, LEAVES, BULK_ROWS):
+        digests = b"".join(numbered(f"seal {i}") for i in range(start, min(LEAVES, start + BULK_ROWS)))
+        with store.writing() as uow:
+            uow.entries.add_missing([NewEntries(issuer=issuer, digests=digests, salts=os.urandom(len(digests) // 2))], NOON)
+            uow.commit()
+    started = time.perf_counter()
+    seal_batches(store, FrozenClock(), max_leaves=LEAVES, progress=lambda _what, _done, _total: None)
+    measured = time.perf_counter() - started
+    engine.dispose()
+    limit = fastest(hash_bare)
+    return Ratio(
+        name=f"{database}: sealing 2^20 entries",
         measured=measured,
         limit=limit,
         limit_is="bare hashlib loop over as many leaves and nodes",
@@ -241,59 +307,83 @@ def bench_service(database: str, url: str, folder: Path) -> Iterator[Ratio]:
     with store.writing() as uow:
         uow.issuers.add_key(issuer, key, NOON)
         uow.commit()
-    driver_s = insert_plainly(engine, issuer)
     keys = folder / f"{engine.dialect.name}-keys"
     make_keys(keys)
-    with server(url, folder, keys) as port:
-        bulk = run_load(port, bulk_requests(key), connections=1)
-        require(bulk, 202)
-        yield Ratio(
-            name=f"{database}: bulk POST of {BULK_REQUEST:,}, one client",
-            measured=BULK_ROWS / bulk.seconds,
-            limit=BULK_ROWS / driver_s,
-            limit_is="the driver's executemany of the same rows into the same table",
-            unit="rows/s",
-            ratio=driver_s / bulk.seconds,
-        )
+    with servers(url, folder, keys) as ports:
+        for clients in (1, BULK_CLIENTS):
+            names = [f"bulk {clients} {i}" for i in range(BULK_ROWS)]
+            yield bench_bulk(database, engine, issuer, ports, bulk_requests(key, names), clients)
+        known = [f"bulk 1 {i}" if i % 2 else f"new {i}" for i in range(BULK_ROWS)]
+        yield bench_bulk(database, engine, issuer, ports, bulk_requests(key, known), 1, ", half of them known")
         seal_and_confirm(store)
-        yield from bench_requests(database, port, key)
-        yield from bench_status(database, port, key, driver_s)
+        yield from bench_requests(database, ports, key)
+        yield from bench_status(database, ports, key, insert_plainly(engine, issuer, 1))
+        yield anonymous_memory(database, ports)
     engine.dispose()
 
 
-def bench_requests(database: str, port: int, key: ApiKey) -> Iterator[Ratio]:
+def bench_bulk(
+    database: str, engine: Engine, issuer: Issuer, ports: Ports, requests: Sequence[bytes], clients: int, what: str = ""
+) -> Ratio:
+    """Bulk posts by so many clients; against as many connections of the driver, each as fast as it can insert rows."""
+    driver_s = insert_plainly(engine, issuer, clients)
+    bulk = run_load(ports.ours, requests, connections=clients)
+    require(bulk, 202)
+    return Ratio(
+        name=f"{database}: bulk POST of {BULK_REQUEST:,}, {clients} client{'s' * (clients > 1)}{what}",
+        measured=BULK_ROWS / bulk.seconds,
+        limit=BULK_ROWS / driver_s,
+        limit_is="COPY" if engine.dialect.name == "postgresql" else "the driver's executemany",
+        unit="rows/s",
+        ratio=driver_s / bulk.seconds,
+    )
+
+
+def anonymous_memory(database: str, ports: Ports) -> Ratio:
+    """What the worker holds after all this; against a FastAPI worker that does nothing."""
+    ours, idle = (anonymous_mb(process) for process in (ports.process, ports.idle_process))
+    limit_is = "the worker that does nothing"
+    return Ratio(name=f"{database}: anonymous memory", measured=ours, limit=idle, limit_is=limit_is, unit="MB", ratio=ours / idle)
+
+
+def anonymous_mb(process: int) -> float:
+    [line] = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("RssAnon")]
+    return int(line.split()[1]) / 1024
+
+
+def bench_requests(database: str, ports: Ports, key: ApiKey) -> Iterator[Ratio]:
     auth = f"Authorization: Bearer {key.text}"
     json_type = "Content-Type: application/json"
     bodies = [json.dumps({"digests": [to_hex(numbered(f"single {i}"))]}).encode() for i in range(SINGLE_REQUESTS)]
     posts = [request_bytes("POST", "/v1/digests", body=body, headers=[auth, json_type]) for body in bodies]
     idle_posts = [request_bytes("POST", "/idle", body=body, headers=[auth, json_type]) for body in bodies]
     step = BULK_ROWS // SINGLE_REQUESTS
-    paths = [f"/v1/proofs/{to_hex(numbered(f'bulk {i * step}'))}" for i in range(SINGLE_REQUESTS)]
+    paths = [f"/v1/proofs/{to_hex(numbered(f'bulk 1 {i * step}'))}" for i in range(SINGLE_REQUESTS)]
     gets = [request_bytes("GET", path) for path in paths]
-    idle_gets = [request_bytes("GET", "/idle") for _ in paths]
-    yield compare(f"{database}: single POST /v1/digests", port, posts, idle_posts, 202)
-    yield compare(f"{database}: GET /v1/proofs/{{digest}}", port, gets, idle_gets, 200)
+    idle_gets = [request_bytes("GET", "/healthz") for _ in paths]
+    yield compare(f"{database}: single POST /v1/digests", ports, posts, idle_posts, 202)
+    yield compare(f"{database}: GET /v1/proofs/{{digest}}", ports, gets, idle_gets, 200)
 
 
-def bench_status(database: str, port: int, key: ApiKey, driver_s: float) -> Iterator[Ratio]:
+def bench_status(database: str, ports: Ports, key: ApiKey, driver_s: float) -> Iterator[Ratio]:
     """Status over HTTP: changes of single credentials, how each stands, and a list in which 100,000 random bits are set."""
     auth, json_type = f"Authorization: Bearer {key.text}", "Content-Type: application/json"
     step = BULK_ROWS // SINGLE_REQUESTS
-    digests = [to_hex(numbered(f"bulk {i * step}")) for i in range(SINGLE_REQUESTS)]
-    idle_gets = [request_bytes("GET", "/idle") for _ in digests]
+    digests = [to_hex(numbered(f"bulk 1 {i * step}")) for i in range(SINGLE_REQUESTS)]
+    idle_gets = [request_bytes("GET", "/healthz") for _ in digests]
     statuses = [request_bytes("GET", f"/v1/status/{digest}") for digest in digests]
-    yield compare(f"{database}: GET /v1/status/{{digest}}", port, statuses, idle_gets, 200)
+    yield compare(f"{database}: GET /v1/status/{{digest}}", ports, statuses, idle_gets, 200)
     bodies = [json.dumps({"changes": [{"action": "revoke", "digest": digest}]}).encode() for digest in digests]
     changes = [request_bytes("POST", "/v1/status-changes", body=body, headers=[auth, json_type]) for body in bodies]
     idle = [json.dumps({"digests": [digest]}).encode() for digest in digests]
     idle_posts = [request_bytes("POST", "/idle", body=body, headers=[auth, json_type]) for body in idle]
-    yield compare(f"{database}: POST /v1/status-changes, one each", port, changes, idle_posts, 200)
-    yield compare(f"{database}: GET /v1/status/{{digest}} of revoked", port, statuses, idle_gets, 200)
-    made = ask(port, "/v1/status-lists", {"purpose": "revocation"}, key)
-    reserved = ask(port, f"/v1/status-lists/{made['list']}/entries", {"count": BITS_SET}, key)["entries"]
+    yield compare(f"{database}: POST /v1/status-changes, one each", ports, changes, idle_posts, 200)
+    yield compare(f"{database}: GET /v1/status/{{digest}} of revoked", ports, statuses, idle_gets, 200)
+    made = ask(ports.ours, "/v1/status-lists", {"purpose": "revocation"}, key)
+    reserved = ask(ports.ours, f"/v1/status-lists/{made['list']}/entries", {"count": BITS_SET}, key)["entries"]
     revoked = {"changes": [{"action": "revoke"} | entry for entry in reserved]}
     started = time.perf_counter()
-    ask(port, "/v1/status-changes", revoked, key)
+    ask(ports.ours, "/v1/status-changes", revoked, key)
     seconds = time.perf_counter() - started
     yield Ratio(
         name=f"{database}: {BITS_SET:,} changes in one request",
@@ -304,7 +394,7 @@ def bench_status(database: str, port: int, key: ApiKey, driver_s: float) -> Iter
         ratio=driver_s / seconds,
     )
     lists = [request_bytes("GET", f"/v1/status-lists/{made['list']}") for _ in digests]
-    yield compare(f"{database}: GET /v1/status-lists/{{id}}", port, lists, idle_gets, 200)
+    yield compare(f"{database}: GET /v1/status-lists/{{id}}", ports, lists, idle_gets, 200)
 
 
 def ask(port: int, path: str, body: object, key: ApiKey) -> Any:
@@ -322,14 +412,16 @@ def make_keys(folder: Path) -> None:
         ring.create(kind, issuer=None, kid=None, now=NOON)
 
 
-def compare(name: str, port: int, requests: Sequence[bytes], idle: Sequence[bytes], status: int) -> Ratio:
+def compare(name: str, ports: Ports, requests: Sequence[bytes], idle: Sequence[bytes], status: int) -> Ratio:
     """Ours and the idle route in turn, so that drift of the machine hits both."""
     third = len(requests) // REPEATS
     ours, limits = [], []
+    for port, few in ((ports.idle, idle), (ports.ours, requests)):
+        run_load(port, few[: 2 * CONNECTIONS], connections=CONNECTIONS)  # warm
     for i in range(REPEATS):
         some = slice(i * third, (i + 1) * third)
-        limits.append(run_load(port, idle[some], connections=CONNECTIONS))
-        ours.append(run_load(port, requests[some], connections=CONNECTIONS))
+        limits.append(run_load(ports.idle, idle[some], connections=CONNECTIONS))
+        ours.append(run_load(ports.ours, requests[some], connections=CONNECTIONS))
         require(ours[-1], status)
     measured = statistics.median(load.per_second for load in ours)
     limit = statistics.median(load.per_second for load in limits)
@@ -337,7 +429,7 @@ def compare(name: str, port: int, requests: Sequence[bytes], idle: Sequence[byte
         name=name,
         measured=measured,
         limit=limit,
-        limit_is="a FastAPI route that validates the same and does nothing",
+        limit_is="a FastAPI worker that validates the same and does nothing",
         unit="req/s",
         ratio=measured / limit,
         p99_ms=round(statistics.median(load.quantile_ms(0.99) for load in ours), 2),
@@ -353,37 +445,51 @@ def numbered(name: str) -> Digest:
     return Digest(hashlib.sha256(name.encode()).digest())
 
 
-def bulk_requests(key: ApiKey) -> list[bytes]:
+def bulk_requests(key: ApiKey, names: Sequence[str]) -> list[bytes]:
     headers = [f"Authorization: Bearer {key.text}", "Content-Type: application/octet-stream", "Accept: application/octet-stream"]
-    digests = [numbered(f"bulk {i}") for i in range(BULK_ROWS)]
-    parts = [digests[i : i + BULK_REQUEST] for i in range(0, BULK_ROWS, BULK_REQUEST)]
-    return [request_bytes("POST", "/v1/digests", body=b"".join(part), headers=headers) for part in parts]
+    parts = [names[i : i + BULK_REQUEST] for i in range(0, len(names), BULK_REQUEST)]
+    return [request_bytes("POST", "/v1/digests", body=b"".join(map(numbered, part)), headers=headers) for part in parts]
 
 
-def insert_plainly(engine: Engine, issuer: Issuer) -> float:
+def insert_plainly(engine: Engine, issuer: Issuer, connections: int) -> float:
     """Seconds for the driver alone, in transactions of the same size, into the same table; the rows are deleted afterwards."""
-    mark, when = ("?", 0) if engine.dialect.name == "sqlite" else ("%s", NOON)
-    rows = [(issuer.id, numbered(f"plain {i}"), i.to_bytes(16, "big"), 2, when) for i in range(BULK_ROWS)]
-    statement = (
-        "INSERT INTO entry (issuer_id, digest, salt, canonicalization, received_at) "
-        f"VALUES ({', '.join([mark] * 5)}) ON CONFLICT DO NOTHING"
-    )
-    raw = engine.raw_connection()
-    cursor = raw.cursor()
-    started = time.perf_counter()
-    for start in range(0, BULK_ROWS, BULK_REQUEST):
-        if engine.dialect.name == "sqlite":
-            cursor.execute("BEGIN IMMEDIATE")
-        cursor.executemany(statement, rows[start : start + BULK_REQUEST])
-        raw.commit()
-    seconds = time.perf_counter() - started
-    cursor.execute("DELETE FROM entry")
-    raw.commit()
-    raw.close()
-    if engine.dialect.name == "postgresql":
+    is_postgresql = engine.dialect.name == "postgresql"
+    when = NOON if is_postgresql else 0
+    rows = [(issuer.id, os.urandom(32), os.urandom(16), 2, when) for _ in range(BULK_ROWS)]
+    insert = insert_by_copy if is_postgresql else insert_by_executemany
+    parts = [rows[i : i + BULK_REQUEST] for i in range(0, BULK_ROWS, BULK_REQUEST)]
+    pool = [engine.raw_connection() for _ in range(connections)]
+    cursor = pool[0].cursor()
+    cursor.execute("SELECT coalesce(max(id), 0) FROM entry")
+    [last] = cursor.fetchall()[0]
+    pool[0].commit()
+    with ThreadPoolExecutor(connections) as threads:
+        started = time.perf_counter()
+        list(threads.map(lambda i: [insert(pool[i], part) for part in parts[i::connections]], range(connections)))
+        seconds = time.perf_counter() - started
+    cursor.execute(f"DELETE FROM entry WHERE id > {last}")
+    pool[0].commit()
+    for raw in pool:
+        raw.close()
+    if is_postgresql:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM entry"))
+            connection.execute(text("VACUUM ANALYZE entry"))
     return seconds
+
+
+def insert_by_executemany(raw: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+    cursor = raw.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    cursor.executemany(f"INSERT INTO entry ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", rows)
+    raw.commit()
+
+
+def insert_by_copy(raw: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+    with raw.cursor() as cursor, cursor.copy(f"COPY entry ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["int8", "bytea", "bytea", "int2", "timestamptz"])
+        for row in rows:
+            copy.write_row(row)
+    raw.commit()
 
 
 def seal_and_confirm(store: SqlStore) -> None:
@@ -414,20 +520,27 @@ def seal_and_confirm(store: SqlStore) -> None:
 
 
 @contextmanager
-def server(database_url: str, folder: Path, keys: Path) -> Iterator[int]:
-    """The service with its idle routes: one uvicorn worker, ended by its process id."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "tests.bench.server:with_idle_routes", "--factory", "--port", str(port)]
-    options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
+def servers(database_url: str, folder: Path, keys: Path) -> Iterator[Ports]:
+    """The service, and the one that does nothing: one uvicorn worker each, ended by its process id."""
     environment = os.environ | {"CREDANCHOR_STORE__URL": database_url, "CREDANCHOR_STATUS__KEYS": str(keys)}
     with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
+        ours, process = begin("service.app:from_environment", environment, log)
+        idle, idle_process = begin("tests.bench.server:idle", environment, log)
     try:
-        wait_until_up(port, process)
-        yield port
+        wait_until_up(ours, process)
+        wait_until_up(idle, idle_process)
+        yield Ports(ours=ours, idle=idle, process=process.pid, idle_process=idle_process.pid)
     finally:
-        process.terminate()
-        process.wait(30)
+        for one in (process, idle_process):
+            one.terminate()
+            one.wait(30)
+
+
+def begin(factory: str, environment: Mapping[str, str], log: IO[bytes]) -> tuple[int, "subprocess.Popen[bytes]"]:
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port)]
+    options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
+    return port, subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
 
 
 def wait_until_up(port: int, process: "subprocess.Popen[bytes]") -> None:
