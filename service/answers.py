@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -21,6 +22,9 @@ REVALIDATE: Final = "no-cache"
 FINAL: Final = "public, max-age=300"
 """Not for ever: a deep reorg takes a final proof back, and that must come through."""
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
+
+
+LARGE_BYTES: Final = 8 * 1024
 
 
 def links(service: Service, digest: str, did: Did) -> dict[str, str]:
@@ -46,11 +50,21 @@ def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] |
 
 def cached_answer(request: Request, body: bytes, media_type: str, cache_control: str) -> Response:
     """An answer with a strong ETag, or 304 when the client has it."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    etag = _etag_of_kept(body) if len(body) > LARGE_BYTES else _etag(body)
     headers = {"ETag": etag, "Cache-Control": cache_control}
     if _has(request, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=media_type, headers=headers)
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+@lru_cache(maxsize=64)
+def _etag_of_kept(body: bytes) -> str:
+    """Of a large body, such as a status list, which is kept while it is the same and asked for again and again."""
+    return _etag(body)
 
 
 def choices(service: Service, digest: bytes, issuers: Sequence[Did], kind: str) -> Response:

@@ -9,7 +9,8 @@ from anchoring.errors import StoreUnavailable
 from anchoring.ports.store import Store, UnitOfWork
 from service.together import A, Question, T, Together, Told, answer_alike, hand_out, repeated
 
-READ_THREADS: Final = 8
+READ_THREADS: Final = 4
+"""More would not read faster: what comes while all are at work is read together by the next that is free."""
 
 
 class ReadLane:
@@ -23,6 +24,7 @@ class ReadLane:
         self._store = store
         self._executor = None if is_embedded else ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read-lane")
         self._waiting: list[Question] = []
+        self._idle = READ_THREADS
 
     async def read(self, read: Callable[[UnitOfWork], T]) -> T:
         """Run `read` in a reading unit of work. Raises: what `read` raises; StoreUnavailable."""
@@ -44,11 +46,20 @@ class ReadLane:
             self._executor.shutdown()
 
     def _answer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._idle:
+            return
         questions, self._waiting = self._waiting, []
         if self._executor is None:
             hand_out(self._read(questions))
         else:
-            self._executor.submit(lambda: loop.call_soon_threadsafe(hand_out, self._read(questions)))
+            self._idle -= 1
+            self._executor.submit(lambda: loop.call_soon_threadsafe(self._finish, loop, self._read(questions)))
+
+    def _finish(self, loop: asyncio.AbstractEventLoop, told: list[Told]) -> None:
+        self._idle += 1
+        hand_out(told)
+        if self._waiting:
+            self._answer(loop)
 
     def _read(self, questions: list[Question]) -> list[Told]:
         try:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pytest
-from sqlalchemy import func, literal, update
+from sqlalchemy import literal, select, update
 
 from anchoring.core import finality
 from anchoring.core.batch import Anchor, Attempt
@@ -84,13 +84,7 @@ def state_not_compared_in_updates() -> None:
 
 
 def writers_take_no_lock() -> None:
-    class NoLock:
-        """`func` of SQLAlchemy without the one function."""
-
-        def __getattr__(self, name: str) -> Any:
-            return (lambda _key: literal(1)) if name == "pg_advisory_xact_lock_shared" else getattr(func, name)
-
-    PLANT.setattr(entries, "func", NoLock())
+    PLANT.setattr(entries, "_SHARE_SEAL_LOCK", select(literal(1)))
 
 
 def only_the_newest_attempt_looked_up() -> None:

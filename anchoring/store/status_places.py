@@ -16,6 +16,9 @@ from anchoring.store.entries import ROWS_A_STATEMENT
 from anchoring.store.tables import entry, issuer
 from anchoring.types import Did, LeafHash
 
+FEW_LEAVES: Final = 64
+"""Whose tiles are read with one statement, 16 kB for each; of more, many stand in one tile."""
+
 
 def leaf_places(connection: Connection, entry_ids: Collection[int]) -> Mapping[int, LeafPlace]:
     """By entry id, of those in sealed batches that are not erased.
@@ -48,9 +51,14 @@ def _places(batches: SqlBatches, batch: Batch | None, leaves: Mapping[LeafHash, 
     if batch is None or batch.tree is None:
         return {}
     found: dict[int, LeafPlace] = {}
+    ordered = sorted(leaves)
+    few = len(ordered) <= FEW_LEAVES
+    tiles = iter(batches.tiles_of_leaves([(batch.id, leaf) for leaf in ordered]) if few else ())
     tile: Tile | None = None
-    for leaf in sorted(leaves):
-        if tile is None or leaf > tile.node(0, tile.width - 1):
+    for leaf in ordered:
+        if few:
+            tile = next(tiles)
+        elif tile is None or leaf > tile.node(0, tile.width - 1):
             tile = batches.tile_of_leaf(batch.id, leaf)
         index = tile.index_of(leaf) if tile else None
         if index is None:

@@ -1,5 +1,6 @@
 """What a verifier asks of a digest: is it revoked or suspended now, since when, and how far does the ledger bear that out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -77,15 +78,67 @@ class StatusReport:
 
 
 def report_status(uow: UnitOfWork, digest: Digest, did: Did | None) -> list[StatusReport]:
-    """For each issuer that posted the digest, or for one of them; oldest entry first. A few look-ups each.
+    """For each issuer that posted the digest, or for one of them; oldest entry first.
 
     Raises: NotFound.
     """
-    entries = uow.entries.of_digest(digest, did)
-    if not entries:
-        raise NotFound(f"digest {to_hex(digest)} was not posted here" + (f" by {did}" if did else ""))
-    rebuilt_at = uow.rounds.rebuilt_at()
-    return [StatusReport(entry=entry, places=_vouched(_places(uow, entry), entry, rebuilt_at)) for entry in entries]
+    [reports] = report_statuses(uow, [(digest, did)])
+    if isinstance(reports, NotFound):
+        raise reports
+    return reports
+
+
+def report_statuses(uow: UnitOfWork, asked: Sequence[tuple[Digest, Did | None]]) -> list[list[StatusReport] | NotFound]:
+    """As `report_status` of each, in the order of the input. A few look-ups, however many are asked for."""
+    posted = uow.entries.of_digests([digest for digest, _ in asked])
+    of_asked = [[one for one in of if did in (None, one.issuer)] for (_, did), of in zip(asked, posted, strict=True)]
+    facts = _Facts(uow, [entry for of in of_asked for entry in of])
+    return [
+        [StatusReport(entry=entry, places=_vouched(_places(facts, entry), entry, facts.rebuilt_at)) for entry in of]
+        or NotFound(f"digest {to_hex(digest)} was not posted here" + (f" by {did}" if did else ""))
+        for (digest, did), of in zip(asked, of_asked, strict=True)
+    ]
+
+
+class _Facts:
+    """What is on record of several entries, read for all at once."""
+
+    def __init__(self, uow: UnitOfWork, entries: Sequence[Entry]) -> None:
+        self._uow = uow
+        self._heads: dict[ListId, StatusVersion | None] = {}
+        ids = [entry.id for entry in entries]
+        self.rebuilt_at = uow.rounds.rebuilt_at()
+        self.bindings = uow.status_lists.bindings_of(ids)
+        self.waiting = uow.status_changes.newest_waiting(ids)
+        self.leaves = uow.status_lists.leaf_places(ids)
+        self.lists = uow.status_lists.with_keys({binding.place.list_key for binding in self.bindings.values()})
+        following = {
+            (entry.id, purpose): batch_list_id(leaf.batch.tree.root, entry.issuer, purpose)
+            for entry in entries
+            for purpose in StatusPurpose
+            if (leaf := self.leaves.get(entry.id)) and leaf.batch.tree
+        }
+        self.following = uow.status_lists.with_ids(following.values())
+        places = {binding.place for binding in self.bindings.values()} | {
+            Place(self.following[list_id].id, self.leaves[entry_id].leaf_index)
+            for (entry_id, _), list_id in following.items()
+            if list_id in self.following
+        }
+        self.changes = uow.status_changes.newest(places)
+
+    def head(self, list_id: ListId) -> StatusVersion | None:
+        """The list's newest version on the ledger."""
+        if list_id not in self._heads:
+            self._heads[list_id] = self._uow.status_versions.newest_published(list_id)
+        return self._heads[list_id]
+
+    def first_showing(self, list_id: ListId, position: int) -> StatusVersion | None:
+        """The first version with the change at this position."""
+        return self._uow.status_versions.first_showing(list_id, position)
+
+    def is_awaited(self, of: StatusList) -> bool:
+        """Whether its issuer signs it and has not uploaded it yet."""
+        return of.signed_by is SignedBy.ISSUER and self._uow.status_lists.signed_form(of.id) is None
 
 
 def _vouched(places: tuple[PlaceReport, ...], entry: Entry, rebuilt_at: datetime | None) -> tuple[PlaceReport, ...]:
@@ -95,34 +148,31 @@ def _vouched(places: tuple[PlaceReport, ...], entry: Entry, rebuilt_at: datetime
     return tuple(one if one.is_set else replace(one, is_set=None, is_on_ledger=None, reason=LOST) for one in places)
 
 
-def _places(uow: UnitOfWork, entry: Entry) -> tuple[PlaceReport, ...]:
-    bindings = uow.status_lists.bindings_of([entry.id])
-    lists = uow.status_lists.with_keys({binding.place.list_key for binding in bindings.values()})
-    waiting = uow.status_changes.newest_waiting([entry.id])
-    leaf = uow.status_lists.leaf_places([entry.id]).get(entry.id)
+def _places(facts: _Facts, entry: Entry) -> tuple[PlaceReport, ...]:
+    leaf = facts.leaves.get(entry.id)
     found = []
     for purpose in StatusPurpose:
         key = (entry.id, purpose)
-        binding = bindings.get(key)
+        binding = facts.bindings.get(key)
         if binding is not None:
-            found.append(_of_list(uow, lists[binding.place.list_key], binding.place.index))
-        if key in waiting:
-            found.append(_waiting(purpose, waiting[key]))
+            found.append(_of_list(facts, facts.lists[binding.place.list_key], binding.place.index))
+        if key in facts.waiting:
+            found.append(_waiting(purpose, facts.waiting[key]))
         elif leaf is not None:
-            found += _of_batch(uow, entry, purpose, leaf.batch, leaf.leaf_index, is_bound=binding is not None)
+            found += _of_batch(facts, entry, purpose, leaf.batch, leaf.leaf_index, is_bound=binding is not None)
         elif binding is None:
             found.append(_nowhere(purpose))
     return tuple(found)
 
 
 def _of_batch(
-    uow: UnitOfWork, entry: Entry, purpose: StatusPurpose, batch: Batch, index: int, *, is_bound: bool
+    facts: _Facts, entry: Entry, purpose: StatusPurpose, batch: Batch, index: int, *, is_bound: bool
 ) -> list[PlaceReport]:
     """The list that follows from the batch; of a bound entry only where its bit was ever changed."""
     if batch.tree is None:
         return []
     list_id = batch_list_id(batch.tree.root, entry.issuer, purpose)
-    of = uow.status_lists.find(list_id)
+    of = facts.following.get(list_id)
     if batch.anchor is not None and batch.anchor.leaf_count == 0:
         told = False
         reason = "the ledger does not state how many leaves the batch has, so the place in it is not borne out"
@@ -142,17 +192,16 @@ def _of_batch(
             reason=reason or "no version of this list was published, so the ledger shows it all clear",
         )
         return [] if is_bound else [report]
-    report = _of_list(uow, of, index, not_told=reason)
+    report = _of_list(facts, of, index, not_told=reason)
     return [] if is_bound and not report.change else [report]
 
 
-def _of_list(uow: UnitOfWork, of: StatusList, index: int, *, not_told: str = "") -> PlaceReport:
+def _of_list(facts: _Facts, of: StatusList, index: int, *, not_told: str = "") -> PlaceReport:
     place = Place(of.id, index)
-    last = uow.status_changes.newest([place]).get(place)
-    head = uow.status_versions.newest_published(of.list_id)
-    first = uow.status_versions.first_showing(of.list_id, last.position) if last and last.position else None
+    last, head = facts.changes.get(place), facts.head(of.list_id)
+    first = facts.first_showing(of.list_id, last.position) if last and last.position else None
     is_set: bool | None = last.state.is_set if last else False
-    if of.signed_by is SignedBy.ISSUER and uow.status_lists.signed_form(of.id) is None:
+    if facts.is_awaited(of):
         is_set, not_told = None, "the issuer signs this list itself and has not uploaded it yet"
     on_ledger, reason = _on_ledger(last, head)
     return PlaceReport(

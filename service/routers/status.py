@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from anchoring.core.proof_json import format_time
 from anchoring.types import to_hex
-from anchoring.usecases.report_status import PlaceReport, StatusReport, report_status
+from anchoring.usecases.report_status import PlaceReport, StatusReport, report_statuses
 from service.answers import REVALIDATE, choices, exact_time, json_answer
 from service.bodies import refuse_unknown_query
 from service.cross_origin import OPEN, allow_reading
@@ -24,7 +24,7 @@ async def get_status(request: Request, service: ServiceDep, digest: DigestDep, i
     Whoever does not want to tell us which credential is looked at fetches the lists instead.
     """
     refuse_unknown_query(request, "issuer")
-    reports = await service.reads.read(lambda uow: report_status(uow, digest, issuer))
+    reports: list[StatusReport] = await service.reads.read_together(report_statuses, (digest, issuer))
     if len(reports) > 1:
         return choices(service, digest, [report.entry.issuer for report in reports], "status")
     headers = {"Cache-Control": REVALIDATE} | OPEN

@@ -180,7 +180,8 @@ async def get_list(
 
 
 async def _present(request: Request, service: Service, question: _Question, media_type: str) -> Response:
-    of, shown = await service.reads.read(lambda uow: _find(uow, question.list_id))
+    found: tuple[StatusList, StatusVersion | None] = await service.reads.read_together(_find_all, question.list_id)
+    of, shown = found
     if of.signed_by is SignedBy.ISSUER:
         return await _uploaded(request, service, of, question.wanted.form, media_type)
     now = service.clock.now()
@@ -199,6 +200,12 @@ def _find(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusVersion |
     if of is None:
         raise _no_list(list_id)
     return of, uow.status_versions.newest_published(list_id)
+
+
+def _find_all(uow: UnitOfWork, list_ids: list[ListId]) -> list[tuple[StatusList, StatusVersion | None] | NotFound]:
+    lists = uow.status_lists.with_ids(list_ids)
+    shown = {list_id: uow.status_versions.newest_published(list_id) for list_id in lists}
+    return [(lists[list_id], shown[list_id]) if list_id in lists else _no_list(list_id) for list_id in list_ids]
 
 
 def _read(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusBits, StatusVersion | None]:
