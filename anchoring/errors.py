@@ -10,6 +10,7 @@ AnchoringError
 ├── NotAllowed              present the right key
 ├── StoreUnavailable        try again later; repeating is safe
 ├── ManifestsUnavailable    try again later; nothing was signed
+├── FilesUnavailable        try again later; repeating is safe
 ├── Busy                    try again later; another round is at work
 ├── ServiceUnavailable      try again later; the HTTP service did not answer its client
 ├── LedgerUnavailable       try again later; nothing moved
@@ -112,6 +113,12 @@ class ManifestsUnavailable(AnchoringError):
     """The second place for manifests did not take or show one. No batch is submitted whose manifest is not there."""
 
     slug = "manifests-unavailable"
+
+
+class FilesUnavailable(AnchoringError):
+    """The place of published files did not take or give one. Repeating is safe."""
+
+    slug = "files-unavailable"
 
 
 class Busy(AnchoringError):

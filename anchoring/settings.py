@@ -163,6 +163,16 @@ class ManifestSettings(_Group):
     """A file with the key that manifests are encrypted with, mode 0600."""
 
 
+class TileSettings(_Group):
+    """Final batches as static files, written and read."""
+
+    parallel: int = Field(default=32, ge=1, le=256)
+    """Files written at once."""
+
+    timeout_s: float = Field(default=30.0, ge=1, le=600)
+    """Longest wait for one answer of the place where they are, in seconds; it is asked three times."""
+
+
 class StatusSettings(_Group):
     """Status lists, and who signs them."""
 
@@ -248,6 +258,7 @@ class Settings(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     rounds: RoundSettings = RoundSettings()
     manifests: ManifestSettings = ManifestSettings()
+    tiles: TileSettings = TileSettings()
     status: StatusSettings = StatusSettings()
     api: ApiSettings = ApiSettings()
     client: ClientSettings = ClientSettings()

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from anchoring.core.batch import Batch
-from anchoring.core.proof import Registry
-from anchoring.core.proof_json import ANCHOR_TYPE, format_time
+from anchoring.core.proof import AnchorClaim, Registry
+from anchoring.core.proof_json import anchor_to_json
 from anchoring.types import Did, to_hex
 from anchoring.usecases.trace_digest import Standing
 from service.state import Service
@@ -91,20 +91,7 @@ def standing_json(service: Service, standing: Standing, wait_s: int | None) -> d
 
 def anchor_json(registry: Registry, batch: Batch) -> dict[str, Any] | None:
     """The `anchor` member of proofs and batches."""
-    anchor = batch.anchor
-    if anchor is None:
-        return None
-    return {
-        "type": ANCHOR_TYPE,
-        "ledger": registry.ledger,
-        "contract": registry.contract,
-        "sequence": anchor.sequence,
-        "transaction": to_hex(anchor.transaction),
-        "blockNumber": anchor.block.number,
-        "blockHash": to_hex(anchor.block.hash),
-        "anchoredAt": format_time(anchor.anchored_at),
-        "state": batch.state,
-    }
+    return None if batch.anchor is None else anchor_to_json(AnchorClaim.of(batch.anchor, batch.state, registry))
 
 
 def exact_time(moment: datetime) -> str:

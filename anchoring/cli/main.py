@@ -10,11 +10,12 @@ from typing import Annotated, Final
 
 import typer
 
-from anchoring.cli import anchor, credential, entry, issuer, ledger, proof, service, status, store
+from anchoring.cli import anchor, credential, entry, issuer, ledger, proof, service, status, store, tiles
 from anchoring.cli.output import say
 from anchoring.errors import (
     AnchoringError,
     Busy,
+    FilesUnavailable,
     InvalidInput,
     LedgerUnavailable,
     ManifestsUnavailable,
@@ -28,6 +29,7 @@ EXIT_CODES: Final[dict[type[AnchoringError], int]] = {
     InvalidInput: 2,
     VerificationError: 3,
     Busy: 4,
+    FilesUnavailable: 4,
     LedgerUnavailable: 4,
     ManifestsUnavailable: 4,
     ServiceUnavailable: 4,
@@ -40,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Anchors microcredentials on an EBSI-style ledger and hands out proofs that anyone can check.",
 )
-for noun in (credential, proof, entry, status, issuer, anchor, ledger, store, service):
+for noun in (credential, proof, entry, status, issuer, anchor, ledger, store, tiles, service):
     app.add_typer(noun.app)
 
 

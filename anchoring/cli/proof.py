@@ -1,11 +1,12 @@
 """`credanchor proof`: get proofs from a service, and verify them without one."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from anchoring.cli.output import plain, print_json, read_file, say, write_json
+from anchoring.cli.output import plain, print_json, progress_bar, read_file, say, write_json
 from anchoring.cli.verifying import (
     EXIT_CODES,
     DeploymentOption,
@@ -20,8 +21,9 @@ from anchoring.cli.verifying import (
     open_pinned,
     read_proof,
 )
+from anchoring.core.canonical import Canonicalization
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
-from anchoring.types import parse_did, parse_digest
+from anchoring.types import parse_did, parse_digest, parse_root, parse_salt
 
 app = typer.Typer(name="proof", no_args_is_help=True, help="Get proofs from a service, and verify them without one.")
 
@@ -46,6 +48,40 @@ def get(
         print_json(found)
     else:
         write_json(output, found)
+        say(f"written to {output}")
+
+
+@app.command()
+def rebuild(
+    digest: Annotated[str, typer.Argument(help="The digest, as `credential hash` prints it.")],
+    issuer: Annotated[str, typer.Option(help="DID of the issuer.")],
+    salt: Annotated[str, typer.Option(help="The salt, from the answer when the digest was posted.")],
+    files: Annotated[str, typer.Option("--from", help="What `tiles export` wrote: a folder, https:// or s3://bucket/path.")],
+    root: Annotated[str | None, typer.Option(help="Root of the batch, where it is known; else all are looked through.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Look only through what was anchored since, in UTC.")] = None,
+    canonicalization: Annotated[Canonicalization | None, typer.Option(help="How the digest was made, for the proof.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the proof to this file instead of stdout.")] = None,
+) -> None:
+    """Make the proof of a digest from static files alone, without a service. Its path is verified; the anchor is for `verify`."""
+    from anchoring.bootstrap.static_files import open_static_files
+    from anchoring.core.proof_json import proof_to_json
+    from anchoring.settings import read_settings
+    from anchoring.usecases.rebuild_proof import OwnEntry, rebuild_proof
+
+    entry = OwnEntry(
+        issuer=parse_did(issuer, at="--issuer"),
+        digest=parse_digest(digest, at="digest"),
+        salt=parse_salt(salt, at="--salt"),
+        canonicalization=canonicalization,
+    )
+    wanted = parse_root(root, at="--root") if root else None
+    place = open_static_files(files, read_settings().tiles, writes=False)
+    with progress_bar() as progress:
+        made = rebuild_proof(place, entry, progress, root=wanted, since=since.replace(tzinfo=UTC) if since else None)
+    if output is None:
+        print_json(proof_to_json(made))
+    else:
+        write_json(output, proof_to_json(made))
         say(f"written to {output}")
 
 

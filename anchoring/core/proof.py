@@ -8,9 +8,9 @@ anchored there. Only the first half is checked here. What `anchor` says is a cla
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
-from anchoring.core.batch import BatchState
+from anchoring.core.batch import Anchor, BatchState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.leaf import issuer_id_of, leaf_hash, leaf_step
 from anchoring.core.merkle import root_from_path, sibling_sides
@@ -63,6 +63,19 @@ class AnchorClaim:
     block_hash: BlockHash
     anchored_at: datetime
     state: BatchState
+
+    @classmethod
+    def of(cls, anchor: Anchor, state: BatchState, registry: Registry) -> Self:
+        """What we say of an anchor that the ledger was seen to hold."""
+        return cls(
+            registry=registry,
+            sequence=anchor.sequence,
+            transaction=anchor.transaction,
+            block_number=anchor.block.number,
+            block_hash=anchor.block.hash,
+            anchored_at=anchor.anchored_at,
+            state=state,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

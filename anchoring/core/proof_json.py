@@ -43,17 +43,22 @@ def proof_to_json(proof: InclusionProof) -> dict[str, Any]:
         "treeSize": proof.tree_size,
         "path": [to_hex(sibling) for sibling in proof.path],
         "root": to_hex(proof.root),
-        "anchor": {
-            "type": ANCHOR_TYPE,
-            "ledger": proof.anchor.registry.ledger,
-            "contract": proof.anchor.registry.contract,
-            "sequence": proof.anchor.sequence,
-            "transaction": to_hex(proof.anchor.transaction),
-            "blockNumber": proof.anchor.block_number,
-            "blockHash": to_hex(proof.anchor.block_hash),
-            "anchoredAt": format_time(proof.anchor.anchored_at),
-            "state": proof.anchor.state,
-        },
+        "anchor": anchor_to_json(proof.anchor),
+    }
+
+
+def anchor_to_json(anchor: AnchorClaim) -> dict[str, Any]:
+    """The member `anchor` of proofs and batches."""
+    return {
+        "type": ANCHOR_TYPE,
+        "ledger": anchor.registry.ledger,
+        "contract": anchor.registry.contract,
+        "sequence": anchor.sequence,
+        "transaction": to_hex(anchor.transaction),
+        "blockNumber": anchor.block_number,
+        "blockHash": to_hex(anchor.block_hash),
+        "anchoredAt": format_time(anchor.anchored_at),
+        "state": anchor.state,
     }
 
 
@@ -63,7 +68,7 @@ def proof_from_json(value: object) -> InclusionProof:
     Raises: MalformedProof naming the member.
     """
     try:
-        return _read_proof(_Members(value, "$"))
+        return _read_proof(Members(value, "$"))
     except InvalidInput as malformed:
         reason = malformed.message.removeprefix(f"{malformed.at}: ")
         raise MalformedProof(reason, at=malformed.at) from malformed
@@ -75,7 +80,7 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
-class _Members:
+class Members:
     """Typed access to the members of one JSON object; each error names the member's JSON path."""
 
     def __init__(self, value: object, at: str) -> None:
@@ -87,8 +92,8 @@ class _Members:
     def at(self, name: str) -> str:
         return f"{self._at}.{name}"
 
-    def object(self, name: str) -> "_Members":
-        return _Members(self._value.get(name), self.at(name))
+    def object(self, name: str) -> "Members":
+        return Members(self._value.get(name), self.at(name))
 
     def text(self, name: str) -> str:
         value = self._value.get(name)
@@ -107,6 +112,12 @@ class _Members:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise InvalidInput(f"must be an integer from {least} to {most}", at=self.at(name))
         return value
+
+    def objects(self, name: str, *, most: int) -> "list[Members]":
+        value = self._value.get(name)
+        if not isinstance(value, list) or len(value) > most:
+            raise InvalidInput(f"must be an array of at most {most} objects", at=self.at(name))
+        return [Members(item, f"{self.at(name)}[{i}]") for i, item in enumerate(value)]
 
     def hashes(self, name: str, *, most: int) -> tuple[bytes, ...]:
         value = self._value.get(name)
@@ -132,7 +143,7 @@ class _Members:
         raise InvalidInput("must be a UTC time such as 2026-11-23T12:00:00Z", at=self.at(name))
 
 
-def _read_proof(proof: _Members) -> InclusionProof:
+def _read_proof(proof: Members) -> InclusionProof:
     proof.one_of("type", PROOF_TYPE)
     proof.integer("version", least=PROOF_VERSION, most=PROOF_VERSION)
     tree_size = proof.integer("treeSize", least=1, most=MAX_LEAVES)
@@ -145,11 +156,12 @@ def _read_proof(proof: _Members) -> InclusionProof:
         tree_size=tree_size,
         path=proof.hashes("path", most=height(tree_size)),
         root=parse_root(proof.text("root"), at=proof.at("root")),
-        anchor=_read_anchor(proof.object("anchor")),
+        anchor=read_anchor(proof.object("anchor")),
     )
 
 
-def _read_anchor(anchor: _Members) -> AnchorClaim:
+def read_anchor(anchor: Members) -> AnchorClaim:
+    """The member `anchor`, read back. Raises: InvalidInput."""
     anchor.one_of("type", ANCHOR_TYPE)
     # Each for itself: joined, `eip155` and `1:0x…` would pass for `eip155:1` and `0x…`.
     chain_id = parse_chain(anchor.text("ledger"), at=anchor.at("ledger"))

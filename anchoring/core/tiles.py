@@ -7,7 +7,7 @@ level, are the `right_edge`, kept with the batch. So a path is slices of at most
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, islice
@@ -149,6 +149,31 @@ def path_from_tiles(leaf_index: int, tree: SealedTree, tiles: Mapping[TileCoordi
         for level in range(TILE_LEVELS * tile_level, min(levels, TILE_LEVELS * (tile_level + 1))):
             path += _sibling(level, leaf_index, tree, tile)
     return path
+
+
+def tile_counts(tree_size: int) -> list[int]:
+    """How many tiles each tile level of a tree has, lowest first."""
+    counts, nodes = [], tree_size
+    while nodes:
+        counts.append(-(-nodes // TILE_WIDTH))
+        nodes //= TILE_WIDTH
+    return counts
+
+
+def edge_tiles(tree_size: int) -> list[TileCoordinate]:
+    """The partial tiles in which the levels end, lowest first; a level that ends with a full tile has none."""
+    counts = enumerate(tile_counts(tree_size))
+    return [TileCoordinate(level, count - 1) for level, count in counts if (tree_size >> (TILE_LEVELS * level)) % TILE_WIDTH]
+
+
+def tree_with_edge(tree_size: int, edge: Iterable[Tile]) -> SealedTree:
+    """What `build_tree` returned, from the tiles named by `edge_tiles`. Raises: StateCorrupt when one is missing."""
+    peaks: dict[int, bytes] = {}
+    for tile in edge:
+        peaks |= _peaks_of(tile)
+    if sum(1 << level for level in peaks) != tree_size:
+        raise StateCorrupt(f"the right edge of a tree of {tree_size} leaves is not whole")
+    return _close(tree_size, peaks)
 
 
 def served_width(at: TileCoordinate, tree_size: int) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from anchoring.core.batch import Anchor, Batch
+from anchoring.core.batch import Batch
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
 from anchoring.core.tiles import path_from_tiles, tiles_of_path
@@ -44,7 +44,7 @@ def _prove(uow: UnitOfWork, of: Evidence, claims: dict[int, AnchorClaim]) -> Inc
     if of.tile is None or leaf_index is None:
         raise StateCorrupt(f"entry {of.entry_id} has no leaf in batch {batch.id}")
     if batch.id not in claims:
-        claims[batch.id] = _claim(batch, batch.anchor, _registry(uow, batch))
+        claims[batch.id] = AnchorClaim.of(batch.anchor, batch.state, _registry(uow, batch))
     above = [(batch.id, at) for at in tiles_of_path(leaf_index, batch.tree.tree_size)[1:]]
     upper = uow.batches.upper_tiles(above)
     tiles = {of.tile.at: of.tile} | {at: tile for (_, at), tile in upper.items()}
@@ -66,15 +66,3 @@ def _registry(uow: UnitOfWork, batch: Batch) -> Registry:
     if identity is None:
         raise StateCorrupt(f"batch {batch.id} is anchored and no ledger is recorded")
     return identity.registry
-
-
-def _claim(batch: Batch, anchor: Anchor, registry: Registry) -> AnchorClaim:
-    return AnchorClaim(
-        registry=registry,
-        sequence=anchor.sequence,
-        transaction=anchor.transaction,
-        block_number=anchor.block.number,
-        block_hash=anchor.block.hash,
-        anchored_at=anchor.anchored_at,
-        state=batch.state,
-    )

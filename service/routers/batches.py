@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from anchoring.core.batch import Batch
-from anchoring.core.tiles import TILE_WIDTH, TileCoordinate, served_width
+from anchoring.core.tiles import TileCoordinate, served_width, tile_counts
 from anchoring.errors import NotFound, StateCorrupt
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.store import UnitOfWork
@@ -92,17 +92,9 @@ def _batch_json(service: Service, identity: LedgerIdentity | None, batch: Batch)
         "state": batch.state,
         "sealedAt": exact_time(batch.sealed_at) if batch.sealed_at else None,
         "anchor": anchor_json(identity.registry, batch) if identity else None,
-        "tileLevels": _tile_levels(batch.leaf_count),
+        "tileLevels": tile_counts(batch.leaf_count),
         "links": {"self": url, "tiles": url + "/tiles/{level}/{n}"},
     }
-
-
-def _tile_levels(tree_size: int) -> list[int]:
-    counts, nodes = [], tree_size
-    while nodes:
-        counts.append(-(-nodes // TILE_WIDTH))
-        nodes //= TILE_WIDTH
-    return counts
 
 
 def _base(service: Service) -> str:

@@ -1,5 +1,6 @@
 """`credanchor store rebuild` against a real ledger: the drill after everything was lost (P10), and what the command says."""
 
+import hashlib
 import json
 import stat
 from collections.abc import Iterator
@@ -13,11 +14,11 @@ from anchoring.store.engine import make_engine
 from anchoring.store.presence import be_present, by_itself
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import to_hex
+from anchoring.types import as_digest, to_hex
 from tests.api import make_app
 from tests.conftest import Anvil, run_anvil
 from tests.credanchor import Credanchor
-from tests.factories import UNIVERSITY, add_issuer, make_digest, post
+from tests.factories import UNIVERSITY, add_issuer, make_digest, post, submit
 from tests.networks import FREE
 
 ADMIN_KEY, ANCHOR_KEY = "0x" + "11" * 32, "0x" + "22" * 32
@@ -105,6 +106,48 @@ def test_drill_everything_but_ledger_and_manifests_is_lost(installation: Credanc
     done = installation("anchor", "run")
     assert done.code == 0, done.err
     assert len(proofs(store, BATCHES * ENTRIES + 1)) == BATCHES * ENTRIES + 1
+
+
+def test_proof_is_rebuilt_from_exported_tiles_when_the_database_is_gone(
+    installation: Credanchor, store: SqlStore, node: Anvil, tmp_path: Path
+) -> None:
+    (tmp_path / "award.pdf").write_bytes(b"award")
+    digest = as_digest(hashlib.sha256(b"award").digest())
+    issuer = add_issuer(store)
+    post(store, issuer, *range(400))
+    with store.writing() as uow:
+        [entry] = submit(uow, issuer, [digest])
+        uow.commit()
+    assert installation("anchor", "run").code == 0
+    exported = installation("tiles", "export", tmp_path / "files")
+    assert (exported.code, exported.out) == (0, "")
+    assert exported.err == "published 1 batches in 3 tiles; 0 were there\n"
+    lose(store)
+    words: list[str | Path] = ["proof", "rebuild", to_hex(digest), "--issuer", UNIVERSITY, "--from", tmp_path / "files"]
+
+    rebuilt = installation(*words, "--salt", to_hex(entry.salt), "--canonicalization", "raw", "--output", "proof.json")
+    assert (rebuilt.code, rebuilt.err) == (0, "written to proof.json\n")
+    verify = ["proof", "verify", "award.pdf", "--proof", "proof.json", "--deployment", "deployment.json", "--rpc-url", node.url]
+    verified = installation(*verify, "--finality", "depth:0", "--require", "digest", "--require", "path", "--require", "root")
+    assert verified.code == 0, verified.out
+    printed = installation(*words, "--salt", to_hex(entry.salt), "--since", "2026-01-01", "--canonicalization", "raw")
+    assert json.loads(printed.out) == json.loads((tmp_path / "proof.json").read_text())
+
+    other = installation(*words, "--salt", "0x" + "00" * 16)
+    assert (other.code, other.error.partition(":")[0]) == (1, "no published batch has a leaf of this digest, issuer and salt")
+    for wrong, code, why in [
+        (["--salt", "00"], 2, "--salt: "),
+        (["--salt", to_hex(entry.salt), "--root", "0x12"], 2, "--root: "),
+        (["--salt", to_hex(entry.salt), "--root", "0x" + "12" * 32], 1, "no batch with root 0x1212"),
+    ]:
+        refused = installation(*words, *wrong)
+        assert refused.code == code
+        assert refused.error.startswith(why), refused.error
+    nowhere = installation(*words[:-1], "nowhere", "--salt", to_hex(entry.salt))
+    assert (nowhere.code, nowhere.error) == (2, "nowhere: is no folder")
+    silent = installation(*words[:-1], "http://127.0.0.1:1/x", "--salt", to_hex(entry.salt))
+    assert silent.code == 4
+    assert silent.error.startswith("http://127.0.0.1:1/x: ")
 
 
 def test_what_is_missing_and_refused_is_listed_as_table_and_as_json(

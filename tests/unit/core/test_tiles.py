@@ -9,7 +9,17 @@ from blockcerts_merkletools import MerkleTools
 
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.merkle import MAX_LEAVES, root_from_path
-from anchoring.core.tiles import Tile, TileCoordinate, build_tree, path_from_tiles, served_width, tiles_of_path
+from anchoring.core.tiles import (
+    Tile,
+    TileCoordinate,
+    build_tree,
+    edge_tiles,
+    path_from_tiles,
+    served_width,
+    tile_counts,
+    tiles_of_path,
+    tree_with_edge,
+)
 from anchoring.errors import StateCorrupt
 from anchoring.types import Did, as_digest, as_leaf_hash, as_salt
 from tests.trees import BuiltTree, build, make_leaves, read_vectors, rfc_path, rfc_root, rfc_split, sha256
@@ -311,3 +321,20 @@ def test_order_is_that_of_bytes() -> None:
 
     assert tree.sealed.tree_size == 4
     assert sha256(tree.tiles[TileCoordinate(0, 0)].node(1, 0) + tree.tiles[TileCoordinate(0, 0)].node(1, 1)) == tree.sealed.root
+
+
+@pytest.mark.parametrize("size", [*SMALL_AND_NEAR_TILES, *LARGE, 65_536 + 256, 65_536 + 257, 131_072])
+def test_tree_is_known_again_from_the_tiles_on_its_right_edge(size):
+    tree = built(size)
+    edge = [tree.tiles[at] for at in edge_tiles(size)]
+    assert all(not tile.is_full for tile in edge)
+    assert tree_with_edge(size, edge) == tree.sealed
+    for without in range(len(edge)):
+        with pytest.raises(StateCorrupt, match="right edge"):
+            tree_with_edge(size, edge[:without] + edge[without + 1 :])
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 65_535, 65_536, 65_537])
+def test_tiles_are_counted(size):
+    assert tile_counts(size) == [sum(at.level == level for at in built(size).tiles) for level in range(len(tile_counts(size)))]
+    assert sum(tile_counts(size)) == len(built(size).tiles)

@@ -1,0 +1,174 @@
+"""A proof from static files alone, for a holder who has digest and salt: nobody who knows either is asked.
+
+The files are not trusted. What they lead to is a path from the holder's own leaf to a root, or nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from anchoring.core.canonical import Canonicalization
+from anchoring.core.leaf import issuer_id_of, leaf_hash
+from anchoring.core.merkle import NODE_BYTES
+from anchoring.core.proof import InclusionProof
+from anchoring.core.published import (
+    PAGE_BYTES,
+    PAGES_PATH,
+    SHORT_BYTES,
+    PublishedBatch,
+    batch_from_json,
+    batch_path,
+    page_from_json,
+    page_path,
+    pages_from_json,
+    tile_path,
+)
+from anchoring.core.strict_json import parse
+from anchoring.core.tiles import (
+    TILE_BYTES,
+    Tile,
+    TileCoordinate,
+    edge_tiles,
+    path_from_tiles,
+    served_width,
+    tile_counts,
+    tiles_of_path,
+    tree_with_edge,
+)
+from anchoring.errors import InvalidInput, NotFound, VerificationError
+from anchoring.ports.runtime import Progress
+from anchoring.ports.static_files import StaticFiles
+from anchoring.types import Did, Digest, LeafHash, Root, Salt, to_hex
+
+T = TypeVar("T")
+
+GUESSES = 4
+"""Leaves are hashes, so where one stands can be guessed. Against tiles made to deceive guesses it goes on by halves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnEntry:
+    """What the holder, or the issuer, has of an entry: all that its leaf is made of. `canonicalization` is a hint."""
+
+    issuer: Did
+    digest: Digest
+    salt: Salt
+    canonicalization: Canonicalization | None = None
+
+    @property
+    def leaf(self) -> LeafHash:
+        return leaf_hash(issuer_id_of(self.issuer), self.salt, self.digest)
+
+
+def rebuild_proof(
+    files: StaticFiles, entry: OwnEntry, progress: Progress, *, root: Root | None = None, since: datetime | None = None
+) -> InclusionProof:
+    """The proof of an entry in the published batch with this root, or in whichever has it, of those anchored `since`.
+
+    Its path is verified; that the root is anchored is for the ledger to show.
+
+    Raises: NotFound when no batch has the leaf; FilesUnavailable; VerificationError when the files are not those of a tree.
+    """
+    leaf = entry.leaf
+    for batch in _candidates(files, progress, root, since):
+        tile = _tile_with(files, batch, leaf)
+        leaf_index = tile.index_of(leaf) if tile else None
+        if tile is not None and leaf_index is not None:
+            return _prove(files, batch, entry, tile, leaf_index)
+    raise NotFound(
+        "no published batch has a leaf of this digest, issuer and salt: one of them is another, or the batch is not published yet"
+    )
+
+
+def _candidates(files: StaticFiles, progress: Progress, root: Root | None, since: datetime | None) -> Iterator[PublishedBatch]:
+    if root is not None:
+        yield _read_batch(files, root)
+        return
+    pages = _read_json(files, PAGES_PATH, SHORT_BYTES, pages_from_json)
+    if pages is None:
+        raise NotFound(f"nothing is published there: no file {PAGES_PATH}")
+    for number in range(pages):
+        page = _read_json(files, page_path(number), PAGE_BYTES, page_from_json)
+        if page is None:
+            raise VerificationError(f"{page_path(number)}: is missing")
+        wanted = [batch for batch in page if since is None or batch.anchor.anchored_at >= since]
+        for done, batch in enumerate(wanted):
+            progress(f"looking through page {number}", done, len(wanted))
+            yield batch
+
+
+def _read_batch(files: StaticFiles, root: Root) -> PublishedBatch:
+    path = batch_path(root)
+    batch = _read_json(files, path, SHORT_BYTES, batch_from_json)
+    if batch is None:
+        raise NotFound(f"no batch with root {to_hex(root)} is published there")
+    if batch.root != root:
+        raise VerificationError(f"{path}: speaks of root {to_hex(batch.root)}")
+    return batch
+
+
+def _read_json(files: StaticFiles, path: str, most: int, read: Callable[[object], T]) -> T | None:
+    content = _read(files, path, most)
+    try:
+        return None if content is None else read(parse(content))
+    except InvalidInput as malformed:
+        raise VerificationError(f"{path}: {malformed.message}") from malformed
+
+
+def _tile_with(files: StaticFiles, batch: PublishedBatch, leaf: LeafHash) -> Tile | None:
+    """The one tile of level 0 in which the leaf must stand, if it stands in any."""
+    value = int.from_bytes(leaf)
+    low, high = 0, tile_counts(batch.tree_size)[0] - 1
+    least, above = 0, 1 << (8 * NODE_BYTES)  # bounds of the leaves from tile `low` to tile `high`
+    tries = 0
+    while low <= high and least <= value < above:
+        guess = low + (value - least) * (high - low + 1) // (above - least)
+        n = guess if tries < GUESSES else (low + high) // 2
+        tile = _read_tile(files, batch, TileCoordinate(0, n))
+        first, last = int.from_bytes(tile.served[:NODE_BYTES]), int.from_bytes(tile.served[-NODE_BYTES:])
+        if value < first:
+            high, above = n - 1, first
+        elif value > last:
+            low, least = n + 1, last + 1
+        else:
+            return tile
+        tries += 1
+    return None
+
+
+def _prove(files: StaticFiles, batch: PublishedBatch, entry: OwnEntry, tile: Tile, leaf_index: int) -> InclusionProof:
+    edge, path = edge_tiles(batch.tree_size), tiles_of_path(leaf_index, batch.tree_size)
+    tiles = {at: tile if at == tile.at else _read_tile(files, batch, at) for at in {*edge, *path}}
+    tree = tree_with_edge(batch.tree_size, [tiles[at] for at in edge])
+    proof = InclusionProof(
+        issuer=entry.issuer,
+        digest=entry.digest,
+        salt=entry.salt,
+        canonicalization=entry.canonicalization,
+        leaf_index=leaf_index,
+        tree_size=batch.tree_size,
+        path=tuple(path_from_tiles(leaf_index, tree, tiles)),
+        root=batch.root,
+        anchor=batch.anchor,
+    )
+    proof.verify_path()
+    return proof
+
+
+def _read_tile(files: StaticFiles, batch: PublishedBatch, at: TileCoordinate) -> Tile:
+    path = tile_path(batch.root, at)
+    nodes = _read(files, path, TILE_BYTES)
+    if nodes is None:
+        raise VerificationError(f"{path}: is missing")
+    expected = NODE_BYTES * served_width(at, batch.tree_size)
+    if len(nodes) != expected:
+        raise VerificationError(f"{path}: has {len(nodes)} bytes, not {expected}")
+    return Tile.over(at, nodes)
+
+
+def _read(files: StaticFiles, path: str, most: int) -> bytes | None:
+    try:
+        return files.read(path, most=most)
+    except InvalidInput as too_long:
+        raise VerificationError(too_long.message) from too_long
