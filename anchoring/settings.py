@@ -167,7 +167,7 @@ class TileSettings(_Group):
     """Final batches as static files, written and read."""
 
     parallel: int = Field(default=32, ge=1, le=256)
-    """Files written at once."""
+    """Files written at once to an object store; into a folder they are written one by one."""
 
     timeout_s: float = Field(default=30.0, ge=1, le=600)
     """Longest wait for one answer of the place where they are, in seconds; it is asked three times."""
