@@ -11,6 +11,7 @@ PROCESSES ?= 2
 
 BIN := .venv/bin
 NPM := contracts tests/oracles tests/oracles/ebsi
+PEERS := tests/bench/peers
 SET_UP := .venv/.set-up $(NPM:%=%/node_modules/.set-up)
 CODE := anchoring service scripts tests migrations
 # npm brings forge for Linux on x86-64; elsewhere it is looked for on the path.
@@ -18,7 +19,7 @@ FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs
 
 .DEFAULT_GOAL := help
 .PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check vectors vectors-check openapi openapi-check \
-	format bench soak faults lock ci clean
+	format bench bench-peers soak faults lock ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,14 +84,19 @@ faults: $(SET_UP) ## Every fault test, and the table of docs/faults.md from what
 bench: $(SET_UP) ## Ratios to limits measured in the same run, as a table and as JSON
 	$(BIN)/python -m tests.bench
 
+bench-peers: $(SET_UP) $(PEERS)/node_modules/.set-up $(PEERS)/.venv/.set-up ## Trees and gas beside what others use
+	$(BIN)/python -m tests.bench.peers
+
 lock: ## Pin dependencies with hashes (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		--extra dev pyproject.toml --output-file requirements.txt
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+		$(PEERS)/requirements.in --output-file $(PEERS)/requirements.txt
 
 ci: check ops-check test ## What continuous integration runs
 
 clean: ## Remove what was installed and built, but no data
-	rm -rf .venv $(NPM:%=%/node_modules) contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv $(PEERS)/.venv $(NPM:%=%/node_modules) $(PEERS)/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/.set-up: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with PYTHON=")'
@@ -102,7 +108,12 @@ clean: ## Remove what was installed and built, but no data
 $(BIN)/promtool: | $(SET_UP)
 	$(BIN)/python -m scripts.promtool
 
-$(NPM:%=%/node_modules/.set-up): %/node_modules/.set-up: %/package-lock.json %/.npmrc
+$(PEERS)/.venv/.set-up: $(PEERS)/requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+$(NPM:%=%/node_modules/.set-up) $(PEERS)/node_modules/.set-up: %/node_modules/.set-up: %/package-lock.json %/.npmrc
 	@node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' || { echo 'Node 20 or newer is needed'; exit 1; }
 	cd $* && npm ci --silent
 	@touch $@
