@@ -88,9 +88,9 @@ bench-peers: $(SET_UP) $(PEERS)/node_modules/.set-up $(PEERS)/.venv/.set-up ## T
 	$(BIN)/python -m tests.bench.peers
 
 lock: ## Pin dependencies with hashes (needs uv)
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		--extra dev pyproject.toml --output-file requirements.txt
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		$(PEERS)/requirements.in --output-file $(PEERS)/requirements.txt
 
 ci: check ops-check test ## What continuous integration runs
