@@ -7,6 +7,8 @@ PORT ?= 8000
 ROUND_EVERY ?= 3
 DATA ?= .credanchor
 EXAMPLES ?= 1000
+ENTRIES ?= 10000000
+REQUESTS ?= 1000000
 PROCESSES ?= 2
 
 BIN := .venv/bin
@@ -19,7 +21,7 @@ FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs
 
 .DEFAULT_GOAL := help
 .PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check vectors vectors-check openapi openapi-check \
-	format bench bench-peers soak faults lock ci clean
+	format bench bench-hosts bench-large bench-peers soak faults lock ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +85,12 @@ faults: $(SET_UP) ## Every fault test, and the table of docs/faults.md from what
 
 bench: $(SET_UP) ## Ratios to limits measured in the same run, as a table and as JSON
 	$(BIN)/python -m tests.bench
+
+bench-large: $(SET_UP) ## What stays flat in a large store and under long load (ENTRIES=, REQUESTS=)
+	ENTRIES=$(ENTRIES) REQUESTS=$(REQUESTS) $(BIN)/python -m tests.bench.large
+
+bench-hosts: $(SET_UP) ## Workers and rounds on several hosts, one PostgreSQL: network namespaces, needs root
+	$(BIN)/python -m tests.bench.hosts
 
 bench-peers: $(SET_UP) $(PEERS)/node_modules/.set-up $(PEERS)/.venv/.set-up ## Trees and gas beside what others use
 	$(BIN)/python -m tests.bench.peers

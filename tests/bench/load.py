@@ -36,14 +36,27 @@ def request_bytes(method: str, path: str, *, body: bytes = b"", headers: Sequenc
 
 def run_load(port: int, requests: Sequence[bytes], *, connections: int) -> Load:
     """Send all requests over so many connections, each as soon as its connection is free."""
-    return asyncio.run(_run(port, requests, connections))
+    return asyncio.run(_run("127.0.0.1", port, requests, connections))
 
 
-async def _run(port: int, requests: Sequence[bytes], connections: int) -> Load:
+def run_loads(
+    targets: Sequence[tuple[str, int]], requests: Sequence[Sequence[bytes]], *, connections: int
+) -> tuple[list[Load], float]:
+    """Likewise to several servers at the same time, to each its own requests; and the seconds until the last has answered."""
+
+    async def all_of_them() -> list[Load]:
+        loads = [_run(*target, some, connections) for target, some in zip(targets, requests, strict=True)]
+        return list(await asyncio.gather(*loads))
+
+    started = time.perf_counter()
+    return asyncio.run(all_of_them()), time.perf_counter() - started
+
+
+async def _run(host: str, port: int, requests: Sequence[bytes], connections: int) -> Load:
     waiting = iter(requests)
     latencies: list[float] = []
     statuses: set[int] = set()
-    streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(connections)]
+    streams = [await asyncio.open_connection(host, port) for _ in range(connections)]
 
     async def drive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for request in waiting:
@@ -57,6 +70,37 @@ async def _run(port: int, requests: Sequence[bytes], connections: int) -> Load:
     await asyncio.gather(*(drive(*stream) for stream in streams))
     seconds = time.perf_counter() - started
     return Load(len(latencies), seconds, sorted(latencies), frozenset(statuses))
+
+
+def run_paced(port: int, requests: Sequence[bytes], *, per_second: float, connections: int) -> Load:
+    """Send requests at a steady rate, whether or not earlier ones are answered; a latency counts from when its request was due."""
+    return asyncio.run(_run_paced(port, requests, per_second, connections))
+
+
+async def _run_paced(port: int, requests: Sequence[bytes], per_second: float, connections: int) -> Load:
+    due: asyncio.Queue[tuple[float, bytes] | None] = asyncio.Queue()
+    latencies: list[float] = []
+    statuses: set[int] = set()
+    streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(connections)]
+
+    async def drive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (one := await due.get()) is not None:
+            began, request = one
+            writer.write(request)
+            statuses.add(await _read_answer(reader))
+            latencies.append((time.perf_counter() - began) * 1000)
+        writer.close()
+
+    drivers = [asyncio.create_task(drive(*stream)) for stream in streams]
+    started = time.perf_counter()
+    for i, request in enumerate(requests):
+        at = started + i / per_second
+        await asyncio.sleep(max(0.0, at - time.perf_counter()))
+        due.put_nowait((at, request))
+    for _ in drivers:
+        due.put_nowait(None)
+    await asyncio.gather(*drivers)
+    return Load(len(latencies), time.perf_counter() - started, sorted(latencies), frozenset(statuses))
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> int:

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from anchoring.ports.store import Store
 from anchoring.store.engine import transaction
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore, SqlUnitOfWork
+from anchoring.types import to_hex
 from tests.factories import add_issuer, post
 from tests.fakes import MiningClock
 from tests.installation import RULES, no_progress
@@ -20,6 +21,7 @@ from tests.networks import AnvilNetwork
 
 DIGESTS = 10_000
 REPEATS = 7
+AT_ONCE = 100_000
 
 
 class Uncommitted:
@@ -56,8 +58,25 @@ def time_rounds(engine: Engine, network: AnvilNetwork) -> tuple[float, float]:
     return statistics.median(durable), statistics.median(bare)
 
 
-def _seconds(store: Store, network: AnvilNetwork) -> float:
-    rules = replace(RULES, max_leaves=DIGESTS)
+def gas_of_rounds(engine: Engine, network: AnvilNetwork, sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Transactions that a round of so many digests sends, and their gas, for each size in turn."""
+    migrate(engine)
+    store = SqlStore(engine)
+    issuer = add_issuer(store)
+    found, posted = [], 0
+    for size in sizes:
+        for start in range(posted, posted + size, AT_ONCE):
+            post(store, issuer, *range(start, min(start + AT_ONCE, posted + size)))
+        posted += size
+        nonce = network.transaction_count(network.signer.address)
+        _seconds(store, network, max_leaves=1 << 20)
+        receipt = network.anvil.rpc.send("eth_getTransactionReceipt", to_hex(network.events()[-1].transaction))
+        found.append((network.transaction_count(network.signer.address) - nonce, int(receipt["gasUsed"], 16)))
+    return found
+
+
+def _seconds(store: Store, network: AnvilNetwork, *, max_leaves: int = DIGESTS) -> float:
+    rules = replace(RULES, max_leaves=max_leaves)
     one = Round(store, network.ledger, MiningClock(network), rules, holder="bench", progress=no_progress)
     started = time.perf_counter()
     report = one.run()
