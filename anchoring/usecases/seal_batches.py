@@ -18,8 +18,8 @@ from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import Store
 from anchoring.types import HASH_BYTES, LeafHash, to_hex
 
-TILES_A_TRANSACTION = 256
-"""Tiles written in one transaction: 4 MiB, and other writers wait for no more than that."""
+TILES_A_TRANSACTION = 64
+"""Tiles written in one transaction: 1 MiB, and other writers wait for no more than that."""
 
 LEAVES_AT_ONCE = 65_536
 
@@ -48,7 +48,7 @@ def seal_batches(store: Store, clock: Clock, *, max_leaves: int, progress: Progr
 
 def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
     """The batch whose tree is to be built: one that an earlier round left unfinished, or a new one."""
-    with store.writing() as uow:
+    with store.reading() as uow:  # up to the mark nothing changes any more, and to count it takes long enough to hinder posts
         unfinished = uow.batches.unfinished()
         if unfinished is not None:
             return unfinished
@@ -56,6 +56,7 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
         waiting = uow.entries.next_range(after, mark, max_leaves)
         if waiting is None or not uow.entries.has_issuers_entry(after, mark):
             return None  # a canary that a round left behind waits for company
+    with store.writing() as uow:
         failpoint("seal.beginning")
         uow.batches.fix_range(waiting)
         uow.commit()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -23,14 +24,14 @@ from anchoring.store.unit_of_work import SqlStore
 from service.group_commit import GroupCommit
 from service.metrics import Metrics
 from service.together import repeated
-from tests.api import check_problem, running
+from tests.api import check_problem, make_app, make_key, run_async, running
 from tests.factories import FrozenClock, add_issuer, make_digest, post, submit
 from tests.faults import Fault
 from tests.installation import RULES, Installation, no_progress, with_finality
 from tests.postgres_cluster import PostgresCluster, postgres_clusters
 from tests.sessions import Session
 from tests.tcp_proxy import TcpProxy, tcp_proxy
-from tests.world import check_store, rows
+from tests.world import check_store, rows, served_proofs
 
 HALVES = [Fault.FAILS_BEFORE, Fault.FAILS_AFTER]
 
@@ -345,6 +346,39 @@ def both(clusters: list[PostgresCluster]) -> str:
     """A URL with both servers, of which the one that takes writes is wanted."""
     hosts = "&".join(f"host={cluster.folder}" for cluster in clusters)
     return f"postgresql://postgres@/postgres?{hosts}&target_session_attrs=read-write"
+
+
+def test_standby_answers_reads_as_the_primary_does_and_refuses_posts(clusters):
+    """Workers for reads alone, on a replica of the database."""
+    primary, standby = clusters
+    primary.initialize()
+    primary.start()
+    with tcp_proxy(primary.socket) as wire:
+        engine, replica = (make_engine(cluster.url, pool_size=5, busy_timeout_s=5) for cluster in (primary, standby))
+        migrate(engine)
+        here = Installation(SqlStore(engine), replace(RULES, max_leaves=1000))
+        standby_of(primary, standby, wire)
+        entries = here.post(300)
+        here.rest()
+        anchored = "SELECT count(*) FROM batch WHERE state = 'final'"
+        wait_until(lambda: ask(standby.url, anchored) == 1, "the standby has replayed it")
+        before, after = (served_proofs(SqlStore(one), entries) for one in (engine, replica))
+        assert {answer.status_code for answer in after} == {200}
+        assert [answer.content for answer in after] == [answer.content for answer in before]
+        key = make_key(here.store, here._issuer)
+        wait_until(lambda: ask(standby.url, "SELECT count(*) FROM api_key") == 1, "the key has come too")
+
+        async def post(client):
+            headers = {"Authorization": f"Bearer {key}"}
+            read = await client.get("/v1/batches")
+            return read, await client.post("/v1/digests", json={"digests": ["11" * 32]}, headers=headers)
+
+        read, refused = run_async(make_app(SqlStore(replica)), post)
+        assert [batch["treeSize"] for batch in read.json()["batches"]] == [300]
+        check_problem(refused, 503, "store-unavailable")
+        assert refused.headers["retry-after"]
+        replica.dispose()
+        engine.dispose()
 
 
 def test_asynchronous_standby_that_takes_over_lacks_digests_and_signs_nothing(clusters):
