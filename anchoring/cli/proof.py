@@ -44,11 +44,7 @@ def get(
     with open_client(url) as client:
         at_most_s = timeout_s if wait else 0.0
         found = client.wait_for_proof(wanted, by, at_most_s=at_most_s, final=wait, waiting=lambda state: say(f"{state} …"))
-    if output is None:
-        print_json(found)
-    else:
-        write_json(output, found)
-        say(f"written to {output}")
+    _hand_over(found, output)
 
 
 @app.command()
@@ -78,11 +74,7 @@ def rebuild(
     place = open_static_files(files, read_settings().tiles, writes=False)
     with progress_bar() as progress:
         made = rebuild_proof(place, entry, progress, root=wanted, since=since.replace(tzinfo=UTC) if since else None)
-    if output is None:
-        print_json(proof_to_json(made))
-    else:
-        write_json(output, proof_to_json(made))
-        say(f"written to {output}")
+    _hand_over(proof_to_json(made), output)
 
 
 @app.command("verify")
@@ -123,3 +115,11 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
             typer.echo(f"{check.outcome:<11}  {check.name:<20}  {plain(check.reason)}{mark}")
         typer.echo(f"\n{report.statement}")
     raise typer.Exit(EXIT_CODES[report.outcome(required)])
+
+
+def _hand_over(proof: object, output: Path | None) -> None:
+    if output is None:
+        print_json(proof)
+    else:
+        write_json(output, proof)
+        say(f"written to {output}")

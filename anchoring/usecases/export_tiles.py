@@ -6,7 +6,7 @@ exchanged is filled again. Nothing that is published is about a person: leaves a
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchoring.core.batch import Batch, BatchState
@@ -79,14 +79,15 @@ class _Export:
         final = [batch for batch in found if batch.id < PAGE_BATCHES * (number + 1) and batch.state is BatchState.FINAL]
         ours = [_published(batch, self._registry) for batch in final]
         before = _read_page(self._files, number)
+        published = frozenset(before or ())
         for batch, facts in zip(final, ours, strict=True):
-            if facts in (before or []) and not self._again:
+            if facts in published and not self._again:
                 self.report.known += 1
             else:
                 self._batch(batch, facts)
         if before != ours or self._again:
             self._files.write([(page_path(number), _encode(page_to_json(ours)))])
-        for root in {facts.root for facts in before or []} - {facts.root for facts in ours}:
+        for root in {facts.root for facts in published} - {facts.root for facts in ours}:
             self._files.delete(batch_path(root))
             self.report.withdrawn += 1
 
@@ -110,16 +111,15 @@ class _Export:
             self.report.tiles += len(tiles)
         self._files.write([(path, content)])
 
-    def _tiles(self, batch: Batch, wanted: list[TileCoordinate]) -> list[Tile]:
+    def _tiles(self, batch: Batch, wanted: Sequence[TileCoordinate]) -> list[Tile]:
+        tiles = []
         with self._store.reading() as uow:
-            return list(_present(batch, ((at, uow.batches.tile(batch.id, at)) for at in wanted)))
-
-
-def _present(batch: Batch, found: Iterator[tuple[TileCoordinate, Tile | None]]) -> Iterator[Tile]:
-    for at, tile in found:
-        if tile is None:
-            raise StateCorrupt(f"tile {at.n} of level {at.level} of batch {batch.id} is missing")
-        yield tile
+            for at in wanted:
+                tile = uow.batches.tile(batch.id, at)
+                if tile is None:
+                    raise StateCorrupt(f"tile {at.n} of level {at.level} of batch {batch.id} is missing")
+                tiles.append(tile)
+        return tiles
 
 
 def _read_page(files: StaticFiles, number: int) -> list[PublishedBatch] | None:

@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -27,7 +26,7 @@ from urllib.request import urlopen
 
 from sqlalchemy import Engine, text
 
-from anchoring.core.issuer import ApiKey, Issuer
+from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.core.status_documents import ListForm, ListToSign
@@ -48,6 +47,7 @@ from tests.bench.service import (
     Ports,
     anonymous_mb,
     installed,
+    machine,
     make_keys,
     numbered,
     postgres,
@@ -91,8 +91,7 @@ def main() -> None:
             say(
                 f"{ratio.name:<52} {ratio.measured:>12,.{digits(ratio)}f} {ratio.unit:<8} of {ratio.limit:>12,.{digits(ratio)}f}   ratio {ratio.ratio:.2f}"
             )
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    print(json.dumps({"machine": machine, "ratios": [asdict(ratio) for ratio in ratios]}, indent=2))
+    print(json.dumps({"machine": machine(), "ratios": [asdict(ratio) for ratio in ratios]}, indent=2))
 
 
 def digits(ratio: Ratio) -> int:
@@ -313,8 +312,8 @@ def anonymous_memory(database: str, ports: Ports) -> Ratio:
     return Ratio(name=f"{database}: anonymous memory", measured=ours, limit=idle, limit_is=limit_is, unit="MB", ratio=ours / idle)
 
 
-def bench_requests(database: str, ports: Ports, key: ApiKey) -> Iterator[Ratio]:
-    auth = f"Authorization: Bearer {key.text}"
+def bench_requests(database: str, ports: Ports, key: str) -> Iterator[Ratio]:
+    auth = f"Authorization: Bearer {key}"
     json_type = "Content-Type: application/json"
     bodies = [json.dumps({"digests": [to_hex(numbered(f"single {i}"))]}).encode() for i in range(SINGLE_REQUESTS)]
     posts = [request_bytes("POST", "/v1/digests", body=body, headers=[auth, json_type]) for body in bodies]
@@ -327,9 +326,9 @@ def bench_requests(database: str, ports: Ports, key: ApiKey) -> Iterator[Ratio]:
     yield compare(f"{database}: GET /v1/proofs/{{digest}}", ports, gets, idle_gets, 200)
 
 
-def bench_status(database: str, ports: Ports, key: ApiKey, driver_s: float) -> Iterator[Ratio]:
+def bench_status(database: str, ports: Ports, key: str, driver_s: float) -> Iterator[Ratio]:
     """Status over HTTP: changes of single credentials, how each stands, and a list in which 100,000 random bits are set."""
-    auth, json_type = f"Authorization: Bearer {key.text}", "Content-Type: application/json"
+    auth, json_type = f"Authorization: Bearer {key}", "Content-Type: application/json"
     step = BULK_ROWS // SINGLE_REQUESTS
     digests = [to_hex(numbered(f"bulk 1 {i * step}")) for i in range(SINGLE_REQUESTS)]
     idle_gets = [request_bytes("GET", "/healthz") for _ in digests]
@@ -359,9 +358,9 @@ def bench_status(database: str, ports: Ports, key: ApiKey, driver_s: float) -> I
     yield compare(f"{database}: GET /v1/status-lists/{{id}}", ports, lists, idle_gets, 200)
 
 
-def ask(port: int, path: str, body: object, key: ApiKey) -> Any:
+def ask(port: int, path: str, body: object, key: str) -> Any:
     """What a POST is answered."""
-    headers = {"Authorization": f"Bearer {key.text}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     posted = HttpRequest(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), headers)
     with urlopen(posted, timeout=120) as answer:
         return json.load(answer)
@@ -391,8 +390,8 @@ def compare(name: str, ports: Ports, requests: Sequence[bytes], idle: Sequence[b
     )
 
 
-def bulk_requests(key: ApiKey, names: Sequence[str]) -> list[bytes]:
-    headers = [f"Authorization: Bearer {key.text}", "Content-Type: application/octet-stream", "Accept: application/octet-stream"]
+def bulk_requests(key: str, names: Sequence[str]) -> list[bytes]:
+    headers = [f"Authorization: Bearer {key}", "Content-Type: application/octet-stream", "Accept: application/octet-stream"]
     parts = [names[i : i + BULK_REQUEST] for i in range(0, len(names), BULK_REQUEST)]
     return [request_bytes("POST", "/v1/digests", body=b"".join(map(numbered, part)), headers=headers) for part in parts]
 

@@ -7,7 +7,6 @@ workers get into each other's way, not how far more machines would carry.
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -17,20 +16,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from eth_account import Account
 
-from anchoring.core.issuer import make_api_key
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import HASH_BYTES, to_hex
 from scripts.devnet import COMMAND, ROOT, anvil_binary
+from tests.api import make_key
 from tests.bench.load import request_bytes, run_loads
-from tests.bench.service import numbered, postgres, require, say
-from tests.factories import NOON, add_issuer
+from tests.bench.service import machine, numbered, postgres, require, say, wait_until_up
+from tests.factories import add_issuer
 from tests.networks import FREE
 from tests.postgres_cluster import SYSTEM_USER, PostgresCluster
 
@@ -138,8 +135,7 @@ def main() -> None:
             begin_worker(hosts, WORKERS[workers - 1], environment)
             found.append(measure(hosts, WORKERS[:workers], key, environment))
         rounds = both_at_once(hosts, environment)
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    print(json.dumps({"machine": machine, "workers": found, "rounds": rounds}, indent=2))
+    print(json.dumps({"machine": machine(), "workers": found, "rounds": rounds}, indent=2))
 
 
 def run(*words: object) -> str:
@@ -170,31 +166,19 @@ def arrange(hosts: Hosts, url: str, folder: Path) -> str:
     run("ip", "address", "add", f"{NETWORK}254/24", "dev", "bridge")
     engine = make_engine(url, pool_size=2, busy_timeout_s=30)
     migrate(engine)
-    store, key = SqlStore(engine), make_api_key(os.urandom(36))
-    issuer = add_issuer(store)
-    with store.writing() as uow:
-        uow.issuers.add_key(issuer, key, NOON)
-        uow.commit()
+    store = SqlStore(engine)
+    key = make_key(store, add_issuer(store))
     engine.dispose()
     anchorer, file = Account.from_key(ANCHOR_KEY).address, folder / "deployment.json"
     del environment["CREDANCHOR_LEDGER__DEPLOYMENT"]
     deploy = [COMMAND, "ledger", "deploy", "--anchorer", anchorer, "--output", file]
     subprocess.run([*hosts.on(WORKERS[0]), *map(str, deploy)], env=environment, cwd=folder, check=True, capture_output=True)
-    return key.text
+    return key
 
 
 def begin_worker(hosts: Hosts, host: str, environment: Mapping[str, str]) -> None:
     process = hosts.begin(host, COMMAND, "service", "run", "--host", HOSTS[host], "--port", API_PORT, environment=environment)
-    for _ in range(20 * START_S):
-        if process.poll() is not None:
-            break
-        try:
-            urlopen(f"http://{HOSTS[host]}:{API_PORT}/healthz", timeout=2)
-        except (URLError, OSError):
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit(f"no worker on {host}")
+    wait_until_up(HOSTS[host], API_PORT, process)
 
 
 def measure(hosts: Hosts, workers: Sequence[str], key: str, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ about an hour.
 import json
 import logging
 import os
-import platform
 import random
 import subprocess
 import sys
@@ -20,7 +19,6 @@ from typing import Final
 
 from sqlalchemy import Engine, text
 
-from anchoring.core.issuer import ApiKey
 from anchoring.logs import configure_logs
 from anchoring.ports.entries import NewEntries
 from anchoring.store.engine import make_engine
@@ -34,6 +32,7 @@ from tests.bench.service import (
     Ports,
     anonymous_mb,
     installed,
+    machine,
     numbered,
     postgres,
     require,
@@ -75,8 +74,7 @@ def main() -> None:
     for one in measure():
         found.append(asdict(one) | {"ratio": one.ratio})
         say(f"{one.name:<64} {one.before:>12,.2f} → {one.later:>12,.2f} {one.unit:<6} ratio {one.ratio:.2f}")
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    print(json.dumps({"machine": machine, "entries": ENTRIES, "requests": REQUESTS, "flatness": found}, indent=2))
+    print(json.dumps({"machine": machine(), "entries": ENTRIES, "requests": REQUESTS, "flatness": found}, indent=2))
 
 
 def measure() -> Iterator[Flatness]:
@@ -173,8 +171,8 @@ def posts_during_seal(database: str, here: Installed, url: str) -> Flatness:
     return Flatness(name=name, before=before.quantile_ms(0.99), later=during[int(0.99 * len(during))], unit="ms")
 
 
-def posts(key: ApiKey, what: str, seconds: int) -> Sequence[bytes]:
-    headers = [f"Authorization: Bearer {key.text}", "Content-Type: application/json"]
+def posts(key: str, what: str, seconds: int) -> Sequence[bytes]:
+    headers = [f"Authorization: Bearer {key}", "Content-Type: application/json"]
     bodies = [json.dumps({"digests": [to_hex(numbered(f"{what} {i}"))]}).encode() for i in range(seconds * POSTS_A_SECOND)]
     return [request_bytes("POST", "/v1/digests", body=body, headers=headers) for body in bodies]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -10,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from sqlalchemy import Engine
 
 from anchoring.core.batch import Anchor, BlockPlace
-from anchoring.core.issuer import ApiKey, Issuer, make_api_key
+from anchoring.core.issuer import Issuer
 from anchoring.core.proof import Registry
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.signing import KeyKind
@@ -28,6 +29,7 @@ from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, CodeHash, Digest, TxHash
 from anchoring.usecases.seal_batches import seal_batches
 from scripts.devnet import free_port
+from tests.api import make_key
 from tests.bench.load import Load
 from tests.factories import NOON, FrozenClock, add_issuer
 
@@ -51,12 +53,17 @@ class Installed:
     engine: Engine
     store: SqlStore
     issuer: Issuer
-    key: ApiKey
+    key: str
     ports: Ports
 
 
 def say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
+
+
+def machine() -> dict[str, Any]:
+    """Where the figures are from."""
+    return {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
 
 
 def numbered(name: str) -> Digest:
@@ -125,14 +132,11 @@ def installed(url: str, folder: Path) -> Iterator[Installed]:
     engine = make_engine(url, pool_size=5, busy_timeout_s=30)
     migrate(engine)
     store = SqlStore(engine)
-    issuer, key = add_issuer(store), make_api_key(os.urandom(36))
-    with store.writing() as uow:
-        uow.issuers.add_key(issuer, key, NOON)
-        uow.commit()
+    issuer = add_issuer(store)
     keys = folder / f"{engine.dialect.name}-keys"
     make_keys(keys)
     with servers(url, folder, keys) as ports:
-        yield Installed(engine=engine, store=store, issuer=issuer, key=key, ports=ports)
+        yield Installed(engine=engine, store=store, issuer=issuer, key=make_key(store, issuer), ports=ports)
     engine.dispose()
 
 
@@ -144,8 +148,8 @@ def servers(database_url: str, folder: Path, keys: Path) -> Iterator[Ports]:
         ours, process = begin("service.app:from_environment", environment, log)
         idle, idle_process = begin("tests.bench.server:idle", environment, log)
     try:
-        wait_until_up(ours, process)
-        wait_until_up(idle, idle_process)
+        wait_until_up("127.0.0.1", ours, process)
+        wait_until_up("127.0.0.1", idle, idle_process)
         yield Ports(ours=ours, idle=idle, process=process.pid, idle_process=idle_process.pid)
     finally:
         for one in (process, idle_process):
@@ -160,14 +164,14 @@ def begin(factory: str, environment: Mapping[str, str], log: IO[bytes]) -> tuple
     return port, subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
 
 
-def wait_until_up(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_until_up(host: str, port: int, process: "subprocess.Popen[bytes]") -> None:
     for _ in range(600):
         if process.poll() is not None:
             break
         try:
-            urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2)
+            urlopen(f"http://{host}:{port}/healthz", timeout=2)
         except (URLError, OSError):
             time.sleep(0.05)
         else:
             return
-    raise SystemExit("the server did not start")
+    raise SystemExit(f"the server on {host} did not start")

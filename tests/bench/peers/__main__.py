@@ -8,10 +8,7 @@ depend on the machine.
 
 import hashlib
 import json
-import os
-import platform
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -25,6 +22,7 @@ from anchoring.core.merkle import root_from_path
 from anchoring.core.tiles import Tile, build_tree, path_from_tiles, tiles_of_path
 from anchoring.types import as_leaf_hash
 from tests.bench.peers.contracts import Gas, gas_used
+from tests.bench.service import machine, say
 from tests.factories import UNIVERSITY
 
 HERE: Final = Path(__file__).parent
@@ -51,13 +49,13 @@ def main() -> None:
     for used in gas_used():
         gas.append(used)
         say(f"{used.what:<16} {used.who:<52} {used.first:>10,} gas first {used.later:>10,} later")
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    content = {"machine": machine, "leaves": LEAVES, "trees": [asdict(one) for one in trees], "gas": [asdict(one) for one in gas]}
+    content = {
+        "machine": machine(),
+        "leaves": LEAVES,
+        "trees": [asdict(one) for one in trees],
+        "gas": [asdict(one) for one in gas],
+    }
     print(json.dumps(content, indent=2))
-
-
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 def compare_trees() -> Iterator[Tree]:
