@@ -32,7 +32,7 @@ def configure_logs(stream: TextIO | None = None, *, level: int = logging.INFO) -
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
     for name in NOISY:

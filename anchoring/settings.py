@@ -227,6 +227,9 @@ class ApiSettings(_Group):
     body_timeout_s: float = Field(default=60.0, gt=0, le=3600)
     """Longest a client may take to send a body, in seconds."""
 
+    key_cache_s: float = Field(default=1.0, ge=0, le=60)
+    """How long a worker goes by what it knows of an API key, in seconds: a revoked key opens nothing after that."""
+
     vc_api_issuer: DidText | None = None
     """Whose credentials `/v1/vc-api` issues, to whoever asks; none switches it off. Only for runs of interoperability suites."""
 

@@ -52,6 +52,12 @@ _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _DID: Final = re.compile(r"did:[a-z0-9]+:(?:[A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*(?:[A-Za-z0-9._-]|%[0-9A-Fa-f]{2})")
 
 
+def split_hex(values: bytes, size: int) -> list[str]:
+    """`to_hex` of each `size` bytes of many values in a row."""
+    digits = values.hex()
+    return ["0x" + digits[start : start + 2 * size] for start in range(0, len(digits), 2 * size)]
+
+
 def to_hex(value: bytes) -> str:
     """Lower-case hexadecimal with `0x`, the only text form of bytes outside formats that demand another."""
     return "0x" + value.hex()

@@ -100,5 +100,7 @@ def exact_time(moment: datetime) -> str:
 
 
 def _has(request: Request, etag: str) -> bool:
-    held = request.headers.get("if-none-match", "")
+    held = request.headers.get("if-none-match")
+    if held is None:
+        return False
     return held.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in held.split(","))

@@ -1,5 +1,6 @@
 """The HTTP service: routes, error shape, and the life of one process."""
 
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from service.backlog import Backlog
 from service.figures import FigureReader
 from service.group_commit import GroupCommit
 from service.hot_lane import HotLane
+from service.known_keys import KnownKeys
 from service.metrics import Metrics
 from service.promises import read_promises
 from service.read_lane import ReadLane
@@ -77,6 +79,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         store=store,
         writes=GroupCommit(store, clock, metrics, is_embedded=is_embedded),
         reads=reads,
+        keys=KnownKeys(reads, clock, fresh_s=settings.api.key_cache_s),
         backlog=Backlog(reads.read, clock, limit=promises.max_waiting),
         metrics=metrics,
         figures=FigureReader(store, clock, promises),
@@ -97,6 +100,8 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         service.writes.start()
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays, and need not be looked through again and again while requests come
         yield
         service.writes.stop()
         service.reads.stop()
@@ -114,8 +119,8 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         responses={"4XX": PROBLEM, "5XX": PROBLEM},
     )
     app.state.service = service
-    app.add_middleware(HotLane, service=service)
     app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(HotLane, service=service)
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:

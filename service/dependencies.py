@@ -12,7 +12,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from anchoring.core.issuer import Issuer, parse_api_key
 from anchoring.errors import NotAllowed
 from anchoring.types import Did, Digest, ListId, Root, parse_did, parse_digest, parse_list_id, parse_root
-from anchoring.usecases.manage_issuers import authenticate
 from service.state import Service
 
 
@@ -36,7 +35,7 @@ async def current_issuer(service: ServiceDep, sent: Annotated[HTTPAuthorizationC
 async def authenticated(service: Service, key: str) -> Issuer:
     """The issuer whose key this is. Raises: NotAllowed, in the same words whatever is wrong with the key."""
     try:
-        return await service.reads.read_together(authenticate, key.strip())
+        return await service.keys.issuer_of(key.strip())
     except NotAllowed:
         raise NotAllowed("send a valid API key of an issuer: Authorization: Bearer ca_…") from None
 

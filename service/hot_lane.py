@@ -15,6 +15,7 @@ from anchoring.errors import AnchoringError
 from anchoring.types import Did, parse_did, parse_digest, parse_list_id
 from service import problems
 from service.dependencies import authenticated
+from service.request_context import RequestContext
 from service.routers.digests import post_digests
 from service.routers.proofs import get_proof
 from service.routers.status import get_status
@@ -37,19 +38,22 @@ class _Route:
 
 
 class HotLane:
-    """Middleware, the innermost of ours."""
+    """Middleware, before all others. `app`: answers what is not hot."""
 
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
+        self._hot = RequestContext(self._answer, service.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = _route_of(scope)
         if route is None:
             await self._app(scope, receive, send)
-            return
-        scope["route"] = route
-        request = Request(scope, receive, send)
+        else:
+            await self._hot({**scope, "route": route}, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route, request = scope["route"], Request(scope, receive, send)
         try:
             response = await route.answer(request, self._service, scope["path"].rpartition("/")[2])
         except AnchoringError as error:

@@ -21,7 +21,7 @@ class ReadLane:
     """
 
     def __init__(self, store: Store, *, is_embedded: bool) -> None:
-        self._store = store
+        self._readers = [store.reader() for _ in range(1 if is_embedded else READ_THREADS)]
         self._executor = None if is_embedded else ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read-lane")
         self._waiting: list[Question] = []
         self._idle = READ_THREADS
@@ -44,6 +44,8 @@ class ReadLane:
         """Let reads under way finish."""
         if self._executor:
             self._executor.shutdown()
+        for reader in self._readers:
+            reader.close()
 
     def _answer(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._idle:
@@ -70,5 +72,9 @@ class ReadLane:
             return [(one.answer, failed) for one in questions]  # a database that does not answer is not asked once for each
 
     def _read_once(self, questions: list[Question]) -> list[Told]:
-        with self._store.reading() as uow:
-            return answer_alike(uow, questions)
+        reader = self._readers.pop()
+        try:
+            with reader.reading() as uow:
+                return answer_alike(uow, questions)
+        finally:
+            self._readers.append(reader)

@@ -15,8 +15,6 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 
-log = structlog.get_logger()
-
 
 class RequestContext:
     """Middleware. A client's own `X-Request-Id` is taken over if it is harmless; HEAD is GET without the body; and an error that
@@ -26,12 +24,13 @@ class RequestContext:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._log = structlog.get_logger().bind()  # once: to set a logger up takes as long as to write the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        method = scope["method"]
+        method, log = scope["method"], self._log
         answer = _Answer(send, _request_id(scope), is_head=method == "HEAD")
         inner = {**scope, "method": "GET"} if answer.is_head else scope
         started = time.perf_counter()

@@ -14,6 +14,7 @@ from anchoring.usecases.submit_digests import Accepted, PostedDigests, submit_di
 from service.backlog import Backlog
 from service.figures import FigureReader
 from service.group_commit import GroupCommit
+from service.known_keys import KnownKeys
 from service.metrics import Metrics
 from service.promises import Promises
 from service.read_lane import ReadLane
@@ -31,6 +32,7 @@ class Service:
     store: Store
     writes: GroupCommit
     reads: ReadLane
+    keys: KnownKeys
     backlog: Backlog
     metrics: Metrics
     figures: FigureReader

@@ -14,7 +14,7 @@ from anchoring.ports.rounds import Rounds
 from anchoring.ports.status_keys import StatusKeys
 from anchoring.ports.status_lists import StatusChanges, StatusLists
 from anchoring.ports.status_versions import StatusVersions
-from anchoring.ports.store import Store, UnitOfWork
+from anchoring.ports.store import Reader, Store, UnitOfWork
 from anchoring.ports.submissions import Orphans, Submissions
 from tests.injections import injected
 
@@ -137,6 +137,12 @@ class FaultyStore:
             pass
         with self._store.writing() as uow, self._counted():
             yield _FaultyUnitOfWork(uow, self._faults)
+
+    def reader(self) -> Reader:
+        return self
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

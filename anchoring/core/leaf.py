@@ -6,6 +6,7 @@ can pass for the other (docs/proof-format.md, section 2).
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 from anchoring.types import Did, Digest, IssuerId, LeafHash, Salt
@@ -14,6 +15,7 @@ LEAF_PREFIX: Final = b"\x00"
 STEP_BYTES: Final = len(LEAF_PREFIX) + 32 + 16
 
 
+@lru_cache(maxsize=1024)
 def issuer_id_of(did: Did) -> IssuerId:
     """SHA-256 of the DID in UTF-8: 32 bytes, the same for every entry of the issuer."""
     return IssuerId(hashlib.sha256(did.encode()).digest())

@@ -11,6 +11,7 @@ from anchoring.core.merkle import MAX_LEAVES, height
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry, parse_chain
 from anchoring.errors import InvalidInput, MalformedProof
 from anchoring.types import (
+    HASH_BYTES,
     as_block_hash,
     as_tx_hash,
     parse_address,
@@ -19,6 +20,7 @@ from anchoring.types import (
     parse_hash,
     parse_root,
     parse_salt,
+    split_hex,
     to_hex,
 )
 
@@ -41,7 +43,7 @@ def proof_to_json(proof: InclusionProof) -> dict[str, Any]:
         "canonicalization": proof.canonicalization,
         "leafIndex": proof.leaf_index,
         "treeSize": proof.tree_size,
-        "path": [to_hex(sibling) for sibling in proof.path],
+        "path": split_hex(b"".join(proof.path), HASH_BYTES),
         "root": to_hex(proof.root),
         "anchor": anchor_to_json(proof.anchor),
     }

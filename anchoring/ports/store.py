@@ -46,6 +46,18 @@ class UnitOfWork(Protocol):
         """Make it durable. Raises: StoreUnavailable when it is not known whether it is."""
 
 
+class Reader(Protocol):
+    """Opens units of work that only read, one after the other and soon after each other, for one thread at a time.
+
+    Raises: StoreUnavailable when the database does not answer.
+    """
+
+    def reading(self) -> AbstractContextManager[UnitOfWork]: ...
+
+    def close(self) -> None:
+        """Give back what it keeps; it may be used again."""
+
+
 class Store(Protocol):
     """Opens units of work. No unit of work is open during a call to the ledger.
 
@@ -56,3 +68,6 @@ class Store(Protocol):
 
     def writing(self) -> AbstractContextManager[UnitOfWork]:
         """On SQLite it waits for the write lock at once, so that nothing read in it can change before it ends."""
+
+    def reader(self) -> Reader:
+        """One that keeps what it reads with."""

@@ -1,11 +1,9 @@
 """Batches and their tiles."""
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import starmap
-from threading import Lock
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,20 +14,13 @@ from anchoring.ports.entries import EntryRange
 from anchoring.store import packed
 from anchoring.store.engine import number_above
 from anchoring.store.entries import UNWRITTEN
+from anchoring.store.kept import KeptParts
 from anchoring.store.packed import Packed, pack
 from anchoring.store.tables import anchor_history, batch, erasure, submission_item, tile
 from anchoring.types import HASH_BYTES, Address, BlockHash, LeafHash, Root, TxHash
 
 TILES_A_FETCH: Final = 256
 """Tiles read at once: 4 MiB."""
-
-KEPT_TILES: Final = 1024
-"""Upper tiles in memory: 16 MiB at most, those of sixty full batches."""
-
-KEPT_BATCHES: Final = 4096
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 _NO_ANCHOR = {
     "sequence": None,
@@ -41,33 +32,6 @@ _NO_ANCHOR = {
     "anchored_at": None,
     "final_at": None,
 }
-
-
-class Kept(Generic[K, V]):
-    """What was asked for last, in memory: only what never changes under its key, so that none is ever wrong."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[K, V] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: K) -> V | None:
-        return self._values.get(key)
-
-    def keep(self, key: K, value: V) -> None:
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
-
-
-class KeptParts:
-    """What the units of work of one store share: upper tiles, and batches as they stood at a state and in a block."""
-
-    def __init__(self) -> None:
-        self.tiles: Kept[tuple[int, TileCoordinate], Tile] = Kept(KEPT_TILES)
-        self.batches: Kept[tuple[int, str, bytes], Batch] = Kept(KEPT_BATCHES)
 
 
 class SqlBatches:

@@ -20,6 +20,7 @@ SEAL_LOCK: Final = 0x43524544
 
 _BROKEN_OFF: Final = {"40001", "40P01"}  # serialization failure, deadlock: the server chose this transaction to give way
 _READ_ONLY: Final = "25006"  # the server became a standby while the connection was open
+_READ_ONLY_SESSION: Final = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
 _ENDED: Final = {"25P03", "25P04", "57P01", "57P02", "57P05"}  # the server ended the session: too long idle, or it stops
 _DAMAGED: Final = {"XX001", "XX002"}
 _SQLITE_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -74,6 +75,49 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
     with translated(), engine.connect().execution_options(**{WRITES: writes}) as connection, _leaving_standbys(connection):
         connection.begin()
         yield connection
+
+
+class KeptConnection:
+    """A connection for many short reads in turn, by one thread at a time: to take one from the pool costs more than a read.
+
+    It can only read. On PostgreSQL nothing is begun: each statement sees what was committed before it, in a transaction or out
+    of it, and that saves the way to the server and back. It never goes back to the pool.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One read. After an error of the database the next one opens another connection. Raises: as `transaction`."""
+        with translated():
+            connection = self._connection = self._connection or self._open()
+            try:
+                connection.begin()
+                yield connection
+            except AnchoringError:
+                connection.rollback()
+                raise
+            except BaseException:
+                self.close()
+                raise
+            connection.rollback()
+
+    def close(self) -> None:
+        """Close the connection; the next read opens one."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.invalidate()
+            connection.close()
+
+    def _open(self) -> Connection:
+        connection = self._engine.connect()
+        if connection.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql(_READ_ONLY_SESSION[connection.dialect.name])
+        connection.rollback()
+        return connection
 
 
 @contextmanager

@@ -1,36 +1,38 @@
-"""What proofs are made of, in one statement each or for all: the hottest read there is, so it goes to the driver directly."""
+"""What proofs are made of, in a statement or two: the hottest read there is, so it goes to the driver directly."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.tiles import Tile, TileCoordinate
 from anchoring.ports.entries import Evidence
 from anchoring.store.columns import canonicalization_of
 from anchoring.store.engine import driver_errors
-from anchoring.store.sqlite import LEAF_FUNCTION
 from anchoring.types import Digest
 
-_COLUMNS: Final = (
-    "e.id, i.did, e.digest, e.salt, e.canonicalization, b.id, b.state, b.block_hash, tile.n, tile.width, tile.subtree"
-)
-_SQLITE: Final = f"""
+_COLUMNS: Final = "e.id, i.did, e.digest, e.salt, e.canonicalization, b.id, b.state, b.block_hash"
+
+# SQLite cannot hash: the leaf is computed between two statements, which takes less than to have it call a function of ours.
+_ENTRY_ON_SQLITE: Final = f"""
     SELECT {_COLUMNS} FROM entry AS e
     JOIN issuer AS i ON i.id = e.issuer_id
     LEFT JOIN batch AS b
         ON b.first_id = (SELECT max(first_id) FROM batch WHERE first_id <= e.id)
         AND b.last_id >= e.id AND b.block_hash IS NOT NULL
-    LEFT JOIN tile ON tile.batch_id = b.id AND tile.level = 0 AND tile.n = (
-        SELECT n FROM tile WHERE batch_id = b.id AND level = 0 AND first_leaf <= {LEAF_FUNCTION}(i.did, e.salt, e.digest)
-        ORDER BY first_leaf DESC LIMIT 1
-    )
     WHERE e.digest = ? ORDER BY e.id
 """  # noqa: S608 - of constants
+_TILE_ON_SQLITE: Final = """
+    SELECT n, width, subtree FROM tile WHERE batch_id = ?1 AND level = 0 AND n = (
+        SELECT n FROM tile WHERE batch_id = ?1 AND level = 0 AND first_leaf <= ?2 ORDER BY first_leaf DESC LIMIT 1
+    )
+"""
 
 # Each look is lateral and limited, so that it goes by an index also where the planner knows nothing of the tables yet.
 _POSTGRESQL: Final = f"""
-    SELECT given.place, {_COLUMNS} FROM unnest(%b::bytea[]) WITH ORDINALITY AS given(digest, place)
+    SELECT given.place, tile.n, tile.width, tile.subtree, {_COLUMNS}
+    FROM unnest(%b::bytea[]) WITH ORDINALITY AS given(digest, place)
     CROSS JOIN LATERAL (SELECT * FROM entry WHERE entry.digest = given.digest ORDER BY entry.digest LIMIT 1000) AS e
     JOIN issuer AS i ON i.id = e.issuer_id
     LEFT JOIN LATERAL (SELECT * FROM batch WHERE first_id <= e.id ORDER BY first_id DESC LIMIT 1) AS b
@@ -48,15 +50,28 @@ def evidence_of(connection: Connection, digests: Sequence[Digest]) -> list[list[
     """Of every issuer's entry for each digest, oldest first, in the order of the input."""
     with driver_errors(connection) as driver:
         if connection.dialect.name == "sqlite":
-            return [[_evidence(row) for row in driver.execute(_SQLITE, (digest,))] for digest in digests]
+            return [
+                [_on_sqlite(driver, row) for row in driver.execute(_ENTRY_ON_SQLITE, (digest,)).fetchall()] for digest in digests
+            ]
         found: list[list[Evidence]] = [[] for _ in digests]
         with driver.cursor(binary=True) as cursor:
-            for place, *row in cursor.execute(_POSTGRESQL, [list(digests)]):
-                found[place - 1].append(_evidence(row))
+            for place, n, width, subtree, *row in cursor.execute(_POSTGRESQL, [list(digests)]):
+                found[place - 1].append(_evidence(row, None if n is None else (n, width, subtree)))
         return found
 
 
-def _evidence(row: Sequence[Any]) -> Evidence:
-    entry_id, did, digest, salt, code, batch_id, state, block_hash, n, width, subtree = row
-    tile = None if n is None else Tile(at=TileCoordinate(0, n), width=width, subtree=subtree)
+def _on_sqlite(driver: Any, row: Sequence[Any]) -> Evidence:
+    _, did, digest, salt, _, batch_id, _, _ = row
+    if batch_id is None:
+        return _evidence(row, None)
+    leaf = leaf_hash(issuer_id_of(did), salt, digest)
+    return _evidence(row, driver.execute(_TILE_ON_SQLITE, (batch_id, leaf)).fetchone())
+
+
+def _evidence(row: Sequence[Any], tile_row: tuple[int, int, bytes] | None) -> Evidence:
+    entry_id, did, digest, salt, code, batch_id, state, block_hash = row
+    tile = None
+    if tile_row is not None:
+        n, width, subtree = tile_row
+        tile = Tile(at=TileCoordinate(0, n), width=width, subtree=subtree)
     return Evidence(entry_id, did, digest, salt, canonicalization_of(code), batch_id, state, block_hash, tile)

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anchoring.core.proof import Registry
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.rounds import RoundRecord, RoundResult
+from anchoring.store.kept import KeptParts
 from anchoring.store.tables import ledger_identity, rebuilt_mark, restored_mark, round_lease, round_record
 from anchoring.types import Address, BlockHash, CodeHash
 
@@ -17,8 +18,9 @@ from anchoring.types import Address, BlockHash, CodeHash
 class SqlRounds:
     """Implements ports.Rounds."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, kept: KeptParts | None = None) -> None:
         self._connection = connection
+        self._kept = kept or KeptParts()
         self._dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
 
     def take_lease(self, holder: str, now: datetime, until: datetime) -> bool:
@@ -57,8 +59,10 @@ class SqlRounds:
         return [_record(row) for row in self._connection.execute(statement)]
 
     def identity(self) -> LedgerIdentity | None:
-        row = self._connection.execute(_IDENTITY).first()
-        return None if row is None else _identity(row)
+        if self._kept.identity is None:
+            row = self._connection.execute(_IDENTITY).first()
+            self._kept.identity = None if row is None else _identity(row)
+        return self._kept.identity
 
     def record_identity(self, identity: LedgerIdentity) -> LedgerIdentity:
         values = {

@@ -8,12 +8,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from anchoring.errors import StoreUnavailable
-from anchoring.store.batches import KeptParts, SqlBatches
+from anchoring.store.batches import SqlBatches
 from anchoring.store.canaries import SqlCanaries
-from anchoring.store.engine import transaction
+from anchoring.store.engine import KeptConnection, transaction
 from anchoring.store.entries import SqlEntries
 from anchoring.store.figures import SqlFigures
 from anchoring.store.issuers import SqlIssuers
+from anchoring.store.kept import KeptParts
 from anchoring.store.orphans import SqlOrphans
 from anchoring.store.rounds import SqlRounds
 from anchoring.store.status_changes import SqlStatusChanges
@@ -27,7 +28,7 @@ class SqlUnitOfWork:
     """Implements ports.UnitOfWork on one connection in one transaction."""
 
     def __init__(self, connection: Connection, kept: KeptParts | None = None) -> None:
-        self._connection = connection
+        self.connection = connection
         self.entries = SqlEntries(connection)
         self.canaries = SqlCanaries(connection)
         self.batches = SqlBatches(connection, kept)
@@ -36,16 +37,35 @@ class SqlUnitOfWork:
         self.orphans = SqlOrphans(connection)
         self.issuers = SqlIssuers(connection)
         self.status_keys = SqlStatusKeys(connection)
-        self.rounds = SqlRounds(connection)
+        self.rounds = SqlRounds(connection, kept)
         self.figures = SqlFigures(connection)
         self.status_lists = SqlStatusLists(connection)
         self.status_changes = SqlStatusChanges(connection)
 
     def commit(self) -> None:
         try:
-            self._connection.commit()
+            self.connection.commit()
         except DBAPIError as failed:
             raise StoreUnavailable("the database did not acknowledge the commit; repeating is safe") from failed
+
+
+class SqlReader:
+    """Implements ports.Reader."""
+
+    def __init__(self, engine: Engine, kept: KeptParts) -> None:
+        self._kept_connection = KeptConnection(engine)
+        self._kept = kept
+        self._uow: SqlUnitOfWork | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[SqlUnitOfWork]:
+        with self._kept_connection.reading() as connection:
+            if self._uow is None or self._uow.connection is not connection:
+                self._uow = SqlUnitOfWork(connection, self._kept)
+            yield self._uow
+
+    def close(self) -> None:
+        self._kept_connection.close()
 
 
 class SqlStore:
@@ -65,7 +85,10 @@ class SqlStore:
     @contextmanager
     def writing(self) -> Iterator[SqlUnitOfWork]:
         with transaction(self._engine, writes=True) as connection:
-            yield SqlUnitOfWork(connection, self._kept)
+            yield SqlUnitOfWork(connection)
+
+    def reader(self) -> SqlReader:
+        return SqlReader(self._engine, self._kept)
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from anchoring.types import SALT_BYTES, to_hex
+from anchoring.types import SALT_BYTES, split_hex, to_hex
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.report_progress import report_pace
 from anchoring.usecases.submit_digests import Accepted
@@ -117,10 +117,9 @@ async def delete_digest(request: Request, service: ServiceDep, issuer: IssuerDep
 
 
 def _accepted(service: Service, accepted: Accepted) -> dict[str, object]:
-    salts = accepted.salts.hex()
     return {
         "issuer": accepted.issuer,
-        "salts": ["0x" + salts[i : i + 2 * SALT_BYTES] for i in range(0, len(salts), 2 * SALT_BYTES)],
+        "salts": split_hex(accepted.salts, SALT_BYTES),
         "receivedAt": [exact_time(moment) for moment in accepted.received_at],
         "maxMergeDelayS": service.promises.max_merge_delay_s,
         "links": links(service, "{digest}", accepted.issuer),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, Engine
 
 from anchoring.jobs import Round
-from anchoring.ports.store import Store
+from anchoring.ports.store import Reader, Store
 from anchoring.store.engine import transaction
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore, SqlUnitOfWork
@@ -33,6 +33,9 @@ class Uncommitted:
     @contextmanager
     def reading(self) -> Iterator[SqlUnitOfWork]:
         yield _Uncommitting(self._connection)
+
+    def reader(self) -> Reader:
+        raise NotImplementedError
 
     @contextmanager
     def writing(self) -> Iterator[SqlUnitOfWork]:

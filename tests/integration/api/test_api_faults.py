@@ -51,6 +51,7 @@ class GatedStore:
         self.close = store.close
 
     reading = property(lambda self: self._store.reading)
+    reader = property(lambda self: self._store.reader)
 
     @contextmanager
     def writing(self) -> Iterator[UnitOfWork]:
@@ -402,6 +403,12 @@ class BrokenStore:
         raise RuntimeError("SELECT secret FROM c0ffee")
 
     writing = reading
+
+    def reader(self) -> Any:
+        return self
+
+    def close(self) -> None:
+        """Nothing was kept."""
 
 
 @pytest.mark.parametrize("path", ["/v1/ledger", f"/v1/proofs/{hex_digest(1)}"])
