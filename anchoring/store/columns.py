@@ -37,11 +37,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         return (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: datetime | int | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if isinstance(value, datetime):
-            return value.astimezone(UTC)
-        return EPOCH + value * MICROSECOND
+        return None if value is None else moment_of(value)
+
+
+def moment_of(value: datetime | int) -> datetime:
+    """What the database holds of a time, in UTC."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else EPOCH + value * MICROSECOND
 
 
 # Codes are never reused: rows keep them.

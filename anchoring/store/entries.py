@@ -30,6 +30,7 @@ from anchoring.store.columns import UtcDateTime, code_of
 from anchoring.store.engine import SEAL_LOCK, driver_errors, number_above
 from anchoring.store.evidence import evidence_of
 from anchoring.store.packed import Packed, pack
+from anchoring.store.receipts import receipts_of
 from anchoring.store.tables import entry, erasure, issuer, status_binding, status_change
 from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, LeafHash, Salt
 
@@ -54,8 +55,7 @@ class SqlEntries:
         return self._connection.execute(self._statements.add_missing, given).rowcount
 
     def receipts(self, posted: Sequence[NewEntries]) -> Sequence[Receipt | None]:
-        rows = self._connection.execute(self._statements.receipts, self._pack(posted))
-        return [None if row.id is None else Receipt(*row) for row in rows]
+        return receipts_of(self._connection, self._pack(posted), codes=CODES)
 
     def cancel_erasures(self, posted: Sequence[NewEntries]) -> None:
         if self._connection.execute(_ANY_PENDING).first() is not None:
@@ -297,11 +297,11 @@ class _Statements:
         # Sorted: two requests that post the same digests in another order would deadlock, and the index grows in its own order.
         rows = select(*columns.values()).order_by(columns["digest"], place)
         added = insert_into(entry).from_select(list(columns), rows)
-        self.add_missing = added.on_conflict_do_nothing(index_elements=["digest", "issuer_id"])
+        # An INSERT's row count is forgotten with its cursor where the dialect does not ask to preserve it.
+        missing = added.on_conflict_do_nothing(index_elements=["digest", "issuer_id"])
+        self.add_missing = missing.execution_options(preserve_rowcount=True)
 
         is_it = (entry.c.digest == digest) & (entry.c.issuer_id == issuer_id)
-        found = select(entry.c.id, entry.c.salt, entry.c.canonicalization, entry.c.received_at)
-        self.receipts = found.select_from(packed.rows.outerjoin(entry, is_it)).order_by(place)
         posted = select(entry.c.id).select_from(packed.rows.join(entry, is_it))
         self.cancel_erasures = delete(erasure).where(erasure.c.done_at.is_(None), erasure.c.entry_id.in_(posted))
 

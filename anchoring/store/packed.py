@@ -47,13 +47,13 @@ def of_dialect(connection: Connection) -> Packed:
 
 def pack(connection: Connection, numbers: Sequence[int], **blobs: bytes) -> dict[str, Any]:
     """What a statement over `Packed` is executed with. `blobs`: of as many parts each as there are numbers."""
-    is_array = connection.dialect.name == "postgresql"
-    return {"numbers": list(numbers) if is_array else str(list(numbers))} | blobs
+    listed = str(list(numbers))  # as text: the driver would look at each of them
+    return {"numbers": f"{{{listed[1:-1]}}}" if connection.dialect.name == "postgresql" else listed} | blobs
 
 
 _JSON: Final = func.json_each(bindparam("numbers", type_=Text)).table_valued(column("key", Integer), column("value", BigInteger))
 _ARRAY: Final = (
-    func.unnest(bindparam("numbers", type_=ARRAY(BigInteger)))
+    func.unnest(cast(bindparam("numbers", type_=Text), ARRAY(BigInteger)))
     .table_valued(column("value", BigInteger), with_ordinality="ordinal", name="given")
     .render_derived()
 )

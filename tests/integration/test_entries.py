@@ -11,7 +11,7 @@ from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.errors import NotFound
-from anchoring.ports.entries import EntryRange
+from anchoring.ports.entries import EntryRange, NewEntries
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Salt
@@ -258,3 +258,18 @@ def test_entry_of_another_issuer_cannot_be_erased(store, university, academy):
     with store.writing() as uow, pytest.raises(NotFound):
         erase_entry(uow, academy, make_digest(1), now=NOON)
     assert rows(store, tables.erasure) == []
+
+
+def test_adding_tells_how_many_were_new(store, university):
+    """On every database: whoever posts only new digests is answered without reading any back."""
+
+    def added(*numbers: int) -> int:
+        digests = b"".join(make_digest(i) for i in numbers)
+        with store.writing() as uow:
+            count = uow.entries.add_missing(
+                [NewEntries(issuer=university, digests=digests, salts=bytes(16) * len(numbers))], NOON
+            )
+            uow.commit()
+        return count
+
+    assert [added(1), added(2, 3), added(3, 4, 4), added(1)] == [1, 2, 1, 0]
