@@ -38,6 +38,10 @@ ROWS_A_STATEMENT: Final = 10_000
 """Rows written or read at once: a compromise between round trips and memory."""
 
 
+ROWS_A_FETCH: Final = 1_000
+"""Leaves hashed at once: of more rows at a time the collector looks through each several times."""
+
+
 class SqlEntries:
     """Implements ports.Entries."""
 
@@ -99,9 +103,10 @@ class SqlEntries:
         issuer_ids = {row.id: issuer_id_of(Did(row.did)) for row in issuers}
         steps = {key: leaf_step(issuer_id, Salt(b"")) for key, issuer_id in issuer_ids.items()}
         with driver_errors(self._connection) as driver, closing(self._leaf_rows(driver, first_id, last_id)) as rows:
-            while some := rows.fetchmany(ROWS_A_STATEMENT):
+            while some := rows.fetchmany(ROWS_A_FETCH):
                 try:
-                    yield from [LeafHash(sha256(steps[key] + salt + digest).digest()) for key, salt, digest in some]
+                    hashes: Any = [sha256(steps[key] + salt + digest).digest() for key, salt, digest in some]
+                    yield from hashes
                 except KeyError as unknown:
                     message = f"an entry from {first_id} to {last_id} is of issuer {unknown}, who is not there"
                     raise StateCorrupt(message) from unknown

@@ -6,7 +6,9 @@ killed anywhere and run again, and two rounds that do it at once write the same 
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import Self
 
 import structlog
 
@@ -74,9 +76,8 @@ def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None
     found = len(leaves) // HASH_BYTES
     if found != batch.leaf_count:
         raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {found}")
-    keeper = _TileKeeper(store, batch, progress)
-    tree = build_tree(leaves, keeper.keep)
-    keeper.flush()
+    with _TileKeeper(store, batch, progress) as tiles:
+        tree = build_tree(leaves, tiles.keep)
     with store.writing() as uow:
         if uow.batches.seal(batch.id, tree, clock.now()):
             failpoint("seal.written")
@@ -102,7 +103,7 @@ def _sorted_leaves(hashes: Iterator[LeafHash]) -> bytearray:
 
 
 class _TileKeeper:
-    """Writes tiles as they come, a few hundred a transaction."""
+    """Writes tiles as they come, some a transaction, in a thread: the next are hashed while a database is busy with these."""
 
     def __init__(self, store: Store, batch: Batch, progress: Progress) -> None:
         self._store = store
@@ -110,17 +111,38 @@ class _TileKeeper:
         self._progress = progress
         self._tiles: list[Tile] = []
         self._leaves_done = 0
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="tiles")
+        self._written: Future[int] | None = None
 
     def keep(self, tile: Tile) -> None:
         self._tiles.append(tile)
         self._leaves_done += tile.width if tile.at.level == 0 else 0
         if len(self._tiles) == TILES_A_TRANSACTION:
-            self.flush()
+            self._write()
 
-    def flush(self) -> None:
-        tiles: Sequence[Tile] = self._tiles
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        """All that was kept is written, or this raises why not."""
+        try:
+            if failed is None:
+                self._write()
+                self._wait()
+        finally:
+            self._executor.shutdown()
+
+    def _write(self) -> None:
+        self._wait()
+        self._written = self._executor.submit(self._write_some, self._tiles, self._leaves_done)
+        self._tiles = []
+
+    def _wait(self) -> None:
+        if self._written is not None:
+            self._progress(f"sealing batch {self._batch.id}", self._written.result(), self._batch.leaf_count)
+
+    def _write_some(self, tiles: Sequence[Tile], leaves_done: int) -> int:
         with self._store.writing() as uow:
             uow.batches.keep_tiles(self._batch.id, tiles)
             uow.commit()
-        self._tiles = []
-        self._progress(f"sealing batch {self._batch.id}", self._leaves_done, self._batch.leaf_count)
+        return leaves_done

@@ -263,7 +263,7 @@ def test_entry_of_another_issuer_cannot_be_erased(store, university, academy):
 def test_adding_tells_how_many_were_new(store, university):
     """On every database: whoever posts only new digests is answered without reading any back."""
 
-    def added(*numbers: int) -> int:
+    def added(*numbers):
         digests = b"".join(make_digest(i) for i in numbers)
         with store.writing() as uow:
             count = uow.entries.add_missing(
