@@ -9,8 +9,8 @@ from anchoring.errors import StoreUnavailable
 from anchoring.ports.store import Store, UnitOfWork
 from service.together import A, Question, T, Together, Told, answer_alike, hand_out, repeated
 
-READ_THREADS: Final = 4
-"""More would not read faster: what comes while all are at work is read together by the next that is free."""
+READ_THREADS: Final = 2
+"""More would only wait for each other: what comes while all are at work is read together by the next that is free."""
 
 
 class ReadLane:
