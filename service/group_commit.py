@@ -78,20 +78,28 @@ class GroupCommit:
         return answer
 
     def _run(self, queue: SimpleQueue[Question | None]) -> None:
-        while (first := queue.get()) is not None:
-            questions, rows = [first], first.rows
-            while rows < MOST_ROWS and not queue.empty():
-                try:
-                    another = queue.get_nowait()
-                except Empty:  # another thread was faster
-                    break
-                if another is None:
-                    queue.put(None)  # for the outer loop, once these are written
-                    break
-                questions.append(another)
-                rows += another.rows
-            self._commit(questions)
+        while self._commit_next(queue):
+            pass  # whoever waits holds nothing of what was written last, which may be much
         queue.put(None)  # for the next thread
+
+    def _commit_next(self, queue: SimpleQueue[Question | None]) -> bool:
+        """Wait for a write and commit it with those that wait as well; False at the end."""
+        first = queue.get()
+        if first is None:
+            return False
+        questions, rows = [first], first.rows
+        while rows < MOST_ROWS and not queue.empty():
+            try:
+                another = queue.get_nowait()
+            except Empty:  # another thread was faster
+                break
+            if another is None:
+                queue.put(None)  # for the next call, once these are written
+                break
+            questions.append(another)
+            rows += another.rows
+        self._commit(questions)
+        return True
 
     def _commit(self, questions: list[Question]) -> None:
         started = time.perf_counter()
