@@ -12,7 +12,7 @@ REQUESTS ?= 1000000
 PROCESSES ?= 2
 
 BIN := .venv/bin
-NPM := contracts tests/oracles tests/oracles/ebsi
+NPM := contracts tests/oracles tests/oracles/ebsi tests/oracles/formats
 PEERS := tests/bench/peers
 SET_UP := .venv/.set-up $(NPM:%=%/node_modules/.set-up)
 CODE := anchoring service scripts tests migrations
@@ -66,10 +66,12 @@ contracts-check: $(SET_UP)
 vectors: $(SET_UP) ## Make the test vectors again
 	$(BIN)/python -m scripts.make_canonical_vectors
 	$(BIN)/python -m scripts.make_proof_vectors
+	$(BIN)/python -m scripts.make_format_vectors
 
 vectors-check: $(SET_UP)
 	$(BIN)/python -m scripts.make_canonical_vectors --check
 	$(BIN)/python -m scripts.make_proof_vectors --check
+	$(BIN)/python -m scripts.make_format_vectors --check
 
 openapi: $(SET_UP) ## Write docs/openapi.json
 	$(BIN)/python -m scripts.export_openapi

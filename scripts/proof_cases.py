@@ -138,7 +138,7 @@ def path_cases() -> Iterator[PathCase]:
 
 def _other_spellings(base: Json) -> Iterator[ProofCase]:
     def case(name: str, change: Callable[[Json], object]) -> ProofCase:
-        return ProofCase(name=name, proof=_changed(base, change), result=PASSED)
+        return ProofCase(name=name, proof=changed(base, change), result=PASSED)
 
     yield case("canonicalization null", lambda p: p.update(canonicalization=None))
     yield case("canonicalization absent", lambda p: p.pop("canonicalization"))
@@ -157,7 +157,7 @@ def _other_places(first: Json, last: Json) -> Iterator[ProofCase]:
     """Index and size that give the same sides: the path cannot tell them apart, the size on the ledger can."""
     for leaf_index, tree_size, base in ((0, 5, first), (0, 8, first), (3, 4, last), (12, 13, last)):
         name = f"same sides at leaf {leaf_index} of {tree_size} as at leaf {base['leafIndex']} of 7: the ledger must tell"
-        yield ProofCase(name=name, proof=_changed(base, _set(leafIndex=leaf_index, treeSize=tree_size)), result=PASSED)
+        yield ProofCase(name=name, proof=changed(base, _set(leafIndex=leaf_index, treeSize=tree_size)), result=PASSED)
 
 
 # Proofs that do not hold
@@ -165,7 +165,7 @@ def _other_places(first: Json, last: Json) -> Iterator[ProofCase]:
 
 def _wrong(base: Json) -> Iterator[ProofCase]:
     def case(name: str, change: Callable[[Json], object]) -> ProofCase:
-        return ProofCase(name=name, proof=_changed(base, change), result=FAILED)
+        return ProofCase(name=name, proof=changed(base, change), result=FAILED)
 
     for index in (0, 1, 2, 4, 5, 6):
         yield case(f"wrong index {index}", _set(leafIndex=index))
@@ -194,7 +194,7 @@ def _wrong_places(first: Json, last: Json) -> Iterator[ProofCase]:
     """The last leaf of seven is promoted once, so its path is shorter than the tree is high."""
 
     def case(name: str, base: Json, change: Callable[[Json], object]) -> ProofCase:
-        return ProofCase(name=name, proof=_changed(base, change), result=FAILED)
+        return ProofCase(name=name, proof=changed(base, change), result=FAILED)
 
     leaf = _leaf(last)
     yield case("promoted leaf, path with a hash more", last, lambda p: p["path"].append("0x" + "00" * 32))
@@ -205,7 +205,7 @@ def _wrong_places(first: Json, last: Json) -> Iterator[ProofCase]:
 
 def _wrong_in_large_trees(trees: dict[int, Tree]) -> Iterator[ProofCase]:
     for size, index, other in ((257, 256, 128), (1000, 500, 499), (1000, 256, 0)):
-        proof = _changed(base_proof(trees[size], index), _set(leafIndex=other))
+        proof = changed(base_proof(trees[size], index), _set(leafIndex=other))
         yield ProofCase(name=f"size {size}, leaf {index}: wrong index {other}", proof=proof, result=FAILED)
 
 
@@ -265,21 +265,21 @@ def _malformed_anchor(base: Json) -> Iterator[ProofCase]:
         "state": ("", "Final", "waiting", "sealed", "submitted", True),
     }
     yield from (_no_proof(f"$.anchor.{name}", base, value) for name, values in wrong.items() for value in values)
-    joined = _changed(base, lambda p: p["anchor"].update(ledger="eip155", contract="31337:" + p["anchor"]["contract"]))
+    joined = changed(base, lambda p: p["anchor"].update(ledger="eip155", contract="31337:" + p["anchor"]["contract"]))
     yield ProofCase(name="ledger and contract cut elsewhere", proof=joined, result=MALFORMED, at="$.anchor.ledger")
 
 
 def _no_proof(at: str, base: Json | None, value: Any) -> ProofCase:
     """`base` with `value` at the path `at`; the value alone where there is no base."""
     names = at.split(".")[1:]
-    proof = value if base is None else _changed(base, lambda p: _parent(p, names).update({names[-1]: value}))
+    proof = value if base is None else changed(base, lambda p: _parent(p, names).update({names[-1]: value}))
     shown = json.dumps(value)
     return ProofCase(name=f"{at}: {shown[:80]}", proof=proof, result=MALFORMED, at=at)
 
 
 def _missing(at: str, base: Json) -> ProofCase:
     names = at.split(".")[1:]
-    proof = _changed(base, lambda p: _parent(p, names).pop(names[-1]))
+    proof = changed(base, lambda p: _parent(p, names).pop(names[-1]))
     return ProofCase(name=f"{at} missing", proof=proof, result=MALFORMED, at=at)
 
 
@@ -341,7 +341,8 @@ def _set(**members: Any) -> Callable[[Json], object]:
     return lambda proof: proof.update(members)
 
 
-def _changed(base: Json, change: Callable[[Json], object]) -> Json:
+def changed(base: Json, change: Callable[[Json], object]) -> Json:
+    """A copy with one change."""
     proof = copy.deepcopy(base)
     change(proof)
     return proof

@@ -67,11 +67,15 @@ def _etag_of_kept(body: bytes) -> str:
     return _etag(body)
 
 
-def choices(service: Service, digest: bytes, issuers: Sequence[Did], kind: str) -> Response:
-    """300: several issuers posted the digest. `kind`: which of the links leads on, or `status`."""
+def choices(service: Service, digest: bytes, issuers: Sequence[Did], kind: str, *, more: str = "") -> Response:
+    """300: several issuers posted the digest. `kind`: which of the links leads on, or `status`. `more`: of their query."""
     text = to_hex(digest)
     found = [links(service, text, did)[kind] if kind != "status" else status_link(service, text, did) for did in issuers]
-    return JSONResponse({"issuers": list(issuers), "links": found}, status_code=300, headers={"Cache-Control": REVALIDATE})
+    return JSONResponse(
+        {"issuers": list(issuers), "links": [link + more for link in found]},
+        status_code=300,
+        headers={"Cache-Control": REVALIDATE},
+    )
 
 
 def standing_json(service: Service, standing: Standing, wait_s: int | None) -> dict[str, Any]:

@@ -68,7 +68,11 @@ def _route_of(scope: Scope) -> _Route | None:
     if scope["method"] == "POST":
         return _POST.get(path)
     route = _GET.get(path.rpartition("/")[0]) if scope["method"] == "GET" else None
-    return route if route is None or not scope["query_string"] or route.takes_issuer else None
+    return route if route is None or _takes(route, scope["query_string"]) else None
+
+
+def _takes(route: _Route, query: bytes) -> bool:
+    return not query or (route.takes_issuer and query.startswith(b"issuer=") and b"&" not in query)
 
 
 async def _proof(request: Request, service: Service, digest: str) -> Response:

@@ -147,6 +147,14 @@ class Proof(Schema):
     anchor: AnchorOut
 
 
+class MerkleToolsProof(Schema):
+    """The arguments of MerkleTools' `validateProof`: docs/proof-format.md, section 5.1."""
+
+    target_hash: str
+    merkle_root: str
+    proof: list[dict[Literal["left", "right"], str]]
+
+
 class BatchOut(Schema):
     """One sealed batch."""
 

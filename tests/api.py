@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -187,7 +188,7 @@ def check_documented(app: FastAPI, response: httpx2.Response) -> None:
         assert media_type == problems.MEDIA_TYPE
         _check_problem_document(response)
     elif model is not None and media_type == JSON:
-        model.model_validate_json(response.content)
+        model.validate_json(response.content)
         assert "_" not in "".join(response.json()), "members are camelCase"
     elif route is not None and response.content:
         documented = app.openapi()["paths"][route.path][response.request.method.lower()]["responses"]
@@ -212,13 +213,14 @@ def _route_of(request: httpx2.Request) -> APIRoute | None:
     return next((one for one in ROUTES if request.method in (one.methods or ()) and one.path_regex.fullmatch(path)), None)
 
 
-def _model_of(route: APIRoute | None, status: int) -> type[BaseModel] | None:
+def _model_of(route: APIRoute | None, status: int) -> TypeAdapter[Any] | None:
     if route is None:
         return None
-    model = route.responses.get(status, {}).get("model") or (
+    model: Any = route.responses.get(status, {}).get("model") or (
         route.response_model if status == (route.status_code or 200) else None
     )
-    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+    is_model = isinstance(model, UnionType) or (isinstance(model, type) and issubclass(model, BaseModel))
+    return TypeAdapter(model) if is_model else None
 
 
 def seal(place: Place) -> Batch:

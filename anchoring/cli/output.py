@@ -80,6 +80,18 @@ def write_json(path: Path, content: Any) -> None:
         raise InvalidInput(f"cannot be written: {failed.strerror}", at=str(path)) from failed
 
 
+def write_bytes(path: Path | None, content: bytes) -> None:
+    """Bytes into a file the user named, or to stdout. Raises: InvalidInput naming it."""
+    if path is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        path.write_bytes(content)
+    except OSError as failed:
+        raise InvalidInput(f"cannot be written: {failed.strerror}", at=str(path)) from failed
+    say(f"written to {path}")
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """A bar per piece of work on a terminal; silence elsewhere."""

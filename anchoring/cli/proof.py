@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anchoring.cli.output import plain, print_json, progress_bar, read_file, say, write_json
+from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json
 from anchoring.cli.verifying import (
     EXIT_CODES,
     DeploymentOption,
@@ -22,6 +22,7 @@ from anchoring.cli.verifying import (
     read_proof,
 )
 from anchoring.core.canonical import Canonicalization
+from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
 from anchoring.types import parse_did, parse_digest, parse_root, parse_salt
 
@@ -75,6 +76,23 @@ def rebuild(
     with progress_bar() as progress:
         made = rebuild_proof(place, entry, progress, root=wanted, since=since.replace(tzinfo=UTC) if since else None)
     _hand_over(proof_to_json(made), output)
+
+
+@app.command()
+def convert(
+    proof: Annotated[Path, typer.Argument(help="The proof, in any of the formats; - for stdin.")],
+    to: Annotated[ProofFormat, typer.Option(help="The format to write it in.")],
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
+) -> None:
+    """Write a proof in another format. Its path is verified first; a left/right path cannot become the full proof again."""
+    content = read_file(proof)
+    with about(proof):
+        found = read_any(content)
+    written = write_proof(found, to, at="--to")
+    if isinstance(written, bytes):
+        write_bytes(output, written)
+    else:
+        _hand_over(written, output)
 
 
 @app.command("verify")

@@ -91,8 +91,15 @@ class Members:
         self._value: Mapping[str, object] = value
         self._at = at
 
+    @property
+    def place(self) -> str:
+        return self._at
+
     def at(self, name: str) -> str:
         return f"{self._at}.{name}"
+
+    def has(self, name: str) -> bool:
+        return name in self._value
 
     def object(self, name: str) -> "Members":
         return Members(self._value.get(name), self.at(name))

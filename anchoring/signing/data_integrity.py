@@ -11,11 +11,12 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from anchoring.core.base58 import decode_base58, encode_base58
 from anchoring.core.proof_json import format_time
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.core.strict_json import JsonValue
 from anchoring.ports.signing import KeySource
-from anchoring.signing.multikey import PrivateKey, PublicKey, decode_base58, encode_base58, from_multikey, is_signed, sign
+from anchoring.signing.multikey import BASE58_MAX_CHARACTERS, PrivateKey, PublicKey, from_multikey, is_signed, sign
 
 SUITES: Final[dict[str, type[PublicKey]]] = {"eddsa-jcs-2022": Ed25519PublicKey, "ecdsa-jcs-2019": ec.EllipticCurvePublicKey}
 
@@ -53,7 +54,7 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, Js
     unsecured = {name: member for name, member in document.items() if name != "proof"}
     try:
         key = from_multikey(keys.public_key(method))
-        signature = decode_base58(value[1:]) if value[:1] == "z" else b""
+        signature = decode_base58(value[1:], most=BASE58_MAX_CHARACTERS) if value[:1] == "z" else b""
         holds = isinstance(key, SUITES[str(proof["cryptosuite"])]) and is_signed(key, signature, _hashed(unsecured, options))
     except ValueError as wrong:
         raise _unverified(f"the proof cannot be checked: {wrong}") from None

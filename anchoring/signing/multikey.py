@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from anchoring.core.base58 import decode_base58, encode_base58
 from anchoring.core.strict_json import JsonValue
 
 PublicKey: TypeAlias = Ed25519PublicKey | ec.EllipticCurvePublicKey
@@ -28,28 +29,7 @@ BASE58_MAX_CHARACTERS: Final = 128
 
 _ED25519: Final = b"\xed\x01"
 _P256: Final = b"\x80\x24"
-_ALPHABET: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-
-
-def encode_base58(content: bytes) -> str:
-    """Base58 in Bitcoin's alphabet."""
-    number, digits = int.from_bytes(content), ""
-    while number:
-        number, digit = divmod(number, 58)
-        digits = _ALPHABET[digit] + digits
-    return "1" * (len(content) - len(content.lstrip(b"\0"))) + digits
-
-
-def decode_base58(text: str) -> bytes:
-    """Raises: ValueError for another character, and for more than a key or signature needs."""
-    if len(text) > BASE58_MAX_CHARACTERS:
-        raise ValueError("too long")
-    number = 0
-    for character in text:
-        number = 58 * number + _ALPHABET.index(character)
-    zeros = len(text) - len(text.lstrip("1"))
-    return bytes(zeros) + number.to_bytes(-(-number.bit_length() // 8))
 
 
 def to_multikey(key: PublicKey) -> str:
@@ -61,7 +41,7 @@ def to_multikey(key: PublicKey) -> str:
 
 def from_multikey(text: str) -> PublicKey:
     """Raises: ValueError when it is none, or of a kind that is not used here."""
-    content = decode_base58(text[1:]) if text[:1] == "z" else b""
+    content = decode_base58(text[1:], most=BASE58_MAX_CHARACTERS) if text[:1] == "z" else b""
     if content.startswith(_ED25519):
         return Ed25519PublicKey.from_public_bytes(content[2:])
     if content.startswith(_P256) and len(content) == len(_P256) + 1 + COORDINATE_BYTES:

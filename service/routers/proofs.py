@@ -1,13 +1,14 @@
 """Inclusion proofs."""
 
 from dataclasses import dataclass
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from anchoring.core.batch import BatchState
 from anchoring.core.pace import Pace
 from anchoring.core.proof import InclusionProof
-from anchoring.core.proof_json import proof_to_json
+from anchoring.core.proof_formats import ProofFormat, write_proof
 from anchoring.errors import NotFound
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest
@@ -18,11 +19,20 @@ from service.answers import FINAL, REVALIDATE, cached_answer, choices, json_answ
 from service.bodies import refuse_unknown_query
 from service.dependencies import DigestDep, IssuerQueryDep, ServiceDep
 from service.openapi import header
-from service.schemas import Choices, Proof
+from service.schemas import Choices, MerkleToolsProof, Proof
 from service.schemas import Standing as StandingOut
 from service.state import Service
 
 router = APIRouter(tags=["reading"])
+
+MEDIA_TYPES: Final = {
+    ProofFormat.CREDANCHOR: "application/json",
+    ProofFormat.MERKLETOOLS: "application/json",
+    ProofFormat.CHAINPOINT: "application/vnd.chainpoint.ld+json",
+    ProofFormat.CHAINPOINT_BINARY: "application/octet-stream",
+    ProofFormat.MERKLEPROOF2019: "application/ld+json",
+}
+FormatDep = Annotated[ProofFormat, Query(alias="format", description="of the proof; section 5 of docs/proof-format.md")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +54,40 @@ class _Unproven:
 
 @router.get(
     "/v1/proofs/{digest}",
-    response_model=Proof,
+    response_model=Proof | MerkleToolsProof,
     responses={
-        200: {"headers": {"ETag": header("strong"), "Cache-Control": header("five minutes once the anchor is final")}},
+        200: {
+            "headers": {"ETag": header("strong"), "Cache-Control": header("five minutes once the anchor is final")},
+            "content": {
+                MEDIA_TYPES[ProofFormat.CHAINPOINT]: {"schema": {"type": "object"}},
+                MEDIA_TYPES[ProofFormat.CHAINPOINT_BINARY]: {"schema": {"type": "string", "format": "binary"}},
+                MEDIA_TYPES[ProofFormat.MERKLEPROOF2019]: {"schema": {"type": "object"}},
+            },
+        },
         202: {"model": StandingOut, "headers": {"Retry-After": header("seconds until the proof can be expected")}},
         300: {"model": Choices},
         304: {"description": "Not modified"},
     },
 )
-async def get_proof(request: Request, service: ServiceDep, digest: DigestDep, issuer: IssuerQueryDep) -> Response:
+async def get_proof(
+    request: Request, service: ServiceDep, digest: DigestDep, issuer: IssuerQueryDep, wanted: FormatDep = ProofFormat.CREDANCHOR
+) -> Response:
     """The inclusion proof of a digest. While it waits for the ledger: 202 with its state and `Retry-After`, and no proof."""
-    refuse_unknown_query(request, "issuer")
+    refuse_unknown_query(request, "issuer", "format")
     found: InclusionProof | _Unproven = await service.reads.read_together(_find, _Asked(digest, issuer, service.round_period_s))
     if isinstance(found, _Unproven):
         if len(found.standings) > 1:
-            return choices(service, digest, [standing.entry.issuer for standing in found.standings], "proof")
+            issuers = [standing.entry.issuer for standing in found.standings]
+            return choices(service, digest, issuers, "proof", more=_format_query(wanted))
         return _waiting(service, found)
-    body = json_bytes(proof_to_json(found))
+    written = write_proof(found, wanted, at="query.format")
     is_final = found.anchor.state is BatchState.FINAL
-    return cached_answer(request, body, "application/json", FINAL if is_final else REVALIDATE)
+    body = written if isinstance(written, bytes) else json_bytes(written)
+    return cached_answer(request, body, MEDIA_TYPES[wanted], FINAL if is_final else REVALIDATE)
+
+
+def _format_query(wanted: ProofFormat) -> str:
+    return "" if wanted is ProofFormat.CREDANCHOR else f"&format={wanted}"
 
 
 def _find(uow: UnitOfWork, asked: list[_Asked]) -> list[InclusionProof | _Unproven | NotFound]:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.api import Api, Place, anchor, check_problem, post_and_anchor, runnin
 from tests.commands import COMMANDS
 from tests.credanchor import Credanchor, run_process
 from tests.factories import ACADEMY, UNIVERSITY, FrozenClock, make_digest, post, submit
+from tests.trees import read_vectors
 
 HEAD = max(path.name[:4] for path in (ROOT / "migrations" / "versions").glob("0*.py"))
 DIGEST = to_hex(make_digest(1))
@@ -452,6 +454,51 @@ def test_service_that_does_not_answer_may_be_tried_again(credanchor: Credanchor,
 
     assert done.code == code
     assert done.error.startswith(error)
+
+
+@pytest.mark.parametrize("wanted", ["merkletools", "chainpoint-v3", "chainpoint-v3-binary", "merkleproof2019"])
+def test_proof_convert_writes_the_same_proof_in_another_format(credanchor: Credanchor, tmp_path: Path, wanted: str) -> None:
+    vector = next(one for one in read_vectors("formats.json")["formats"] if one["name"] == "size 7, leaf 3")
+    ours, converted = write(tmp_path / "proof.json", vector["credanchor"]), tmp_path / "converted"
+
+    done = credanchor("proof", "convert", ours, "--to", wanted, "--output", converted)
+    back = credanchor("proof", "convert", converted, "--to", "merkletools")
+
+    assert (done.code, done.err) == (0, f"written to {converted}\n")
+    if wanted in vector:
+        assert json.loads(converted.read_bytes()) == vector[wanted]
+    assert json.loads(back.out) == vector["merkletools"]
+
+
+def test_proof_convert_prints_bytes_as_they_are(migrated: Credanchor, tmp_path: Path) -> None:
+    vector = read_vectors("formats.json")["formats"][0]
+    ours = write(tmp_path / "proof.json", vector["credanchor"])
+
+    printed = subprocess.run(
+        [COMMAND, "proof", "convert", ours, "--to", "chainpoint-v3-binary"], capture_output=True, check=True, timeout=60
+    ).stdout
+
+    assert zlib.decompress(printed).hex() == vector["messagePack"]
+
+
+def test_proof_convert_refuses_what_is_no_proof_of_ours(credanchor: Credanchor, tmp_path: Path) -> None:
+    vectors = read_vectors("formats.json")
+    stripped = write(tmp_path / "stripped.json", vectors["refused"][0]["proof"])
+    elsewhere = write(tmp_path / "elsewhere.json", next(one for one in vectors["refused"] if one["result"] == "failed")["proof"])
+    unnamed = write(tmp_path / "unnamed.json", read_vectors("proof.json")["proofs"][0]["proof"])
+
+    no_leaf_step = credanchor("proof", "convert", stripped, "--to", "chainpoint-v3")
+    other_root = credanchor("proof", "convert", elsewhere, "--to", "chainpoint-v3")
+    no_name = credanchor("proof", "convert", unnamed, "--to", "merkleproof2019")
+    not_written = credanchor("proof", "convert", unnamed, "--to", "chainpoint-v3-binary", "--output", tmp_path)
+
+    assert (no_leaf_step.code, no_leaf_step.out) == (3, "")
+    assert no_leaf_step.err.startswith(f"error: {stripped}: $.proof: must begin with the leaf step")
+    assert (other_root.code, other_root.out) == (3, "")
+    assert "the path leads to root" in other_root.err
+    assert (no_name.code, no_name.out) == (2, "")
+    assert no_name.err.startswith("error: --to: MerkleProof2019 has no name for the ledger eip155:31337")
+    assert (not_written.code, not_written.err) == (2, f"error: {tmp_path}: cannot be written: Is a directory\n")
 
 
 # --- proofs without a service

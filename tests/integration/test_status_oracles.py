@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,30 +20,15 @@ from anchoring.signing.lists import RingSigner
 from anchoring.signing.multikey import to_jwk
 from anchoring.signing.tokens import sign_token
 from anchoring.types import Did, ListId
-from scripts.devnet import ROOT, free_port
+from scripts.devnet import free_port
 from tests.factories import ACADEMY, UNIVERSITY
+from tests.other_verifiers import ask
 
 SERVICE = Did("did:web:anchors.example")
 NOW = datetime.now(UTC).replace(microsecond=0)  # the libraries look at the clock
 SET = (0, 1, 7, 8, 94_567, MIN_ENTRIES - 1)
 CLEAR = (2, 9, 94_566, 94_568, MIN_ENTRIES - 2)
 SCHEMA = "trusted-schemas-registry/v3/schemas/zDpWGUBenmqXzurskry9Nsk6vq2R8thh9VSeoRqguoyMD"
-
-
-def ask(oracle: str, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The verdicts of one library, in order."""
-    done = subprocess.run(
-        ["node", f"{oracle}.mjs"],
-        cwd=ROOT / "tests" / "oracles",
-        input=json.dumps({"cases": cases}),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    verdicts: list[dict[str, Any]] = json.loads(done.stdout)
-    return verdicts
 
 
 def check_refused(verdicts: list[dict[str, Any]], reasons: list[str]) -> None:

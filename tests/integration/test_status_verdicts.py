@@ -21,7 +21,8 @@ from anchoring.signing.lists import RingSigner, SignedLists
 from anchoring.signing.multikey import to_jwk
 from anchoring.usecases.check_status import StatusQuestion, check_status
 from anchoring.usecases.find_status_lists import HeadReader, VerifierLists
-from tests.integration.test_status_oracles import NOW, SERVICE, ask, bits_with, content, credential
+from tests.integration.test_status_oracles import NOW, SERVICE, bits_with, content, credential
+from tests.other_verifiers import ask
 
 SEEDS = (1, 2, 3)
 

@@ -5,14 +5,18 @@ from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
+from anchoring.core.left_right import LeftRightProof
 from anchoring.core.merkle import MAX_LEAVES, height
+from anchoring.core.merkleproof2019 import NETWORKS
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry, parse_registry
+from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import proof_from_json, proof_to_json
 from anchoring.core.status_judgement import StatusFindings
 from anchoring.core.strict_json import parse
@@ -245,3 +249,33 @@ def test_left_right_path_hashes_to_the_root(proof: InclusionProof) -> None:
         here = sha256(bytes.fromhex(value) + here if side == "left" else here + bytes.fromhex(value))
 
     assert here == proof.root
+
+
+@settings(max_examples=60, deadline=None)
+@given(good_proofs(), claims, st.sampled_from(sorted(NETWORKS)), st.sampled_from(sorted(set(ProofFormat))))
+def test_proof_survives_every_format(proof: InclusionProof, claim: AnchorClaim, chain_id: int, wanted: ProofFormat) -> None:
+    proof = replace(proof, anchor=replace(claim, registry=replace(claim.registry, chain_id=chain_id)))
+    path = LeftRightProof.of(proof)
+
+    written = write_proof(proof, wanted)
+    read = read_any(written if isinstance(written, bytes) else json.dumps(written).encode())
+
+    if wanted is ProofFormat.CREDANCHOR:
+        assert read == proof
+    else:
+        assert read == (replace(path, anchor=None) if wanted is ProofFormat.MERKLETOOLS else path)
+        assert write_proof(read, wanted) == written
+
+
+@settings(max_examples=60, deadline=None)
+@given(good_proofs(), st.data())
+def test_any_changed_bit_of_a_left_right_path_is_refused(proof: InclusionProof, data: st.DataObject) -> None:
+    written = write_proof(proof, ProofFormat.MERKLETOOLS)
+    assert isinstance(written, dict)
+    place = data.draw(st.integers(min_value=0, max_value=len(written["proof"]) - 1))
+    [(side, value)] = written["proof"][place].items()
+    bit = data.draw(st.integers(min_value=0, max_value=4 * len(value) - 1))
+    written["proof"][place] = {side: f"{int(value, 16) ^ 1 << bit:0{len(value)}x}"}
+
+    with pytest.raises(VerificationError):
+        read_any(json.dumps(written).encode())

@@ -1,10 +1,13 @@
 """Proofs, batches and tiles as readers get them: by value, with links that work and caching that can be taken back."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from anchoring.core.left_right import LeftRightProof
+from anchoring.core.proof_formats import read_any
 from anchoring.core.proof_json import proof_from_json
 from anchoring.types import Did, to_hex
 from tests.api import (
@@ -163,6 +166,80 @@ def test_get_proof_under_an_issuer_who_did_not_post_is_not_found(api: Api) -> No
 
     check_problem(api.get(f"/v1/proofs/{hex_digest(1)}{issuer_query(ACADEMY)}"), 404, "not-found")
     check_problem(api.get(f"/v1/proofs/{hex_digest(2)}"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "media_type"),
+    [
+        ("credanchor", "application/json"),
+        ("merkletools", "application/json"),
+        ("chainpoint-v3", "application/vnd.chainpoint.ld+json"),
+        ("chainpoint-v3-binary", "application/octet-stream"),
+    ],
+)
+def test_get_proof_in_another_format_is_the_same_proof(api: Api, wanted: str, media_type: str) -> None:
+    post_and_anchor(api, *range(5))
+    proof = proof_from_json(api.get(f"/v1/proofs/{hex_digest(0)}").json())
+
+    response = api.get(f"/v1/proofs/{hex_digest(0)}{issuer_query(UNIVERSITY)}&format={wanted}")
+
+    assert (response.status_code, response.headers["content-type"]) == (200, media_type)
+    read, path = read_any(response.content), LeftRightProof.of(proof)
+    assert read in (proof, path, replace(path, anchor=None))
+    assert (response.headers["cache-control"], len(response.headers["etag"])) == ("public, max-age=300", 34)
+    again = api.get(f"/v1/proofs/{hex_digest(0)}?format={wanted}", If_None_Match=response.headers["etag"])
+    assert again.status_code == 304
+
+
+def test_get_proof_as_merkleproof2019_of_a_ledger_with_a_name(api: Api) -> None:
+    named = replace(IDENTITY, registry=replace(IDENTITY.registry, chain_id=11155111))
+    with api.store.writing() as uow:
+        uow.rounds.record_identity(named)
+        uow.commit()
+    post_and_anchor(api, *range(5))
+    proof = proof_from_json(api.get(f"/v1/proofs/{hex_digest(0)}").json())
+
+    response = api.get(f"/v1/proofs/{hex_digest(0)}?format=merkleproof2019")
+
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/ld+json")
+    assert read_any(response.content) == LeftRightProof.of(proof)
+
+
+def test_get_proof_in_a_format_that_has_no_name_for_the_ledger_is_refused(api: Api) -> None:
+    post_and_anchor(api, 1)
+
+    problem = check_problem(api.get(f"/v1/proofs/{hex_digest(1)}?format=merkleproof2019"), 422, "invalid-input")
+
+    assert problem["at"] == "query.format"
+    assert "no name for the ledger eip155:31337" in problem["detail"]
+
+
+def test_get_proof_of_several_issuers_leads_on_to_the_same_format(api: Api) -> None:
+    post(api.store, api.issuer, 1)
+    post(api.store, api.other_issuer, 1)
+    anchor(api, seal(api))
+
+    response = api.get(f"/v1/proofs/{hex_digest(1)}?format=merkletools")
+
+    assert response.status_code == 300
+    proofs = [api.follow(link).json() for link in response.json()["links"]]
+    assert [proof["targetHash"] for proof in proofs] == [hex_digest(1).removeprefix("0x")] * 2
+    assert proofs[0]["proof"] != proofs[1]["proof"]
+
+
+@pytest.mark.parametrize("query", ["?format=", "?format=opentimestamps", "?format=merkletools&format=credanchor", "?formats=x"])
+def test_get_proof_in_an_unknown_format_is_refused(api: Api, query: str) -> None:
+    post_and_anchor(api, 1)
+
+    problem = check_problem(api.get(f"/v1/proofs/{hex_digest(1)}{query}"), 422, "invalid-input")
+
+    assert problem["at"] in ("query.format", "query.formats")
+
+
+def test_get_proof_that_waits_says_so_in_every_format(api: Api) -> None:
+    api.post_numbers(1)
+
+    assert api.get(f"/v1/proofs/{hex_digest(1)}?format=chainpoint-v3").status_code == 202
 
 
 def test_link_of_a_did_with_an_escape_leads_back_to_it(api: Api) -> None:

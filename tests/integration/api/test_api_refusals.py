@@ -337,7 +337,7 @@ def test_hexadecimal_in_paths_is_refused_unless_it_is_64_digits(shared_api: Api,
         (f"/v1/digests/{GOOD}?issuer=did:ebsi:%D1%96", "query.issuer", "not a DID"),
         (f"/v1/digests/{GOOD}?isuer={UNIVERSITY}", "query.isuer", "known here: issuer"),
         (f"/v1/proofs/{GOOD}?issuer={UNIVERSITY}&issuer={UNIVERSITY}", "query.issuer", "once"),
-        (f"/v1/proofs/{GOOD}?format=pdf", "query.format", "known here: issuer"),
+        (f"/v1/proofs/{GOOD}?format=pdf", "query.format", "Input should be 'credanchor'"),
         ("/v1/ledger?verbose=1", "query.verbose", "known here: none"),
     ],
 )

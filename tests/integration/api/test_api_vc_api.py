@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from anchoring.core.base58 import encode_base58
 from anchoring.core.status_change import StatusAction
 from anchoring.errors import Misconfigured
 from anchoring.ports.signing import KeyKind
@@ -16,7 +17,7 @@ from anchoring.settings import ApiSettings, Settings, StatusSettings
 from anchoring.signing.credentials import RingCredentials
 from anchoring.signing.data_integrity import _hashed
 from anchoring.signing.key_ring import KeyRing
-from anchoring.signing.multikey import encode_base58, sign
+from anchoring.signing.multikey import sign
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Did
 from service.app import create_app

@@ -10,6 +10,7 @@ import rfc8785
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from anchoring.core.base58 import encode_base58
 from anchoring.core.registered_keys import RegisteredKeys
 from anchoring.core.status import MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
@@ -19,7 +20,7 @@ from anchoring.ports.signing import KeyKind
 from anchoring.signing.data_integrity import _hashed, add_proof, check_proof
 from anchoring.signing.key_ring import KeyRing
 from anchoring.signing.lists import RingSigner, SignedLists
-from anchoring.signing.multikey import encode_base58, private_to_jwk, sign, to_jwk
+from anchoring.signing.multikey import private_to_jwk, sign, to_jwk
 from anchoring.signing.tokens import sign_token
 from anchoring.types import Did, ListId
 from scripts.devnet import ROOT
