@@ -20,7 +20,7 @@ from anchoring.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from anchoring.types import SALT_BYTES, Did, Digest, ListId, to_hex
+from anchoring.types import SALT_BYTES, Did, Digest, ListId, Root, to_hex
 
 TIMEOUT_S: Final = 60.0
 _NDJSON: Final = "application/x-ndjson"
@@ -134,11 +134,24 @@ class AnchoringClient:
 
     def status_record(self) -> Iterator[bytes]:
         """The issuer's record of changes as NDJSON, as it arrives."""
+        yield from self._lines("/v1/status-changes")
+
+    def batch_proofs(self, root: Root, *, wanted: str) -> Iterator[bytes]:
+        """The proofs of the issuer's entries in one batch as NDJSON, as they arrive. `wanted`: their format.
+
+        Raises: ServiceUnavailable while the batch waits for the ledger.
+        """
+        yield from self._lines(f"/v1/batches/{to_hex(root)}/proofs", params={"format": wanted})
+
+    def _lines(self, path: str, *, params: Mapping[str, str] | None = None) -> Iterator[bytes]:
         try:
-            with self._http.stream("GET", "/v1/status-changes") as response:
+            with self._http.stream("GET", path, params=params) as response:
                 if not response.is_success:
                     response.read()
                     raise _error_of(response)
+                if response.status_code == httpx2.codes.ACCEPTED:
+                    response.read()
+                    raise ServiceUnavailable(f"the batch is still {_content(response, 'state')['state']}")
                 if response.headers.get("content-type", "").partition(";")[0] != _NDJSON:
                     raise _foreign(response)
                 yield from response.iter_bytes()

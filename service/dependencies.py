@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from anchoring.core.issuer import Issuer, parse_api_key
+from anchoring.core.proof_formats import ProofFormat
 from anchoring.errors import NotAllowed
 from anchoring.types import Did, Digest, ListId, Root, parse_did, parse_digest, parse_list_id, parse_root
 from service.state import Service
@@ -79,5 +80,6 @@ async def issuer_in_query(
 
 DigestDep = Annotated[Digest, Depends(digest_in_path)]
 ListDep = Annotated[ListId, Depends(list_in_path)]
+FormatDep = Annotated[ProofFormat, Query(alias="format", description="of the proof; section 5 of docs/proof-format.md")]
 RootDep = Annotated[Root, Depends(root_in_path)]
 IssuerQueryDep = Annotated[Did | None, Depends(issuer_in_query)]

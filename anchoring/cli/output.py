@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,13 +82,27 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_bytes(path: Path | None, content: bytes) -> None:
     """Bytes into a file the user named, or to stdout. Raises: InvalidInput naming it."""
+    write_parts(path, [content])
+
+
+def write_parts(path: Path | None, parts: Iterable[bytes]) -> None:
+    """Bytes as they come, into a file the user named, or to stdout. Raises: InvalidInput naming it.
+
+    A file appears under its name when it is whole.
+    """
     if path is None:
-        sys.stdout.buffer.write(content)
+        for part in parts:
+            typer.echo(part, nl=False)
         return
+    unfinished = path.with_name(f"{path.name}.part")
     try:
-        path.write_bytes(content)
+        with unfinished.open("wb") as file:
+            file.writelines(parts)
+        unfinished.replace(path)
     except OSError as failed:
         raise InvalidInput(f"cannot be written: {failed.strerror}", at=str(path)) from failed
+    finally:
+        unfinished.unlink(missing_ok=True)
     say(f"written to {path}")
 
 

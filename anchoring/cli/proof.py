@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json
+from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json, write_parts
 from anchoring.cli.verifying import (
     EXIT_CODES,
     DeploymentOption,
@@ -76,6 +76,21 @@ def rebuild(
     with progress_bar() as progress:
         made = rebuild_proof(place, entry, progress, root=wanted, since=since.replace(tzinfo=UTC) if since else None)
     _hand_over(proof_to_json(made), output)
+
+
+@app.command()
+def download(
+    root: Annotated[str, typer.Argument(help="Root of the batch, as each of its proofs names it.")],
+    wanted: Annotated[ProofFormat, typer.Option("--format", help="Of each line.")] = ProofFormat.CREDANCHOR,
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
+    url: Annotated[str | None, typer.Option(help="The service; CREDANCHOR_CLIENT__URL by default.")] = None,
+) -> None:
+    """Print the proofs of all your entries in one batch as NDJSON. Exit code 4 while the batch waits for the ledger."""
+    from anchoring.bootstrap.system import open_client
+
+    batch = parse_root(root, at="root")
+    with open_client(url) as client:
+        write_parts(output, client.batch_proofs(batch, wanted=wanted))
 
 
 @app.command()

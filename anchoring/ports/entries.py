@@ -136,6 +136,9 @@ class Entries(Protocol):
         The reasons of its status changes go as well. An entry with a status change that waits is left until that is settled.
         """
 
+    def page_of_issuer(self, issuer: Issuer, after_id: int, last_id: int, limit: int) -> Sequence[Entry]:
+        """The issuer's first `limit` entries with after_id < id ≤ last_id, ascending, the erased ones left out."""
+
     def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
         """The first `limit` entries with after_id < id ≤ last_id, ascending, the erased ones included."""
 

@@ -155,6 +155,10 @@ class SqlEntries:
             self._forget_reasons(some)
         return len(ids)
 
+    def page_of_issuer(self, issuer: Issuer, after_id: int, last_id: int, limit: int) -> Sequence[Entry]:
+        given = {"issuer_id": issuer.id, "after_id": after_id, "last_id": last_id, "limit": limit}
+        return [_entry(row) for row in self._connection.execute(_PAGE_OF_ISSUER, given)]
+
     def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
         rows = self._connection.execute(_PAGE, {"after_id": after_id, "last_id": last_id, "limit": limit})
         return [
@@ -324,6 +328,7 @@ _PAGE: Final = (
     .order_by(entry.c.id)
     .limit(bindparam("limit"))
 )
+_PAGE_OF_ISSUER: Final = _PAGE.where(entry.c.issuer_id == bindparam("issuer_id"), entry.c.digest.is_not(None))
 
 _LEAVES: Final = "SELECT issuer_id, salt, digest FROM entry WHERE id BETWEEN {0} AND {0} AND digest IS NOT NULL"
 

@@ -1,24 +1,35 @@
 """Batches and their tiles: what anyone needs to rebuild a tree, and nothing about a person."""
 
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.responses import StreamingResponse
 
 from anchoring.core.batch import Batch
+from anchoring.core.issuer import Issuer
+from anchoring.core.proof_formats import ProofFormat, write_proof
 from anchoring.core.tiles import TileCoordinate, served_width, tile_counts
-from anchoring.errors import NotFound, StateCorrupt
+from anchoring.errors import Conflict, InvalidInput, NotFound, StateCorrupt
 from anchoring.ports.ledger import LedgerIdentity
-from anchoring.ports.store import UnitOfWork
+from anchoring.ports.store import Store, UnitOfWork
 from anchoring.types import Root, parse_root, to_hex
-from service.answers import IMMUTABLE, REVALIDATE, anchor_json, cached_answer, exact_time, json_answer
+from anchoring.usecases.prove_inclusion import prove_digests
+from anchoring.usecases.report_progress import report_pace
+from service.answers import IMMUTABLE, REVALIDATE, anchor_json, cached_answer, exact_time, json_answer, json_bytes
 from service.bodies import refuse_unknown_query
-from service.dependencies import RootDep, ServiceDep
+from service.change_bodies import NDJSON
+from service.dependencies import FormatDep, IssuerDep, RootDep, ServiceDep
+from service.openapi import header
 from service.schemas import PLAIN_DIGITS, BatchOut, BatchPage
 from service.state import Service
 
 router = APIRouter(tags=["reading"])
 
 TILE_LEVELS_MAX = 3
+PROOFS_AT_ONCE = 256
+"""Each reads a tile of 16 kB."""
 
 
 @router.get("/v1/batches", response_model=BatchPage)
@@ -75,6 +86,51 @@ def get_tile(
     if tile is None:
         raise StateCorrupt(f"tile {n} of level {level} of batch {batch.id} is missing")
     return cached_answer(request, tile.served, "application/octet-stream", IMMUTABLE)
+
+
+@router.get(
+    "/v1/batches/{root}/proofs",
+    response_class=Response,
+    responses={
+        200: {"content": {NDJSON: {"schema": {"type": "string"}}}},
+        202: {"model": BatchOut, "headers": {"Retry-After": header("seconds until the proofs can be expected")}},
+    },
+)
+def get_proofs(
+    request: Request, service: ServiceDep, root: RootDep, issuer: IssuerDep, wanted: FormatDep = ProofFormat.CREDANCHOR
+) -> Response:
+    """The proofs of all entries of the issuer in one batch, one a line. While it waits for the ledger: 202 with `Retry-After`."""
+    refuse_unknown_query(request, "format")
+    if wanted is ProofFormat.CHAINPOINT_BINARY:
+        raise InvalidInput("lines hold JSON, so the binary form cannot be had in bulk", at="query.format")
+    with service.store.reading() as uow:
+        batch = _batch(uow, root)
+        if batch.anchor is None:
+            wait_s = report_pace(uow, configured_period_s=service.round_period_s).wait_s(batch.state, service.clock.now())
+            headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
+            return json_answer(_batch_json(service, uow.rounds.identity(), batch), status=202, headers=headers)
+    lines = _proof_lines(service.store, batch, issuer, wanted)
+    # What must be refused is refused by the first proof, while there is still a status code to say so.
+    return StreamingResponse(chain(tuple(islice(lines, 1)), lines), media_type=NDJSON, headers={"Cache-Control": "no-store"})
+
+
+def _proof_lines(store: Store, batch: Batch, issuer: Issuer, wanted: ProofFormat) -> Iterator[bytes]:
+    """Some proofs at once, so that no unit of work is open while a slow reader takes its time, and few are in memory.
+
+    Raises: Conflict when a reorg takes the anchor back meanwhile; the answer is then cut off, and its reader notices.
+    """
+    after_id = batch.first_id - 1
+    while True:
+        with store.reading() as uow:
+            page = uow.entries.page_of_issuer(issuer, after_id, batch.last_id, PROOFS_AT_ONCE)
+            proofs = prove_digests(uow, [(entry.digest, issuer.did) for entry in page])
+        if not page:
+            return
+        if None in proofs:
+            raise Conflict(f"the anchor of root {_root(batch)} was taken back: ask again")
+        written = [write_proof(proof, wanted, at="query.format") for proof in proofs if proof is not None]
+        yield b"".join(json_bytes(one) + b"\n" for one in written)
+        after_id = page[-1].id
 
 
 def _batch(uow: UnitOfWork, root: Root) -> Batch:

@@ -1,9 +1,9 @@
 """Inclusion proofs."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from anchoring.core.batch import BatchState
 from anchoring.core.pace import Pace
@@ -17,7 +17,7 @@ from anchoring.usecases.report_progress import report_pace
 from anchoring.usecases.trace_digest import Standing, trace_digest
 from service.answers import FINAL, REVALIDATE, cached_answer, choices, json_answer, json_bytes, standing_json
 from service.bodies import refuse_unknown_query
-from service.dependencies import DigestDep, IssuerQueryDep, ServiceDep
+from service.dependencies import DigestDep, FormatDep, IssuerQueryDep, ServiceDep
 from service.openapi import header
 from service.schemas import Choices, MerkleToolsProof, Proof
 from service.schemas import Standing as StandingOut
@@ -32,7 +32,6 @@ MEDIA_TYPES: Final = {
     ProofFormat.CHAINPOINT_BINARY: "application/octet-stream",
     ProofFormat.MERKLEPROOF2019: "application/ld+json",
 }
-FormatDep = Annotated[ProofFormat, Query(alias="format", description="of the proof; section 5 of docs/proof-format.md")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -470,6 +470,35 @@ def test_proof_convert_writes_the_same_proof_in_another_format(credanchor: Creda
     assert json.loads(back.out) == vector["merkletools"]
 
 
+def test_proof_download_writes_every_proof_of_a_batch(credanchor: Credanchor, service: Api, tmp_path: Path) -> None:
+    _, batch = post_and_anchor(service, 1, 2)
+    assert batch.tree is not None
+    root = to_hex(batch.tree.root)
+
+    printed = credanchor("proof", "download", root)
+    written = credanchor("proof", "download", root, "--format", "chainpoint-v3", "--output", tmp_path / "proofs.ndjson")
+
+    assert {json.loads(line)["digest"] for line in printed.out.splitlines()} == {to_hex(make_digest(i)) for i in (1, 2)}
+    assert (written.code, written.out) == (0, "")
+    hashes = {json.loads(line)["hash"] for line in (tmp_path / "proofs.ndjson").read_text().splitlines()}
+    assert hashes == {make_digest(i).hex() for i in (1, 2)}
+    assert [path.name for path in tmp_path.glob("proofs*")] == ["proofs.ndjson"]
+
+
+def test_proof_download_without_proofs_says_why_and_leaves_no_file(credanchor: Credanchor, service: Api, tmp_path: Path) -> None:
+    service.post_numbers(1)
+    batch = seal(service)
+    assert batch.tree is not None
+
+    waiting = credanchor("proof", "download", to_hex(batch.tree.root), "--output", tmp_path / "proofs.ndjson")
+    unknown = credanchor("proof", "download", DIGEST)
+
+    assert (waiting.code, waiting.err) == (4, "error: the batch is still sealed\n")
+    assert list(tmp_path.glob("proofs*")) == []
+    assert (unknown.code, unknown.out) == (1, "")
+    assert "no batch here has root" in unknown.err
+
+
 def test_proof_convert_prints_bytes_as_they_are(migrated: Credanchor, tmp_path: Path) -> None:
     vector = read_vectors("formats.json")["formats"][0]
     ours = write(tmp_path / "proof.json", vector["credanchor"])
