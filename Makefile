@@ -99,7 +99,7 @@ bench-peers: $(SET_UP) $(PEERS)/node_modules/.set-up $(PEERS)/.venv/.set-up ## T
 
 lock: ## Pin dependencies with hashes (needs uv)
 	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
-		--extra dev pyproject.toml --output-file requirements.txt
+		--extra service --extra dev pyproject.toml --output-file requirements.txt
 	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		$(PEERS)/requirements.in --output-file $(PEERS)/requirements.txt
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from anchoring.bootstrap.verifying import find_evidence, find_status
 from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json, write_parts
 from anchoring.cli.verifying import (
     EXIT_CODES,
@@ -15,9 +16,7 @@ from anchoring.cli.verifying import (
     RegistryOption,
     RpcUrlOption,
     SignerOption,
-    Sources,
-    find_evidence,
-    find_status,
+    named_sources,
     open_pinned,
     read_proof,
 )
@@ -134,10 +133,9 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
 
     body, inclusion = read_file(credential), read_proof(proof)
     ledger = open_pinned(registry, deployment, rpc_url)
-    evidence = find_evidence(ledger, inclusion, finality)
-    sources = Sources(service=service, copies=copies or [], signers=status_signer or [], allow_private=allow_private)
-    status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence)
-    now = SystemClock().now()
+    evidence = find_evidence(ledger, inclusion, finality, at="--finality")
+    sources, now = named_sources(service, copies, status_signer, allow_private=allow_private), SystemClock().now()
+    status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, now=now)
     report = verify(inclusion, credential=body, pinned=ledger.pinned, evidence=evidence, status=status, now=now)
     required = frozenset(require) if require else REQUIRED
     if as_json:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from anchoring.bootstrap.verifying import find_evidence, find_status
 from anchoring.cli.output import plain, print_json, read_file, say
 from anchoring.cli.verifying import (
     EXIT_CODES,
@@ -14,9 +15,7 @@ from anchoring.cli.verifying import (
     RegistryOption,
     RpcUrlOption,
     SignerOption,
-    Sources,
-    find_evidence,
-    find_status,
+    named_sources,
     open_pinned,
     read_proof,
 )
@@ -60,10 +59,10 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     if found is not None and body is None and found.digest not in digests:
         raise InvalidInput("the proof is of another digest", at="--proof")
     ledger = open_pinned(registry, deployment, rpc_url)
-    evidence = find_evidence(ledger, found, "finalized") if found else NoEvidence(why)
-    sources = Sources(service=url, copies=copies or [], signers=status_signer or [], allow_private=allow_private)
-    status = find_status(ledger, sources, credential=body, proof=found, evidence=evidence, bound=bound)
-    _show(status, found, checked_at=format_time(SystemClock().now()), as_json=as_json)
+    evidence = find_evidence(ledger, found, "finalized", at="finality") if found else NoEvidence(why)
+    sources, now = named_sources(url, copies, status_signer, allow_private=allow_private), SystemClock().now()
+    status = find_status(ledger, sources, credential=body, proof=found, evidence=evidence, now=now, bound=bound)
+    _show(status, found, checked_at=format_time(now), as_json=as_json)
     raise typer.Exit(EXIT_CODES[status.outcome])
 
 

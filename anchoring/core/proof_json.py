@@ -9,6 +9,7 @@ from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.merkle import MAX_LEAVES, height
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry, parse_chain
+from anchoring.core.strict_json import parse
 from anchoring.errors import InvalidInput, MalformedProof
 from anchoring.types import (
     HASH_BYTES,
@@ -74,6 +75,15 @@ def proof_from_json(value: object) -> InclusionProof:
     except InvalidInput as malformed:
         reason = malformed.message.removeprefix(f"{malformed.at}: ")
         raise MalformedProof(reason, at=malformed.at) from malformed
+
+
+def parse_proof(content: bytes) -> InclusionProof:
+    """Read a proof from the bytes of a file, as strict JSON. Raises: MalformedProof naming the member."""
+    try:
+        value = parse(content)
+    except InvalidInput as malformed:
+        raise MalformedProof(malformed.message) from malformed
+    return proof_from_json(value)
 
 
 def format_time(moment: datetime) -> str:

@@ -22,6 +22,7 @@ from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
 from anchoring.ledger.answers import excerpt, pinned, read_number, unhex
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.broadcast_answers import classify
+from anchoring.ledger.calls import encode_call
 from anchoring.ledger.registry_reader import LOGS_BLOCK_RANGE, EvmRegistryReader, NoContract
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ledger.second_opinion import FurtherNodes
@@ -131,12 +132,11 @@ class EvmLedger(EvmRegistryReader):
         return read_number(self._read("eth_gasPrice")) if policy is FeePolicy.LEGACY else None
 
     def calldata(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> bytes:
-        calls = [self._call("anchor", root.root, root.leaf_count) for root in roots]
-        calls += [self._call("publishStatusList", head.list_id, head.version, head.digest) for head in heads]
-        return calls[0] if len(calls) == 1 else self._call("multicall", calls)
-
-    def _call(self, function: str, *arguments: Any) -> bytes:
-        return unhex(self._abi.encode_abi(function, list(arguments)))
+        calls = [encode_call("anchor(bytes32,uint64)", [root.root, root.leaf_count]) for root in roots]
+        calls += [
+            encode_call("publishStatusList(bytes32,uint64,bytes32)", [head.list_id, head.version, head.digest]) for head in heads
+        ]
+        return calls[0] if len(calls) == 1 else encode_call("multicall(bytes[])", [calls])
 
     def gas_limit(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> int:
         return self._gas.base + self._gas.per_root * len(roots) + self._gas.per_head * len(heads)

@@ -5,8 +5,10 @@ JSON, from a node or from whoever posts to the service, would then end the proce
 """
 
 import sys
+from contextlib import suppress
 
-import eth_account  # noqa: F401 - first, so that the limit stays put back
+with suppress(ImportError):  # who only reads has none, and needs none
+    import eth_account  # noqa: F401 - first, so that the limit stays put back
 
 LIMIT = 1000
 """Python's default."""

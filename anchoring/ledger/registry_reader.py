@@ -13,8 +13,6 @@ from typing import Any, Final, TypeVar
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
-from web3 import Web3
-from web3.contract import Contract
 
 from anchoring.core.batch import Anchor, PublishedHead
 from anchoring.core.finality import FinalityRule
@@ -34,6 +32,7 @@ from anchoring.ledger.answers import (
     unhex,
 )
 from anchoring.ledger.artifact import anchor_registry
+from anchoring.ledger.calls import encode_call
 from anchoring.ledger.log_pages import log_pages
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ports.ledger import Head, LedgerIdentity, Receipt, RecordedAnchor, StatusHead
@@ -66,7 +65,6 @@ class EvmRegistryReader:
         self._rpc = rpc
         self._registry = registry
         self._logs_block_range = logs_block_range
-        self._abi: type[Contract] = Web3().eth.contract(abi=anchor_registry().abi)  # encodes and decodes, connected to nothing
 
     @property
     def node(self) -> str:
@@ -116,7 +114,9 @@ class EvmRegistryReader:
         return block.place.hash if block else None
 
     def recorded_anchor(self, root: Root, at: Head) -> RecordedAnchor | None:
-        sequence, timestamp, block_number, leaf_count = self._ask("anchorOf", [root], "(uint64,uint64,uint64,uint64)", at)
+        sequence, timestamp, block_number, leaf_count = self._ask(
+            "anchorOf(bytes32)", [root], "(uint64,uint64,uint64,uint64)", at
+        )
         if sequence == 0:
             return None
         return RecordedAnchor(
@@ -134,11 +134,11 @@ class EvmRegistryReader:
         raise LedgerUnavailable(f"node {self._rpc.host} holds root {to_hex(root)} and does not show its event")
 
     def anchor_count(self, at: Head) -> int:
-        count: int = self._ask("anchorCount", [], "uint64", at)
+        count: int = self._ask("anchorCount()", [], "uint64", at)
         return count
 
     def status_head(self, list_id: ListId, at: Head) -> StatusHead | None:
-        version, timestamp, digest = self._ask("statusListOf", [list_id], "(uint64,uint64,bytes32)", at)
+        version, timestamp, digest = self._ask("statusListOf(bytes32)", [list_id], "(uint64,uint64,bytes32)", at)
         if version == 0:
             return None
         return StatusHead(version=version, published_at=read_time(timestamp), digest=as_digest(digest))
@@ -198,8 +198,7 @@ class EvmRegistryReader:
 
     def is_anchorer(self, account: Address, at: Head) -> bool:
         """Whether the account may anchor."""
-        arguments = [ANCHORER_ROLE, Web3.to_checksum_address(account)]
-        return bool(self._ask("hasRole", arguments, "bool", at))
+        return bool(self._ask("hasRole(bytes32,address)", [ANCHORER_ROLE, account], "bool", at))
 
     def _read(self, method: str, *params: Any) -> Any:
         try:
@@ -215,7 +214,7 @@ class EvmRegistryReader:
             raise LedgerUnavailable(f"node {self._rpc.host} answered {method} with something that is no hexadecimal") from failed
 
     def _ask(self, function: str, arguments: Sequence[Any], answer_type: str, at: Head) -> Any:
-        call = {"to": self._registry.contract, "data": self._abi.encode_abi(function, list(arguments))}
+        call = {"to": self._registry.contract, "data": to_hex(encode_call(function, arguments))}
         answer = self._bytes("eth_call", call, pinned(at))
         try:
             return decode([answer_type], answer)[0]

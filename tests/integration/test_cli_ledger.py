@@ -22,7 +22,9 @@ from tests.api import running
 from tests.conftest import Anvil, run_anvil
 from tests.credanchor import Credanchor
 from tests.factories import UNIVERSITY, make_digest
+from tests.integration.test_library import VERIFY
 from tests.status import revoke_next
+from tests.verifier_installation import run_as_verifier
 
 ADMIN_KEY, ANCHOR_KEY, OTHER_KEY = ("0x" + f"{number:02x}" * 32 for number in (0x11, 0x22, 0x33))
 ADMIN, ANCHORER, OTHER = (Account.from_key(key).address.lower() for key in (ADMIN_KEY, ANCHOR_KEY, OTHER_KEY))
@@ -427,6 +429,16 @@ def test_proof_verifies_against_the_contract_itself(
     }
     assert statement.startswith(f"anchored by {UNIVERSITY}, existed not later than ")
     assert by_file[0] == 0
+
+
+def test_library_finds_the_same_without_the_service_installed(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil
+) -> None:
+    _, outcomes, _ = verify(credanchor, holder, "--registry", deployed, "--rpc-url", node.url)
+
+    found = run_as_verifier(VERIFY, holder[0].read_text(), holder[1].read_text(), deployed, node.url)
+
+    assert found == {"outcome": "passed", "checks": outcomes}
 
 
 def test_proof_of_a_tampered_credential_fails(

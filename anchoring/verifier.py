@@ -1,0 +1,55 @@
+"""A verifier as a library: `anchoring.verify` (docs/verification.md, section 6).
+
+Needs what `pip install credanchor` brings: neither web framework nor database, and no library that could sign for a ledger.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from anchoring.bootstrap.verifying import Ledger, Sources, find_evidence, find_status, open_reader_at
+from anchoring.core.proof import Registry, parse_registry
+from anchoring.core.proof_json import parse_proof, proof_from_json
+from anchoring.core.verification import Report
+from anchoring.core.verification import verify as make_checks
+from anchoring.types import Did, parse_did
+
+FINALIZED: Final = "finalized"
+
+
+def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
+    credential: bytes | None,
+    proof: bytes | Mapping[str, Any],
+    *,
+    registry: str | Registry | None = None,
+    rpc_url: str | None = None,
+    finality: str = FINALIZED,
+    status_lists: Sequence[Path] = (),
+    status_signers: Sequence[str] = (),
+    service: str | None = None,
+    allow_private: bool = False,
+    now: datetime | None = None,
+) -> Report:
+    """Make every check of a credential and its proof, without trusting whoever made the proof.
+
+    `credential`: the file as its holder has it; None checks the proof alone. `proof`: the JSON form, its bytes or parsed.
+    `registry`: the contract you trust, `eip155:<chain id>:<address>`, from the operator's publications and never from the proof.
+    `rpc_url`: a node of that ledger. `finality`: `finalized`, `safe` or `depth:<blocks>`. `status_lists`: copies, files or
+    folders; `status_signers`: DIDs whose signature counts for every list; `service`: where lists that follow from a batch may be
+    got; `allow_private`: lists may come over plain HTTP and from private hosts. `now`: aware, UTC; the clock by default.
+
+    Without `registry` and `rpc_url` nothing is asked over the network but status lists that the credential names, and what the
+    ledger would tell is *cannot tell*. The outcome of the whole is `report.outcome()`.
+
+    Raises: MalformedProof when it is no proof; InvalidInput naming the argument that cannot be used.
+    """
+    inclusion = parse_proof(proof) if isinstance(proof, bytes) else proof_from_json(proof)
+    pinned = parse_registry(registry, at="registry") if isinstance(registry, str) else registry
+    ledger = Ledger(pinned=pinned, reader=open_reader_at(pinned, rpc_url, pin="registry=", node="rpc_url="))
+    signers: list[Did] = [parse_did(one, at="status_signers") for one in status_signers]
+    sources = Sources(service=service, copies=list(status_lists), signers=signers, allow_private=allow_private)
+    moment = now or datetime.now(UTC)
+    evidence = find_evidence(ledger, inclusion, finality, at="finality")
+    status = find_status(ledger, sources, credential=credential, proof=inclusion, evidence=evidence, now=moment)
+    return make_checks(inclusion, credential=credential, pinned=pinned, evidence=evidence, status=status, now=moment)
