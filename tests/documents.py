@@ -7,7 +7,7 @@ Blocks in documents have a language that says what becomes of them:
 - `make`: targets of the Makefile, which must exist. They are not run: the tests themselves may run under `make test`.
 - `crontab`: lines for cron; README.md's are run.
 - `sh`: commands for the operator's own machine. Like every command in a document they must exist with their options.
-- `text`, `json`, `python`, `yaml`, `nginx`, `http`: to be read.
+- `text`, `json`, `python`, `js`, `yaml`, `nginx`, `http`: to be read.
 """
 
 import re
@@ -18,7 +18,9 @@ from typing import Final
 
 from scripts.devnet import ROOT
 
-LANGUAGES: Final = frozenset({"console", "make", "crontab", "sh", "text", "json", "python", "yaml", "nginx", "http", "solidity"})
+LANGUAGES: Final = frozenset(
+    {"console", "make", "crontab", "sh", "text", "json", "python", "yaml", "nginx", "http", "solidity", "js"}
+)
 
 _FENCE = re.compile(r"^(?P<fence>```+|~~~+)(?P<language>[^\n`]*)\n(?P<content>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:(?:^|(?<=\n\n))(?: {4}[^\n]*\n)+)", re.MULTILINE)

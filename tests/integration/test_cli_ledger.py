@@ -1,5 +1,6 @@
 """The commands that talk to a node, against a real one: deployment, roles, rounds, proofs compared with the ledger."""
 
+import base64
 import json
 import os
 import signal
@@ -7,22 +8,26 @@ import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
 
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.proof import parse_registry
+from anchoring.core.status_change import StatusAction
 from anchoring.ledger.registry_reader import EvmRegistryReader
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import ListId, to_hex
+from anchoring.types import ListId, parse_digest, to_hex
+from anchoring.usecases.change_status import StatusRequest, change_status
 from scripts.devnet import COMMAND
 from tests.api import running
 from tests.conftest import Anvil, run_anvil
 from tests.credanchor import Credanchor
-from tests.factories import UNIVERSITY, make_digest
+from tests.factories import NOON, UNIVERSITY, make_digest
 from tests.integration.test_library import VERIFY
+from tests.other_verifiers import ask
 from tests.status import revoke_next
 from tests.verifier_installation import run_as_verifier
 
@@ -429,6 +434,86 @@ def test_proof_verifies_against_the_contract_itself(
     }
     assert statement.startswith(f"anchored by {UNIVERSITY}, existed not later than ")
     assert by_file[0] == 0
+
+
+def verify_in_node(holder: tuple[Path, Path], registry: str, url: str, finality: str = "finalized") -> dict[str, str]:
+    credential, proof = (base64.b64encode(path.read_bytes()).decode() for path in holder)
+    options = {"registry": registry, "rpcUrl": url, "finality": finality}
+    [verdict] = ask("verify_js", [{"judge": "verify", "credential": credential, "proof": proof, "options": options}])
+    return {check["check"]: check["outcome"] for check in verdict["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "finality"),
+    [
+        ({}, "finalized"),
+        ({}, "depth:0"),
+        ({}, "depth:500"),
+        ({"root": to_hex(make_digest(7))}, "finalized"),
+        ({"treeSize": 2}, "finalized"),
+        ({"sequence": 99}, "finalized"),
+        ({"transaction": to_hex(make_digest(7))}, "finalized"),
+        ({"blockNumber": 10**6}, "finalized"),
+        ({"blockHash": to_hex(make_digest(7))}, "finalized"),
+        ({"anchoredAt": "2026-01-01T00:00:00Z"}, "finalized"),
+        ({"contract": NOBODY}, "finalized"),
+    ],
+    ids=lambda value: ", ".join(value) or "nothing" if isinstance(value, dict) else value,
+)
+def test_module_in_javascript_finds_the_same(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil, changes: dict[str, Any], finality: str
+) -> None:
+    proof = json.loads(holder[1].read_text())
+    where = proof if changes.keys() <= proof.keys() else proof["anchor"]
+    where.update(changes)
+    holder[1].write_text(json.dumps(proof))
+
+    _, outcomes, _ = verify(credanchor, holder, "--registry", deployed, "--rpc-url", node.url, "--finality", finality)
+
+    assert verify_in_node(holder, deployed, node.url, finality) == outcomes
+
+
+@pytest.mark.parametrize("case", ["dead node", "another chain", "no code"])
+def test_module_in_javascript_leaves_it_open_too(holder: tuple[Path, Path], deployed: str, node: Anvil, case: str) -> None:
+    url = DEAD_NODE if case == "dead node" else node.url
+    registry = {"another chain": deployed.replace("31337", "1"), "no code": f"eip155:31337:{NOBODY}"}.get(case, deployed)
+    if registry != deployed:
+        proof = json.loads(holder[1].read_text())
+        proof["anchor"] |= {"ledger": registry.rpartition(":")[0], "contract": registry.rpartition(":")[2]}
+        holder[1].write_text(json.dumps(proof))
+
+    found = verify_in_node(holder, registry, url)
+
+    assert {name for name, outcome in found.items() if outcome == "failed"} == set()
+    assert [found[name] for name in ("registry", "root", "finality", "status")] == ["passed", *["cannot tell"] * 3]
+
+
+def test_module_in_javascript_cannot_tell_the_status_of_a_credential_that_names_lists(
+    holder: tuple[Path, Path], deployed: str, node: Anvil
+) -> None:
+    assert verify_in_node(holder, deployed, node.url)["status"] == "passed"
+    named = json.loads(holder[0].read_text()) | {"credentialStatus": {"type": "BitstringStatusListEntry"}}
+    holder[0].write_text(json.dumps(named))
+
+    assert verify_in_node(holder, deployed, node.url)["status"] == "cannot tell"
+
+
+def test_module_in_javascript_cannot_tell_once_something_of_the_batch_was_revoked(
+    migrated: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil, store: SqlStore, tmp_path: Path
+) -> None:
+    before = verify_in_node(holder, deployed, node.url)["status"]
+    with store.writing() as uow:
+        issuer = uow.issuers.with_did(UNIVERSITY)
+        assert issuer
+        digest = parse_digest(json.loads(holder[1].read_text())["digest"])
+        change_status(uow, issuer, [StatusRequest(action=StatusAction.REVOKE, digest=digest)], now=NOON, requested_by="a test")
+        uow.commit()
+    migrated.set(STORE__URL=f"sqlite:///{tmp_path / 'store.db'}", LEDGER__RPC_URLS=node.url, LEDGER__REGISTRY=deployed)
+    migrated.set(LEDGER__PRIVATE_KEY=ANCHOR_KEY, ROUNDS__FOLLOW_S="0")
+    assert migrated("anchor", "run").code == 0
+    settle(node)
+
+    assert (before, verify_in_node(holder, deployed, node.url)["status"]) == ("passed", "cannot tell")
 
 
 def test_library_finds_the_same_without_the_service_installed(

@@ -1,0 +1,230 @@
+"""The verifier in JavaScript and the one in Python judge alike: the vectors, and files that were changed at random."""
+
+import base64
+import gzip
+import json
+import random
+from typing import Any
+
+import pytest
+
+from anchoring.core.canonical import Canonicalization, canonical_candidates, canonicalize, jcs
+from anchoring.core.proof_json import parse_proof, proof_to_json
+from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose, batch_list_id, head_digest
+from anchoring.core.status_codec import encode_bitstring
+from anchoring.core.strict_json import parse
+from anchoring.errors import InvalidInput, MalformedProof, VerificationError
+from anchoring.types import as_root, to_hex
+from tests.factories import UNIVERSITY
+from tests.other_verifiers import ask
+from tests.trees import Posted, make_posted, make_proof, read_vectors, sha256
+
+VECTORS = read_vectors("canonical.json")
+PROOFS = read_vectors("proof.json")["proofs"]
+CREDENTIAL = json.dumps({"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "n": 1.50}).encode()
+PROOF = proof_to_json(make_proof(Posted(UNIVERSITY, make_posted(0).salt, canonicalize(CREDENTIAL, "application/json").digest)))
+REGISTRY = f"{PROOF['anchor']['ledger']}:{PROOF['anchor']['contract']}"
+
+
+def b64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def judged(name: str, cases: list[dict[str, Any]]) -> list[Any]:
+    verdicts: list[Any] = ask("verify_js", [{"judge": name} | case for case in cases])
+    crashed = [one for one in verdicts if isinstance(one, dict) and isinstance(one.get("error"), str)]
+    assert crashed == []
+    return verdicts
+
+
+def changed_at_random(count: int) -> list[bytes]:
+    """Bodies of the vectors, each with up to three bytes changed, put in or taken out."""
+    chance = random.Random(7)
+    bodies = [base64.b64decode(vector["body"]) for vector in VECTORS["vectors"] if 0 < len(vector["body"]) < 4_000]
+    found = []
+    for _ in range(count):
+        body = bytearray(chance.choice(bodies))
+        for _ in range(chance.randint(1, 3)):
+            place = chance.randrange(len(body) + 1)
+            body[place : place + chance.randint(0, 2)] = bytes(
+                chance.choices(b'"\\{}[],:.~-0123456789eEun \n\xc3\xa9\xff\xed\x00', k=1)
+            )
+        found.append(bytes(body))
+    return found
+
+
+def test_module_finds_the_digest_of_every_vector_and_refuses_in_the_same_place():
+    names = ("body", "mediaType", "requested")
+    cases = [
+        {"limits": VECTORS["limits"]} | {k: v for k, v in one.items() if k in {*names, "limits"}} for one in VECTORS["vectors"]
+    ]
+
+    verdicts = judged("canonical", cases)
+
+    for vector, verdict in zip(VECTORS["vectors"], verdicts, strict=True):
+        wanted = ("error",) if "error" in vector else ("canonicalization", "canonical", "digest", "notes")
+        assert verdict == {name: vector[name] for name in wanted}, vector["name"]
+
+
+def test_module_reads_changed_json_as_python_does():
+    bodies = changed_at_random(3_000)
+
+    verdicts = judged("json", [{"body": b64(body)} for body in bodies])
+
+    expected: list[dict[str, Any]] = []
+    for body in bodies:
+        try:
+            expected.append({"canonical": jcs(parse(body)).decode()})
+        except InvalidInput as refused:
+            expected.append({"error": {"slug": refused.slug, "at": refused.at}})
+    assert sum("canonical" in one for one in expected) > 100
+    for body, verdict, ours in zip(bodies, verdicts, expected, strict=True):
+        assert verdict == ours, body
+
+
+def test_module_takes_changed_files_for_what_python_does():
+    bodies = [base64.b64decode(vector["body"]) for vector in VECTORS["vectors"]] + changed_at_random(1_000)
+    hints: list[Canonicalization | None] = [None, *Canonicalization]
+
+    verdicts = judged("candidates", [{"body": b64(body), "hint": hints[i % 6]} for i, body in enumerate(bodies)])
+
+    for i, (body, verdict) in enumerate(zip(bodies, verdicts, strict=True)):
+        forms = canonical_candidates(body, hints[i % 6])
+        assert verdict == [[form.canonicalization, to_hex(form.digest)] for form in forms], body
+
+
+@pytest.mark.parametrize("given", ["value", "body"])
+def test_module_judges_every_proof_as_the_vector_says(given):
+    cases = [{"value": one["proof"]} if given == "value" else {"body": b64(json.dumps(one["proof"]).encode())} for one in PROOFS]
+
+    verdicts = judged("proof", cases)
+
+    for vector, verdict in zip(PROOFS, verdicts, strict=True):
+        if vector["result"] == "malformed":
+            assert verdict["error"]["slug"] == "proof-malformed"
+            assert verdict["error"]["at"].partition(" (")[0] == vector["at"], vector["name"]
+        else:
+            assert verdict == {name: vector[name] for name in ("result", "issuerId", "leafHash")}, vector["name"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps(PROOF).replace('"treeSize": 7', '"treeSize": 7.0'),
+        json.dumps(PROOF).replace('"version": 1', '"version": 1e0'),
+        json.dumps(PROOF).replace('"version": 1', '"version": 1, "version": 1'),
+        json.dumps(PROOF)[:-1],
+    ],
+    ids=["7.0", "1e0", "twice", "cut short"],
+)
+def test_proof_that_ordinary_readers_take_is_malformed_to_both(content):
+    [verdict] = judged("proof", [{"body": b64(content.encode())}])
+
+    with pytest.raises(MalformedProof):
+        parse_proof(content.encode())
+    assert verdict["error"]["slug"] == "proof-malformed"
+
+
+@pytest.mark.parametrize("purpose", StatusPurpose)
+def test_module_reads_lists_and_their_heads(purpose):
+    bits, root = StatusBits.clear(MIN_ENTRIES), as_root(sha256(b"root"))
+    for index in (0, 7, 8, 94_567, MIN_ENTRIES - 1):
+        bits.change(index, is_set=True)
+    asked = [0, 1, 7, 8, 9, 94_566, 94_567, MIN_ENTRIES - 1]
+    case = {"encodedList": encode_bitstring(bits), "indexes": asked, "root": b64(root), "issuer": UNIVERSITY, "purpose": purpose}
+
+    [verdict] = judged("list", [case | {"version": 2**40 + 1}])
+
+    list_id = batch_list_id(root, UNIVERSITY, purpose)
+    assert verdict == {
+        "set": [index for index in asked if bits[index]],
+        "id": to_hex(list_id),
+        "head": to_hex(head_digest(list_id, 2**40 + 1, bits)),
+    }
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"encodedList": encode_bitstring(StatusBits.clear(MIN_ENTRIES))[1:]},
+        {"encodedList": "u"},
+        {"encodedList": "uAAAA"},
+        {"encodedList": encode_bitstring(StatusBits(bytes(MIN_ENTRIES // 8)))[:-4]},
+        {"indexes": [MIN_ENTRIES]},
+        {"indexes": [-1]},
+        {"indexes": [1.5]},
+    ],
+)
+def test_module_refuses_a_list_that_is_none_and_an_index_outside(case):
+    good = {"encodedList": encode_bitstring(StatusBits.clear(MIN_ENTRIES)), "indexes": [0], "root": b64(bytes(32))}
+
+    [verdict] = judged("list", [good | {"issuer": UNIVERSITY, "purpose": "revocation", "version": 1} | case])
+
+    assert set(verdict) == {"error"}
+
+
+def test_module_stops_at_the_longest_list():
+    too_long = "u" + base64.urlsafe_b64encode(gzip.compress(bytes(MAX_ENTRIES // 8 + 1))).rstrip(b"=").decode()
+    case = {
+        "encodedList": too_long,
+        "indexes": [],
+        "root": b64(bytes(32)),
+        "issuer": UNIVERSITY,
+        "purpose": "revocation",
+        "version": 1,
+    }
+
+    [verdict] = judged("list", [case])
+
+    assert verdict["error"]["slug"] == "status-list-invalid"
+
+
+def outcomes(credential: bytes | None, proof: dict[str, Any], **options: Any) -> tuple[str, dict[str, str]]:
+    case = {
+        "credential": None if credential is None else b64(credential),
+        "proof": b64(json.dumps(proof).encode()),
+        "options": options,
+    }
+    [verdict] = judged("verify", [case])
+    return verdict["outcome"], {one["check"]: one["outcome"] for one in verdict["checks"]}
+
+
+def test_module_without_a_node_tells_what_needs_none():
+    whole, found = outcomes(CREDENTIAL, PROOF, registry=REGISTRY)
+
+    assert whole == "cannot tell"
+    assert {name for name, outcome in found.items() if outcome == "passed"} == {"digest", "path", "registry", "issuer-match"}
+    assert {name for name, outcome in found.items() if outcome == "failed"} == set()
+    assert list(found)[:3] == ["digest", "path", "registry"]
+
+
+@pytest.mark.parametrize(
+    ("credential", "changes", "failed"),
+    [
+        (CREDENTIAL.replace(b"1.5", b"1.6"), {}, {"digest"}),
+        (CREDENTIAL, {"salt": "0x" + "00" * 16}, {"path"}),
+        (CREDENTIAL, {"leafIndex": PROOF["leafIndex"] ^ 1}, {"path"}),
+        (CREDENTIAL, {"treeSize": 200}, {"path"}),
+        (CREDENTIAL, {"path": PROOF["path"][1:]}, {"path"}),
+        (CREDENTIAL, {"root": "0x" + "00" * 32}, {"path"}),
+        (CREDENTIAL, {"anchor": PROOF["anchor"] | {"ledger": "eip155:1"}}, {"registry"}),
+        (CREDENTIAL, {"issuer": "did:web:other.example"}, {"path", "issuer-match"}),
+    ],
+)
+def test_module_fails_what_does_not_hold(credential, changes, failed):
+    whole, found = outcomes(credential, PROOF | changes, registry=REGISTRY)
+
+    assert whole == "failed"
+    assert {name for name, outcome in found.items() if outcome == "failed"} == failed
+
+
+@pytest.mark.parametrize("options", [{"registry": "0x00"}, {"finality": "soon"}])
+def test_module_names_the_argument_that_cannot_be_used(options):
+    case = {"credential": None, "proof": b64(json.dumps(PROOF).encode()), "options": options}
+
+    assert judged("verify", [case]) == [{"error": {"slug": "invalid-input", "at": next(iter(options))}}]
+
+
+def test_python_agrees_about_the_proof_used_here():
+    with pytest.raises(VerificationError):
+        parse_proof(json.dumps(PROOF | {"salt": "0x" + "00" * 16}).encode()).verify_path()
