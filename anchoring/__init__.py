@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anchoring.core.outcome import Outcome
     from anchoring.core.verification import CheckName, Report
-    from anchoring.verifier import verify
+    from anchoring.verifier import verify, verify_offline
 
-__all__ = ["CheckName", "Outcome", "Report", "verify"]
+__all__ = ["CheckName", "Outcome", "Report", "verify", "verify_offline"]
 
 _WHERE = {
     "CheckName": "anchoring.core.verification",
     "Outcome": "anchoring.core.outcome",
     "Report": "anchoring.core.verification",
     "verify": "anchoring.verifier",
+    "verify_offline": "anchoring.verifier",
 }
 
 

@@ -1,4 +1,4 @@
-"""A verifier as a library: `anchoring.verify` (docs/verification.md, section 6).
+"""A verifier as a library: `anchoring.verify` and `anchoring.verify_offline` (docs/verification.md, section 6).
 
 Needs what `pip install credanchor` brings: neither web framework nor database, and no library that could sign for a ledger.
 """
@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from anchoring.bootstrap.verifying import Ledger, Sources, find_evidence, find_status, open_reader_at
-from anchoring.core.proof import Registry, parse_registry
+from anchoring.bootstrap.verifying import NOT_OFFLINE, Ledger, Sources, find_evidence, find_offline, find_status, open_reader_at
+from anchoring.core.bundle import bundle_of
+from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import parse_proof, proof_from_json
+from anchoring.core.strict_json import parse
 from anchoring.core.verification import Report
 from anchoring.core.verification import verify as make_checks
-from anchoring.types import Did, parse_did
+from anchoring.types import Did, as_block_hash, parse_did, parse_hash
 
 FINALIZED: Final = "finalized"
 
@@ -44,7 +46,7 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
 
     Raises: MalformedProof when it is no proof; InvalidInput naming the argument that cannot be used.
     """
-    inclusion = parse_proof(proof) if isinstance(proof, bytes) else proof_from_json(proof)
+    inclusion = _proof(proof)
     pinned = parse_registry(registry, at="registry") if isinstance(registry, str) else registry
     ledger = Ledger(pinned=pinned, reader=open_reader_at(pinned, rpc_url, pin="registry=", node="rpc_url="))
     signers: list[Did] = [parse_did(one, at="status_signers") for one in status_signers]
@@ -53,3 +55,31 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     evidence = find_evidence(ledger, inclusion, finality, at="finality")
     status = find_status(ledger, sources, credential=credential, proof=inclusion, evidence=evidence, now=moment)
     return make_checks(inclusion, credential=credential, pinned=pinned, evidence=evidence, status=status, now=moment)
+
+
+def verify_offline(
+    credential: bytes | None,
+    proof: bytes | Mapping[str, Any],
+    *,
+    registry: str | Registry,
+    block_hash: str,
+    now: datetime | None = None,
+) -> Report:
+    """Make every check that the proof's bundle allows; nobody is asked.
+
+    `block_hash`: of the block you trust to be on the ledger for good, in hexadecimal; *finality* is of this. `status` is always
+    *cannot tell*. The other arguments are those of `verify`.
+
+    Raises: MalformedProof when proof or bundle is none; InvalidInput naming the argument that cannot be used.
+    """
+    inclusion = _proof(proof)
+    bundle = bundle_of(parse(proof) if isinstance(proof, bytes) else proof)
+    pinned = parse_registry(registry, at="registry") if isinstance(registry, str) else registry
+    trusted = as_block_hash(parse_hash(block_hash, what="a block hash", at="block_hash"))
+    evidence = find_offline(pinned, inclusion, bundle, trusted)
+    moment = now or datetime.now(UTC)
+    return make_checks(inclusion, credential=credential, pinned=pinned, evidence=evidence, status=NOT_OFFLINE, now=moment)
+
+
+def _proof(proof: bytes | Mapping[str, Any]) -> InclusionProof:
+    return parse_proof(proof) if isinstance(proof, bytes) else proof_from_json(proof)

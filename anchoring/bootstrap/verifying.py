@@ -6,17 +6,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from anchoring.core.bundle import Bundle
 from anchoring.core.finality import parse_finality
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
+from anchoring.core.status_places import not_told
 from anchoring.core.verification import Evidence, NoEvidence
-from anchoring.types import Did
+from anchoring.errors import VerificationError
+from anchoring.types import BlockHash, Did
 from anchoring.usecases.gather_evidence import evidence_from_node
 
 if TYPE_CHECKING:
     from anchoring.ports.ledger import RegistryReader
 
 NODE_TIMEOUT_S: Final = 15.0
+NOT_OFFLINE: Final = StatusFindings(lists=(not_told("status lists change, so nothing is told of them offline"),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,44 @@ def find_evidence(ledger: Ledger, proof: InclusionProof, finality: str, *, at: s
     if isinstance(ledger.reader, str):
         return NoEvidence(ledger.reader)
     return evidence_from_node(ledger.reader, proof.root, rule)
+
+
+def find_offline(
+    pinned: Registry | None, proof: InclusionProof, bundle: Bundle | None, block_hash: BlockHash
+) -> Evidence | NoEvidence:
+    """What the bundle proves under the block that the verifier named. No node is asked.
+
+    That the block is one of the ledger, and final, is the verifier's own word.
+    """
+    from anchoring.ledger.offline import anchor_from_bundle
+
+    if bundle is None:
+        return NoEvidence("the proof has no bundle: credanchor proof bundle adds one")
+    if pinned is None:
+        return NoEvidence("no contract is pinned")
+    number, finality = proof.anchor.block_number, "the block hash that was given"
+    try:
+        anchor = anchor_from_bundle(bundle, proof, pinned, block_hash)
+    except VerificationError as wrong:
+        source = f"the bundle, in which {wrong.message}"
+        return Evidence(source=source, head_number=number, anchor=None, block_hash=None, final_height=None, finality=finality)
+    shown = "receipt and storage" if bundle.state else "the receipt alone, there is no proof of storage"
+    return Evidence(
+        source=f"the bundle by {shown} (the transaction's hash is the proof's word)",
+        head_number=anchor.block.number,
+        anchor=anchor,
+        block_hash=block_hash,
+        final_height=anchor.block.number,
+        finality=finality,
+    )
+
+
+def make_bundle(proof: InclusionProof, rpc_url: str) -> Bundle:
+    """What proves the proof's anchor, from a node. Raises: LedgerUnavailable, Misconfigured."""
+    from anchoring.ledger.bundles import fetch_bundle
+    from anchoring.ledger.rpc import JsonRpc
+
+    return fetch_bundle(JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S), proof)
 
 
 def find_status(

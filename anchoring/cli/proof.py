@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anchoring.bootstrap.verifying import find_evidence, find_status
+from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_status
 from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json, write_parts
 from anchoring.cli.verifying import (
     EXIT_CODES,
@@ -16,12 +16,16 @@ from anchoring.cli.verifying import (
     RegistryOption,
     RpcUrlOption,
     SignerOption,
+    find_all_offline,
     named_sources,
     open_pinned,
     read_proof,
+    refuse_network,
 )
+from anchoring.core.bundle import MEMBER, bundle_to_json
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
+from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
 from anchoring.types import parse_did, parse_digest, parse_root, parse_salt
 
@@ -60,7 +64,6 @@ def rebuild(
 ) -> None:
     """Make the proof of a digest from static files alone, without a service. Its path is verified; the anchor is for `verify`."""
     from anchoring.bootstrap.static_files import open_static_files
-    from anchoring.core.proof_json import proof_to_json
     from anchoring.settings import read_settings
     from anchoring.usecases.rebuild_proof import OwnEntry, rebuild_proof
 
@@ -109,6 +112,24 @@ def convert(
         _hand_over(written, output)
 
 
+@app.command()
+def bundle(
+    proof: Annotated[Path, typer.Argument(help="The proof; - for stdin.")],
+    rpc_url: Annotated[str, typer.Option(help="A node of its ledger that still has the block.")],
+    output: Annotated[Path | None, typer.Option(help="Write the proof to this file instead of stdout.")] = None,
+) -> None:
+    """Add what proves the anchor without a node, as of the hash of its block: header, receipt and storage."""
+    from anchoring.bootstrap.verifying import make_bundle
+
+    content = read_file(proof)
+    with about(proof):
+        inclusion = parse_proof(content)
+    made = make_bundle(inclusion, rpc_url)
+    if made.state is None:
+        say("the node gives no proof of storage of that block: the bundle proves the anchor by its receipt alone")
+    _hand_over(proof_to_json(inclusion) | {MEMBER: bundle_to_json(made)}, output)
+
+
 @app.command("verify")
 def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     credential: Annotated[Path, typer.Argument(help="The credential as its holder has it; - for stdin.")],
@@ -122,6 +143,8 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     service: Annotated[str | None, typer.Option(help="Where to get lists that follow from a batch.")] = None,
     status_signer: SignerOption = None,
     allow_private: PrivateOption = False,
+    block_hash: Annotated[str | None, typer.Option(help="The block you trust, for --offline.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: the proof's bundle must show all.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Verify a credential and its proof without trusting the service: exit code 0 passed, 3 failed, 4 cannot tell.
@@ -131,11 +154,15 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     """
     from anchoring.bootstrap.system import SystemClock
 
-    body, inclusion = read_file(credential), read_proof(proof)
+    body, inclusion, now = read_file(credential), read_proof(proof), SystemClock().now()
     ledger = open_pinned(registry, deployment, rpc_url)
-    evidence = find_evidence(ledger, inclusion, finality, at="--finality")
-    sources, now = named_sources(service, copies, status_signer, allow_private=allow_private), SystemClock().now()
-    status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, now=now)
+    if offline or block_hash:
+        refuse_network(rpc_url, service, copies)
+        evidence, status = find_all_offline(ledger.pinned, proof, block_hash), NOT_OFFLINE
+    else:
+        evidence = find_evidence(ledger, inclusion, finality, at="--finality")
+        sources = named_sources(service, copies, status_signer, allow_private=allow_private)
+        status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, now=now)
     report = verify(inclusion, credential=body, pinned=ledger.pinned, evidence=evidence, status=status, now=now)
     required = frozenset(require) if require else REQUIRED
     if as_json:

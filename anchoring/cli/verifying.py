@@ -5,13 +5,16 @@ from typing import Annotated, Final
 
 import typer
 
-from anchoring.bootstrap.verifying import Ledger, Sources, open_reader_at
+from anchoring.bootstrap.verifying import Ledger, Sources, find_offline, open_reader_at
 from anchoring.cli.output import about, read_file
+from anchoring.core.bundle import bundle_of
 from anchoring.core.outcome import Outcome
-from anchoring.core.proof import InclusionProof, parse_registry
+from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import parse_proof
+from anchoring.core.strict_json import parse
+from anchoring.core.verification import Evidence, NoEvidence
 from anchoring.errors import InvalidInput
-from anchoring.types import parse_did
+from anchoring.types import as_block_hash, parse_did, parse_hash
 
 EXIT_CODES: Final = {Outcome.PASSED: 0, Outcome.FAILED: 3, Outcome.CANNOT_TELL: 4}
 
@@ -47,6 +50,23 @@ def open_pinned(registry: str | None, deployment: Path | None, rpc_url: str | No
     pinned = deployed_registry(deployment) if deployment else None
     pinned = parse_registry(registry, at="--registry") if registry else pinned
     return Ledger(pinned=pinned, reader=open_reader_at(pinned, rpc_url, pin="--registry", node="--rpc-url"))
+
+
+def refuse_network(rpc_url: str | None, service: str | None, copies: list[Path] | None) -> None:
+    """Options that would be of no use offline must not go unnoticed. Raises: InvalidInput."""
+    for name, value in (("--rpc-url", rpc_url), ("--service", service), ("--list", copies)):
+        if value:
+            raise InvalidInput("is of no use with --offline", at=name)
+
+
+def find_all_offline(pinned: Registry | None, proof: Path, block_hash: str | None) -> Evidence | NoEvidence:
+    """What the bundle in the proof's file proves under this block. Raises: InvalidInput, MalformedProof."""
+    if block_hash is None:
+        raise InvalidInput("say which block you trust: give --block-hash", at="--offline")
+    trusted = as_block_hash(parse_hash(block_hash, what="a block hash", at="--block-hash"))
+    content = read_file(proof)
+    with about(proof):
+        return find_offline(pinned, parse_proof(content), bundle_of(parse(content)), trusted)
 
 
 def named_sources(service: str | None, copies: list[Path] | None, signers: list[str] | None, *, allow_private: bool) -> Sources:

@@ -138,6 +138,15 @@ class Members:
             raise InvalidInput(f"must be an array of at most {most} objects", at=self.at(name))
         return [Members(item, f"{self.at(name)}[{i}]") for i, item in enumerate(value)]
 
+    def is_null(self, name: str) -> bool:
+        return self._value.get(name) is None
+
+    def texts(self, name: str, *, most: int) -> list[str]:
+        value = self._value.get(name)
+        if not isinstance(value, list) or not 1 <= len(value) <= most or not all(isinstance(item, str) for item in value):
+            raise InvalidInput(f"must be an array of 1 to {most} strings", at=self.at(name))
+        return value
+
     def hashes(self, name: str, *, most: int) -> tuple[bytes, ...]:
         value = self._value.get(name)
         if not isinstance(value, list) or len(value) > most:

@@ -4,8 +4,10 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,14 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     engine = make_engine(f"sqlite:///{tmp_path / 'store.db'}", pool_size=5, busy_timeout_s=5)
     yield SqlStore(engine)
     engine.dispose()
+
+
+@contextmanager
+def socket_disabled() -> Iterator[None]:
+    """Whoever asks anybody in here fails."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "socket", lambda *_a, **_k: pytest.fail("asked over the network"))
+        yield
 
 
 def settle(node: Anvil) -> None:
@@ -434,6 +444,78 @@ def test_proof_verifies_against_the_contract_itself(
     }
     assert statement.startswith(f"anchored by {UNIVERSITY}, existed not later than ")
     assert by_file[0] == 0
+
+
+ALL_BUT_STATUS = [
+    word for name in ("digest", "path", "registry", "root", "finality", "issuer-match") for word in ("--require", name)
+]
+
+
+def test_proof_with_a_bundle_verifies_when_nobody_can_be_asked(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil, tmp_path: Path
+) -> None:
+    bundled = tmp_path / "bundled.json"
+    block_hash = json.loads(holder[1].read_text())["anchor"]["blockHash"]
+
+    made = credanchor("proof", "bundle", holder[1], "--rpc-url", node.url, "--output", bundled)
+    with socket_disabled():
+        offline = "--registry", deployed, "--offline", "--block-hash"
+        code, outcomes, statement = verify(credanchor, (holder[0], bundled), *offline, block_hash, *ALL_BUT_STATUS)
+        other_block = verify(credanchor, (holder[0], bundled), *offline, to_hex(make_digest(1)), *ALL_BUT_STATUS)
+        no_bundle = verify(credanchor, holder, *offline, block_hash, *ALL_BUT_STATUS)
+        by_default = verify(credanchor, (holder[0], bundled), *offline, block_hash)
+
+    assert (made.code, made.err) == (0, f"written to {bundled}\n")
+    assert json.loads(bundled.read_text()).keys() - json.loads(holder[1].read_text()).keys() == {"bundle"}
+    assert (code, outcomes["root"], outcomes["finality"], outcomes["status"]) == (0, "passed", "passed", "cannot tell")
+    assert statement.startswith(f"anchored by {UNIVERSITY}, existed not later than ")
+    assert (other_block[0], other_block[1]["root"]) == (3, "failed")
+    assert (no_bundle[0], no_bundle[1]["root"]) == (4, "cannot tell")
+    assert by_default[0] == 4
+    # Online readers take the proof as it was.
+    assert verify(credanchor, (holder[0], bundled), "--registry", deployed, "--rpc-url", node.url)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "failed"),
+    [
+        (lambda proof: proof["anchor"].update(sequence=99), 3, "root"),
+        (lambda proof: proof["anchor"].update(anchoredAt="2026-01-01T00:00:00Z"), 3, "root"),
+        (lambda proof: proof["anchor"].update(blockHash=to_hex(make_digest(7))), 3, "root"),
+        (lambda proof: proof.update(treeSize=2), 3, "root"),
+        (lambda proof: proof["bundle"]["receipt"].reverse(), 0, None),
+        (lambda proof: proof["bundle"]["state"]["storage"].__setitem__(0, "0xc0"), 3, "root"),
+    ],
+    ids=["sequence", "time", "block hash", "size", "order of nodes", "storage"],
+)
+def test_claims_that_the_bundle_does_not_bear_out_fail(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil, change: Any, code: int, failed: str | None
+) -> None:
+    block_hash = json.loads(holder[1].read_text())["anchor"]["blockHash"]
+    proof = json.loads(credanchor("proof", "bundle", holder[1], "--rpc-url", node.url).out)
+    change(proof)
+    holder[1].write_text(json.dumps(proof))
+
+    found = verify(credanchor, holder, "--registry", deployed, "--offline", "--block-hash", block_hash, *ALL_BUT_STATUS)
+
+    assert found[0] == code
+    assert failed is None or found[1][failed] == "failed"
+
+
+def test_offline_options_that_contradict_each_other_are_refused(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil
+) -> None:
+    base = "proof", "verify", holder[0], "--proof", holder[1], "--registry", deployed
+    online = credanchor(*base, "--offline", "--block-hash", to_hex(make_digest(1)), "--rpc-url", node.url)
+    no_block = credanchor(*base, "--offline")
+    no_hash = credanchor(*base, "--block-hash", "0x00")
+    dead = credanchor("proof", "bundle", holder[1], "--rpc-url", DEAD_NODE)
+
+    assert (online.code, online.error) == (2, "--rpc-url: is of no use with --offline")
+    assert (no_block.code, no_block.error) == (2, "--offline: say which block you trust: give --block-hash")
+    assert (no_hash.code, no_hash.error[:13]) == (2, "--block-hash:")
+    assert dead.code == 4
+    assert SECRET not in dead.err
 
 
 def verify_in_node(holder: tuple[Path, Path], registry: str, url: str, finality: str = "finalized") -> dict[str, str]:
