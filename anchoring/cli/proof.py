@@ -17,17 +17,23 @@ from anchoring.cli.verifying import (
     RpcUrlOption,
     SignerOption,
     find_all_offline,
+    find_proof,
+    members_of,
     named_sources,
     open_pinned,
-    read_proof,
     refuse_network,
+    sidecar_of,
 )
 from anchoring.core.bundle import MEMBER, bundle_to_json
-from anchoring.core.canonical import Canonicalization
+from anchoring.core.canonical import Canonicalization, canonical_candidates
+from anchoring.core.embedding import embed_proof, why_not_inside
+from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import parse_proof, proof_to_json
+from anchoring.core.strict_json import parse
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
-from anchoring.types import parse_did, parse_digest, parse_root, parse_salt
+from anchoring.errors import InvalidInput
+from anchoring.types import parse_did, parse_digest, parse_root, parse_salt, to_hex
 
 app = typer.Typer(name="proof", no_args_is_help=True, help="Get proofs from a service, and verify them without one.")
 
@@ -130,10 +136,32 @@ def bundle(
     _hand_over(proof_to_json(inclusion) | {MEMBER: bundle_to_json(made)}, output)
 
 
+@app.command()
+def embed(
+    credential: Annotated[Path, typer.Argument(help="The credential.")],
+    proof: Annotated[Path, typer.Option(help="Its proof.")],
+    output: Annotated[Path | None, typer.Option(help="Where to write; else beside the credential.")] = None,
+) -> None:
+    """Put a proof into its credential where that keeps the digest, else beside it, and say why. `proof verify` finds both."""
+    body, content = read_file(credential), read_file(proof)
+    with about(proof):
+        inclusion = parse_proof(content)
+    if why := why_not_inside(body):
+        say(f"beside it, because {why}")
+        _require_subject(body, inclusion)
+        _hand_over(parse(content), output or sidecar_of(credential))
+        return
+    with about(credential):
+        made = embed_proof(body, members_of(content), digest=inclusion.digest, issuer=inclusion.issuer)
+    write_bytes(output or credential.with_name(f"{credential.stem}.anchored{credential.suffix}"), made)
+
+
 @app.command("verify")
 def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     credential: Annotated[Path, typer.Argument(help="The credential as its holder has it; - for stdin.")],
-    proof: Annotated[Path, typer.Option(help="Its proof.")],
+    proof: Annotated[
+        Path | None, typer.Option(help="Its proof; else the one inside the credential, or beside it as <credential>.proof.json.")
+    ] = None,
     registry: RegistryOption = None,
     deployment: DeploymentOption = None,
     rpc_url: RpcUrlOption = None,
@@ -154,11 +182,14 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     """
     from anchoring.bootstrap.system import SystemClock
 
-    body, inclusion, now = read_file(credential), read_proof(proof), SystemClock().now()
+    body, now = read_file(credential), SystemClock().now()
+    content, named = find_proof(credential, body, proof)
+    with about(named):
+        inclusion = parse_proof(content)
     ledger = open_pinned(registry, deployment, rpc_url)
     if offline or block_hash:
         refuse_network(rpc_url, service, copies)
-        evidence, status = find_all_offline(ledger.pinned, proof, block_hash), NOT_OFFLINE
+        evidence, status = find_all_offline(ledger.pinned, named, content, block_hash), NOT_OFFLINE
     else:
         evidence = find_evidence(ledger, inclusion, finality, at="--finality")
         sources = named_sources(service, copies, status_signer, allow_private=allow_private)
@@ -173,6 +204,11 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
             typer.echo(f"{check.outcome:<11}  {check.name:<20}  {plain(check.reason)}{mark}")
         typer.echo(f"\n{report.statement}")
     raise typer.Exit(EXIT_CODES[report.outcome(required)])
+
+
+def _require_subject(credential: bytes, proof: InclusionProof) -> None:
+    if proof.digest not in {form.digest for form in canonical_candidates(credential, None)}:
+        raise InvalidInput(f"the proof is of {to_hex(proof.digest)}, which is no digest of the credential", at="--proof")
 
 
 def _hand_over(proof: object, output: Path | None) -> None:

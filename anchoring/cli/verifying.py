@@ -1,13 +1,16 @@
 """What the commands of a verifier share: options, a proof in a file, the pinned contract, and ways to status lists."""
 
+import json
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from anchoring.bootstrap.verifying import Ledger, Sources, find_offline, open_reader_at
 from anchoring.cli.output import about, read_file
 from anchoring.core.bundle import bundle_of
+from anchoring.core.canonical import canonical_candidates
+from anchoring.core.embedding import embedded_proofs
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import parse_proof
@@ -41,6 +44,35 @@ def read_proof(path: Path) -> InclusionProof:
         return parse_proof(content)
 
 
+def sidecar_of(credential: Path) -> Path:
+    """Where a proof stands that is beside its credential."""
+    return credential.with_name(f"{credential.name}.proof.json")
+
+
+def find_proof(credential: Path, body: bytes, proof: Path | None) -> tuple[bytes, Path]:
+    """The proof and the file it is in: the one that was named, the first inside of its digest, or the one beside.
+
+    Raises: InvalidInput when there is none.
+    """
+    if proof is not None:
+        return read_file(proof), proof
+    digests = {form.digest.hex() for form in canonical_candidates(body, None)}
+    for one in embedded_proofs(body):
+        if str(one.get("digest")).lower().removeprefix("0x") in digests:
+            return json.dumps(one).encode(), credential
+    sidecar = sidecar_of(credential)
+    if str(credential) == "-" or not sidecar.exists():
+        raise InvalidInput(f"there is none inside the credential, nor beside it as {sidecar.name}: name it", at="--proof")
+    return read_file(sidecar), sidecar
+
+
+def members_of(content: bytes) -> dict[str, Any]:
+    """The members of a proof that was read before."""
+    value = parse(content)
+    assert isinstance(value, dict)
+    return value
+
+
 def open_pinned(registry: str | None, deployment: Path | None, rpc_url: str | None) -> Ledger:
     """No node is asked yet. Raises: InvalidInput, Misconfigured."""
     from anchoring.bootstrap.ledger import deployed_registry
@@ -59,12 +91,11 @@ def refuse_network(rpc_url: str | None, service: str | None, copies: list[Path] 
             raise InvalidInput("is of no use with --offline", at=name)
 
 
-def find_all_offline(pinned: Registry | None, proof: Path, block_hash: str | None) -> Evidence | NoEvidence:
+def find_all_offline(pinned: Registry | None, proof: Path, content: bytes, block_hash: str | None) -> Evidence | NoEvidence:
     """What the bundle in the proof's file proves under this block. Raises: InvalidInput, MalformedProof."""
     if block_hash is None:
         raise InvalidInput("say which block you trust: give --block-hash", at="--offline")
     trusted = as_block_hash(parse_hash(block_hash, what="a block hash", at="--block-hash"))
-    content = read_file(proof)
     with about(proof):
         return find_offline(pinned, parse_proof(content), bundle_of(parse(content)), trusted)
 

@@ -216,7 +216,7 @@ def _without_anchor_proofs(credential: dict[str, JsonValue]) -> tuple[bytes, tup
     proofs = credential.get("proof")
     if not isinstance(proofs, list):
         return jcs(credential), ()
-    others = [proof for proof in proofs if not _is_anchor_proof(proof)]
+    others = [proof for proof in proofs if not is_anchor_proof(proof)]
     taken = len(proofs) - len(others)
     notes = (f"{ANCHOR_PROOF_TYPE} elements taken out of proof: {taken}",) if taken else ()
     # An array that was empty goes too: our proof may be put into it later, and the digest must not change then.
@@ -224,7 +224,8 @@ def _without_anchor_proofs(credential: dict[str, JsonValue]) -> tuple[bytes, tup
     return jcs({name: value for name, value in credential.items() if name != "proof"} | kept), notes
 
 
-def _is_anchor_proof(proof: JsonValue) -> bool:
+def is_anchor_proof(proof: JsonValue) -> bool:
+    """Whether an element of a credential's `proof` array is an anchor proof, which no digest covers."""
     types = proof.get("type") if isinstance(proof, dict) else None
     return types == ANCHOR_PROOF_TYPE or (isinstance(types, list) and ANCHOR_PROOF_TYPE in types)
 

@@ -446,6 +446,55 @@ def test_proof_verifies_against_the_contract_itself(
     assert by_file[0] == 0
 
 
+def test_proof_inside_the_credential_is_found_and_verifies(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil, tmp_path: Path
+) -> None:
+    embedded = credanchor("proof", "embed", holder[0], "--proof", holder[1])
+    inside = tmp_path / "credential.anchored.json"
+
+    found = credanchor("proof", "verify", inside, "--registry", deployed, "--rpc-url", node.url)
+
+    assert (embedded.code, embedded.err) == (0, f"written to {inside}\n")
+    assert json.loads(inside.read_text())["proof"] == [json.loads(holder[1].read_text())]
+    assert found.code == 0
+    assert "CredentialAnchorProof elements taken out of proof: 1" in found.out
+
+
+def test_proof_that_cannot_stand_inside_is_put_beside(
+    credanchor: Credanchor, holder: tuple[Path, Path], deployed: str, node: Anvil, tmp_path: Path
+) -> None:
+    pdf = tmp_path / "award.pdf"
+    pdf.write_bytes(b"%PDF-1.7\n")
+    single = tmp_path / "single.json"
+    single.write_text(json.dumps(CREDENTIAL | {"proof": {"type": "DataIntegrityProof"}}))
+    beside = tmp_path / "credential.json.proof.json"
+    beside.write_bytes(holder[1].read_bytes())
+
+    of_another = [credanchor("proof", "embed", one, "--proof", holder[1]) for one in (pdf, single)]
+    found = credanchor("proof", "verify", holder[0], "--registry", deployed, "--rpc-url", node.url)
+    beside.unlink()
+    none = credanchor("proof", "verify", holder[0], "--registry", deployed, "--rpc-url", node.url)
+
+    for done, why in zip(of_another, ("the file is no JSON", "its proof is a single object"), strict=True):
+        assert done.code == 2
+        assert f"beside it, because {why}" in done.err
+        assert "which is no digest of the credential" in done.error
+    assert found.code == 0
+    assert (none.code, none.error) == (
+        2,
+        "--proof: there is none inside the credential, nor beside it as credential.json.proof.json: name it",
+    )
+
+
+def test_embedding_refuses_the_proof_of_another_credential(credanchor: Credanchor, holder: tuple[Path, Path]) -> None:
+    holder[0].write_text(json.dumps(CREDENTIAL | {"name": "two"}))
+
+    done = credanchor("proof", "embed", holder[0], "--proof", holder[1])
+
+    assert (done.code, list(holder[0].parent.glob("*.anchored.json"))) == (2, [])
+    assert "the proof is of 0x" in done.error
+
+
 ALL_BUT_STATUS = [
     word for name in ("digest", "path", "registry", "root", "finality", "issuer-match") for word in ("--require", name)
 ]
