@@ -8,6 +8,8 @@ AnchoringError
 ├── NotFound                ask for something else
 ├── Conflict                look at the present state first
 ├── NotAllowed              present the right key
+├── ScopeMissing            present a key with this scope
+├── TooManyRequests         try again later, and less often
 ├── StoreUnavailable        try again later; repeating is safe
 ├── ManifestsUnavailable    try again later; nothing was signed
 ├── FilesUnavailable        try again later; repeating is safe
@@ -91,9 +93,29 @@ class Conflict(AnchoringError):
 
 
 class NotAllowed(AnchoringError):
-    """The key is missing, unknown, revoked or another issuer's; the message does not say which."""
+    """The key is missing, unknown, revoked, expired or another issuer's; the message does not say which."""
 
     slug = "not-allowed"
+
+
+class ScopeMissing(AnchoringError):
+    """The key is good and may not do this. `scope`: one of these is needed, separated by blanks."""
+
+    slug = "scope-missing"
+
+    def __init__(self, message: str, *, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class TooManyRequests(AnchoringError):
+    """A key, an address or an issuer has used up what it may. Nothing was done. `retry_after_s`: until it may ask again."""
+
+    slug = "too-many-requests"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class StoreUnavailable(AnchoringError):

@@ -230,6 +230,15 @@ class ApiSettings(_Group):
     key_cache_s: float = Field(default=1.0, ge=0, le=60)
     """How long a worker goes by what it knows of an API key, in seconds: a revoked key opens nothing after that."""
 
+    failed_attempts: int = Field(default=10, ge=1, le=1_000_000)
+    """Keys that open nothing, from one address within a minute, before further ones are answered 429."""
+
+    failed_attempt_s: float = Field(default=0.1, ge=0, le=10)
+    """How long the answer to one takes, in seconds, whatever is wrong with it."""
+
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Addresses and networks, separated by commas, whose `X-Forwarded-For` is believed; `*` for any."""
+
     vc_api_issuer: DidText | None = None
     """Whose credentials `/v1/vc-api` issues, to whoever asks; none switches it off. Only for runs of interoperability suites."""
 

@@ -18,10 +18,13 @@ from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store
 from anchoring.settings import Settings, read_settings
 from service import openapi, problems
+from service.allowances import open_allowances
 from service.backlog import Backlog
+from service.failed_attempts import FailedAttempts
 from service.figures import FigureReader
 from service.group_commit import GroupCommit
 from service.hot_lane import HotLane
+from service.key_uses import KeyUses
 from service.known_keys import KnownKeys
 from service.metrics import Metrics
 from service.promises import read_promises
@@ -32,6 +35,7 @@ from service.routers import (
     credentials,
     digests,
     health,
+    issuers,
     keys,
     ledger,
     proofs,
@@ -57,6 +61,7 @@ ROUTERS = tuple(
         status,
         verification,
         vc_api,
+        issuers,
         ledger,
         keys,
         health,
@@ -66,7 +71,8 @@ PROBLEM = {"model": Problem, "content": {problems.MEDIA_TYPE: {}}}
 
 DESCRIPTION = """Anchors digests of microcredentials on a ledger and hands out proofs that anyone can check.
 
-Writing needs an issuer's key (`Authorization: Bearer ca_…`), reading is open. Errors are RFC 9457 problem documents."""
+Writing needs an issuer's key (`Authorization: Bearer ca_…`) with the scope that a call names, reading is open. Errors are
+RFC 9457 problem documents."""
 
 
 def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) -> FastAPI:
@@ -75,11 +81,14 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     metrics, promises, checker = Metrics(), read_promises(settings), open_checker()
     is_embedded = settings.store.url.startswith("sqlite")
     reads = ReadLane(store, is_embedded=is_embedded)
+    writes = GroupCommit(store, clock, metrics, is_embedded=is_embedded)
     service = Service(
         store=store,
-        writes=GroupCommit(store, clock, metrics, is_embedded=is_embedded),
+        writes=writes,
         reads=reads,
         keys=KnownKeys(reads, clock, fresh_s=settings.api.key_cache_s),
+        key_uses=KeyUses(writes),
+        failed_attempts=FailedAttempts(settings.api, open_allowances(), metrics),
         backlog=Backlog(reads.read, clock, limit=promises.max_waiting),
         metrics=metrics,
         figures=FigureReader(store, clock, promises),
@@ -103,6 +112,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         gc.collect()
         gc.freeze()  # what is loaded by now stays, and need not be looked through again and again while requests come
         yield
+        await service.key_uses.stop()
         service.writes.stop()
         service.reads.stop()
 

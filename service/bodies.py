@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, MalformedBody, ServiceUnavailable, TooLarge, UnsupportedMediaType
 
 T = TypeVar("T")
@@ -15,6 +16,10 @@ T = TypeVar("T")
 LARGE_BYTES: Final = 64 * 1024
 """A body of more takes milliseconds to understand."""
 
+SMALL_BYTES: Final = 4096
+"""Of a body that says a few words."""
+
+_SMALL: Final = JsonLimits(max_bytes=SMALL_BYTES, max_depth=2)
 _LENGTH_DIGITS: Final = 18
 
 
@@ -37,6 +42,17 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
         raise MalformedBody("the body was cut short") from gone
     except asyncio.CancelledError as stopping:
         raise ServiceUnavailable("the service is stopping") from stopping
+
+
+async def read_members(request: Request, known: Collection[str], *, timeout_s: float) -> dict[str, JsonValue]:
+    """The members of a small JSON object. Raises: as `read_body`; UnsupportedMediaType; InvalidInput."""
+    if media_type_of(request) != "application/json":
+        raise UnsupportedMediaType("send application/json", at="Content-Type")
+    value = parse(await read_body(request, limit=SMALL_BYTES, timeout_s=timeout_s), _SMALL)
+    if not isinstance(value, dict):
+        raise InvalidInput("must be an object", at="$")
+    refuse_unknown_members(value, known, "$")
+    return value
 
 
 async def compute(work: Callable[[], T], *, is_large: bool) -> T:

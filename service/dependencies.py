@@ -1,18 +1,23 @@
-"""What routes ask for: the service, the issuer behind the key, digests and DIDs parsed from the URL.
+"""What routes ask for: the service, who holds the key, digests and DIDs parsed from the URL.
 
 Those that hot routes use are `async`, however little they do: a plain function would be sent through the thread pool. None
 opens a unit of work: a request that holds a connection while it waits for a thread stops those that hold the threads.
 """
 
+import time
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from starlette.types import Scope
 
-from anchoring.core.issuer import Issuer, parse_api_key
+from anchoring.core.issuer import Caller
 from anchoring.core.proof_formats import ProofFormat
+from anchoring.core.scopes import Scope as KeyScope
 from anchoring.errors import NotAllowed
 from anchoring.types import Did, Digest, ListId, Root, parse_did, parse_digest, parse_list_id, parse_root
+from service.addresses import address_of
+from service.failed_attempts import SEND_A_KEY
 from service.state import Service
 
 
@@ -28,28 +33,38 @@ ServiceDep = Annotated[Service, Depends(get_service)]
 _bearer = HTTPBearer(scheme_name="issuerKey", description="An issuer's API key, `ca_…`", auto_error=False)
 
 
-async def current_issuer(service: ServiceDep, sent: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> Issuer:
-    """The issuer whose key this is. Raises: NotAllowed, in the same words whatever is wrong with the key."""
-    return await authenticated(service, sent.credentials if sent else "")
+async def current_caller(
+    request: Request,
+    service: ServiceDep,
+    needed: SecurityScopes,
+    sent: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller:
+    """Who holds the key, which must have one of the scopes the route names.
+
+    Raises: NotAllowed, in the same words whatever is wrong with the key; ScopeMissing.
+    """
+    caller = await authenticated(service, sent.credentials if sent else "", request.scope)
+    caller.require(*map(KeyScope, needed.scopes))
+    return caller
 
 
-async def authenticated(service: Service, key: str) -> Issuer:
-    """The issuer whose key this is. Raises: NotAllowed, in the same words whatever is wrong with the key."""
+async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
+    """Who holds this key. Raises: NotAllowed, in the same words whatever is wrong with the key; TooManyRequests."""
+    if not key:
+        raise NotAllowed(SEND_A_KEY)
+    began = time.monotonic()
     try:
-        return await service.keys.issuer_of(key.strip())
+        caller = await service.keys.holder_of(key.strip())
     except NotAllowed:
-        raise NotAllowed("send a valid API key of an issuer: Authorization: Bearer ca_…") from None
+        raise await service.failed_attempts.refuse(address_of(scope), began) from None
+    service.key_uses.note(caller.key, service.clock.now())
+    return caller
 
 
-IssuerDep = Annotated[Issuer, Depends(current_issuer)]
-
-
-async def key_prefix(sent: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> str:
-    """The prefix of the key that was sent, for the record of who asked. Raises: NotAllowed when it is none."""
-    return parse_api_key(sent.credentials.strip() if sent else "").prefix
-
-
-KeyPrefixDep = Annotated[str, Depends(key_prefix)]
+DigestsWriter = Annotated[Caller, Security(current_caller, scopes=[KeyScope.DIGESTS_WRITE])]
+StatusWriter = Annotated[Caller, Security(current_caller, scopes=[KeyScope.STATUS_WRITE])]
+KeysAdmin = Annotated[Caller, Security(current_caller, scopes=[KeyScope.ISSUER_ADMIN, KeyScope.OPERATOR])]
+Operator = Annotated[Caller, Security(current_caller, scopes=[KeyScope.OPERATOR])]
 
 
 _HEX: Final = "64 hexadecimal digits, with or without 0x"
@@ -71,6 +86,11 @@ async def list_in_path(list_id: Annotated[str, Path(description=_HEX, json_schem
     return parse_list_id(list_id, at="list_id")
 
 
+async def did_in_path(did: Annotated[str, Path(description="DID of an issuer")]) -> Did:
+    """Raises: InvalidInput."""
+    return parse_did(did, at="did")
+
+
 async def issuer_in_query(
     issuer: Annotated[str | None, Query(description="DID of the issuer whose entry is meant")] = None,
 ) -> Did | None:
@@ -78,6 +98,7 @@ async def issuer_in_query(
     return None if issuer is None else parse_did(issuer, at="query.issuer")
 
 
+DidDep = Annotated[Did, Depends(did_in_path)]
 DigestDep = Annotated[Digest, Depends(digest_in_path)]
 ListDep = Annotated[ListId, Depends(list_in_path)]
 FormatDep = Annotated[ProofFormat, Query(alias="format", description="of the proof; section 5 of docs/proof-format.md")]

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from anchoring.core.scopes import Scope as KeyScope
 from anchoring.errors import AnchoringError
 from anchoring.types import Did, parse_did, parse_digest, parse_list_id
 from service import problems
@@ -89,8 +90,9 @@ async def _list(request: Request, service: Service, list_id: str) -> Response:
 
 async def _digests(request: Request, service: Service, _last: str) -> Response:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    issuer = await authenticated(service, key if scheme.lower() == "bearer" else "")
-    return await post_digests(request, service, issuer)
+    caller = await authenticated(service, key if scheme.lower() == "bearer" else "", request.scope)
+    caller.require(KeyScope.DIGESTS_WRITE)
+    return await post_digests(request, service, caller)
 
 
 def _issuer_in_query(request: Request) -> Did | None:

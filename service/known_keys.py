@@ -1,11 +1,14 @@
 """API keys that opened lately: the database is asked about each once in a while, and not for every request."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from anchoring.core.issuer import Issuer
+from anchoring.core.issuer import Caller
+from anchoring.errors import NotAllowed
 from anchoring.ports.runtime import Clock
+from anchoring.ports.store import UnitOfWork
 from anchoring.usecases.manage_issuers import authenticate
 from service.read_lane import ReadLane
 
@@ -13,7 +16,7 @@ MOST_KEYS: Final = 1_024
 
 
 class KnownKeys:
-    """`fresh_s`: how long a key may go on opening after it was revoked, in seconds.
+    """`fresh_s`: how long a key may go on opening after it was revoked, in seconds; it never does after its end.
 
     Only keys that opened are kept, as their hashes, so whoever guesses keys fills no memory and learns nothing from the time.
     """
@@ -22,16 +25,24 @@ class KnownKeys:
         self._reads = reads
         self._clock = clock
         self._fresh = timedelta(seconds=fresh_s)
-        self._known: dict[bytes, tuple[Issuer, datetime]] = {}
+        self._known: dict[bytes, tuple[Caller, datetime]] = {}
 
-    async def issuer_of(self, key: str) -> Issuer:
-        """Whose key this is. Raises: NotAllowed, StoreUnavailable."""
+    async def holder_of(self, key: str) -> Caller:
+        """Who holds this key. Raises: NotAllowed, StoreUnavailable."""
         hashed, now = hashlib.sha256(key.encode()).digest(), self._clock.now()
-        issuer, fresh_until = self._known.get(hashed, (None, now))
-        if issuer is not None and now < fresh_until:
-            return issuer
-        found: Issuer = await self._reads.read_together(authenticate, key)
+        caller, fresh_until = self._known.get(hashed, (None, now))
+        if caller is not None and now < fresh_until:
+            return caller
+        found: Caller = await self._reads.read_together(self._authenticate, key)
         if len(self._known) >= MOST_KEYS:
             self._known.clear()
-        self._known[hashed] = found, now + self._fresh
+        fresh_until = now + self._fresh
+        self._known[hashed] = found, min(fresh_until, found.ends_at) if found.ends_at else fresh_until
         return found
+
+    def forget(self) -> None:
+        """Something about keys was changed by this process, which therefore goes by it at once."""
+        self._known.clear()
+
+    def _authenticate(self, uow: UnitOfWork, keys: list[str]) -> Sequence[Caller | NotAllowed]:
+        return authenticate(uow, keys, now=self._clock.now())

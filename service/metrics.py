@@ -53,6 +53,7 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=self._registry,
         )
+        self._attempts = Counter("credanchor_failed_attempts", "Requests with a key that opens nothing", registry=self._registry)
         self._answers: dict[tuple[str, str, int], Any] = {}
 
     def answered(self, route: str | None, method: str, status: int, seconds: float) -> None:
@@ -70,6 +71,10 @@ class Metrics:
         self._queue.set(queued)
         if failed:
             self._failures.inc()
+
+    def attempt_failed(self) -> None:
+        """A key was sent that opens nothing. What was wrong with it is no label: whoever guesses may read this too."""
+        self._attempts.inc()
 
     def exposition(self, more: Iterable[Metric]) -> bytes:
         """Everything counted by all workers, and `more`, in Prometheus' text format."""

@@ -27,10 +27,12 @@ from anchoring.errors import (
     Misconfigured,
     NotAllowed,
     NotFound,
+    ScopeMissing,
     ServiceUnavailable,
     StateCorrupt,
     StoreUnavailable,
     TooLarge,
+    TooManyRequests,
     UnsupportedMediaType,
     VerificationError,
 )
@@ -49,6 +51,8 @@ STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
     NotFound: (404, "Not found"),
     Conflict: (409, "The request contradicts the present state"),
     NotAllowed: (401, "A valid API key is needed"),
+    ScopeMissing: (403, "The API key may not do this"),
+    TooManyRequests: (429, "Too many requests"),
     StoreUnavailable: (503, "The database does not answer"),
     ManifestsUnavailable: (503, "The place for manifests does not answer"),
     FilesUnavailable: (503, "The place of published files does not answer"),
@@ -116,6 +120,10 @@ def refusal(error: AnchoringError) -> Response:
     )
     if status == http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, ScopeMissing):
+        response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.retry_after_s)
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(BACKLOG_RETRY_AFTER_S if isinstance(error, BacklogFull) else RETRY_AFTER_S)
     return response

@@ -430,3 +430,49 @@ class Readiness(Schema):
     ready: bool
     reasons: list[str]
     warnings: list[str]
+
+
+ScopeName = Literal["digests:write", "status:write", "issuer:admin", "operator"]
+
+
+class IssuerOut(Schema):
+    """Who may post."""
+
+    did: str
+    name: str
+    added_at: datetime
+
+
+class IssuersOut(Schema):
+    """All of them, in the order in which they were added."""
+
+    issuers: list[IssuerOut]
+
+
+class ApiKeyOut(Schema):
+    """What is kept of an API key; never its secret."""
+
+    prefix: Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
+    """The 8 characters after `ca_` in the key."""
+    scopes: list[ScopeName]
+    created_at: datetime
+    expires_at: datetime | None
+    """From then on it opens nothing; null: it has no end."""
+    last_used_at: datetime | None
+    """To the minute; a use just before the service was killed may be missing."""
+    revoked_at: datetime | None
+
+
+class ApiKeysOut(Schema):
+    """An issuer's keys, alive or not, oldest first."""
+
+    issuer: str
+    keys: list[ApiKeyOut]
+
+
+class NewApiKeyOut(ApiKeyOut):
+    """A key that was just made."""
+
+    issuer: str
+    key: str
+    """Its text, which is shown this once."""

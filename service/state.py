@@ -12,8 +12,10 @@ from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings, StatusSettings
 from anchoring.usecases.submit_digests import Accepted, PostedDigests, submit_digests
 from service.backlog import Backlog
+from service.failed_attempts import FailedAttempts
 from service.figures import FigureReader
 from service.group_commit import GroupCommit
+from service.key_uses import KeyUses
 from service.known_keys import KnownKeys
 from service.metrics import Metrics
 from service.promises import Promises
@@ -33,6 +35,8 @@ class Service:
     writes: GroupCommit
     reads: ReadLane
     keys: KnownKeys
+    key_uses: KeyUses
+    failed_attempts: FailedAttempts
     backlog: Backlog
     metrics: Metrics
     figures: FigureReader

@@ -1,25 +1,19 @@
 """The small JSON bodies about status lists."""
 
-from collections.abc import Mapping
-from typing import Final
-
 from starlette.requests import Request
 
 from anchoring.core import status_reading
 from anchoring.core.status import StatusPurpose
-from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.ports.status_lists import SignedBy, SignedForm
 from anchoring.settings import ApiSettings
-from service.bodies import media_type_of, read_body, refuse_unknown_members
+from service.bodies import media_type_of, read_body, read_members
 from service.list_forms import FORMS
-
-SMALL_BYTES: Final = 4096
 
 
 async def read_new_list(request: Request, settings: ApiSettings) -> tuple[StatusPurpose, SignedBy]:
     """What list is wanted. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
-    members = await _members(request, settings, frozenset({"purpose", "signedBy"}))
+    members = await read_members(request, frozenset({"purpose", "signedBy"}), timeout_s=settings.body_timeout_s)
     purpose, signed_by = members.get("purpose"), members.get("signedBy", SignedBy.SERVICE)
     if purpose not in tuple(StatusPurpose):
         raise InvalidInput(f"must be one of {', '.join(StatusPurpose)}", at="$.purpose")
@@ -30,7 +24,7 @@ async def read_new_list(request: Request, settings: ApiSettings) -> tuple[Status
 
 async def read_count(request: Request, settings: ApiSettings) -> int:
     """How many indexes are wanted. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
-    members = await _members(request, settings, frozenset({"count"}))
+    members = await read_members(request, frozenset({"count"}), timeout_s=settings.body_timeout_s)
     count = members.get("count")
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise InvalidInput("must be a whole number from 1", at="$.count")
@@ -48,14 +42,3 @@ async def read_signed_list(request: Request, settings: ApiSettings) -> SignedFor
     return SignedForm(
         content=await read_body(request, limit=limit, timeout_s=settings.body_timeout_s), media_type=form.media_type
     )
-
-
-async def _members(request: Request, settings: ApiSettings, known: frozenset[str]) -> Mapping[str, JsonValue]:
-    if media_type_of(request) != "application/json":
-        raise UnsupportedMediaType("send application/json", at="Content-Type")
-    body = await read_body(request, limit=SMALL_BYTES, timeout_s=settings.body_timeout_s)
-    value = parse(body, JsonLimits(max_bytes=SMALL_BYTES, max_depth=2))
-    if not isinstance(value, dict):
-        raise InvalidInput("must be an object", at="$")
-    refuse_unknown_members(value, known, "$")
-    return value

@@ -23,6 +23,7 @@ from anchoring.bootstrap.signing import open_key_ring
 from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace, RootToAnchor, SubmissionState
 from anchoring.core.issuer import Issuer
 from anchoring.core.proof import Registry
+from anchoring.core.scopes import WRITING, Scope
 from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.rounds import RoundRecord, RoundResult
@@ -34,7 +35,7 @@ from anchoring.signing.key_ring import KeyRing
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, CodeHash, Did, TxHash, to_hex
-from anchoring.usecases.manage_issuers import create_key
+from anchoring.usecases.manage_issuers import create_key, create_operator_key
 from anchoring.usecases.seal_batches import seal_batches
 from service import problems
 from service.app import ROUTERS, create_app
@@ -87,6 +88,10 @@ class Api(Place):
         """Post the digests of these numbers."""
         return self.post("/v1/digests", {"digests": [hex_digest(i) for i in numbers]}, key=key)
 
+    def ask(self, method: str, path: str, content: Any = None, *, key: str | None = None) -> httpx2.Response:
+        """With a JSON body where there is content."""
+        return self.client.request(method, path, json=content, headers={"Authorization": f"Bearer {key or self.key}"})
+
     def delete(self, path: str, *, key: str | None = None) -> httpx2.Response:
         return self.client.delete(path, headers={"Authorization": f"Bearer {key or self.key}"})
 
@@ -119,7 +124,7 @@ def make_app(
     """The application over a store, or over what stands before it."""
     settings = Settings(
         store=StoreSettings(url=store._engine.url.render_as_string()),
-        api=ApiSettings(public_url=PUBLIC_URL, **api),
+        api=ApiSettings(public_url=PUBLIC_URL, **{"failed_attempts": 1_000_000, "failed_attempt_s": 0} | api),
         rounds=RoundSettings(every_s=60),
         status=status or StatusSettings(),
     )
@@ -138,9 +143,18 @@ def run_async(app: FastAPI, scenario: Callable[[httpx2.AsyncClient], Awaitable[T
     return asyncio.run(main())
 
 
-def make_key(store: SqlStore, issuer: Issuer) -> str:
+def make_key(store: SqlStore, issuer: Issuer, *scopes: Scope, expires_at: datetime | None = None) -> str:
+    """A key of an issuer that may write, or do what is named."""
     with store.writing() as uow:
-        key = create_key(uow, issuer.did, now=NOON, random_bytes=os.urandom)
+        may = frozenset(scopes) or WRITING
+        key = create_key(uow, issuer.did, scopes=may, expires_at=expires_at, now=NOON, random_bytes=os.urandom)
+        uow.commit()
+    return key.text
+
+
+def make_operator_key(store: SqlStore) -> str:
+    with store.writing() as uow:
+        key = create_operator_key(uow, now=NOON, random_bytes=os.urandom)
         uow.commit()
     return key.text
 
@@ -158,10 +172,15 @@ def hex_digest(i: int) -> str:
 
 
 def stored(store: SqlStore) -> Mapping[str, Sequence[Any]]:
-    """Every row of every table."""
+    """Every row of every table, but not when keys were used last: a request that changes nothing may change that."""
     with store._engine.connect() as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+            table.name: [
+                tuple(row)
+                for row in connection.execute(
+                    select(*[one for one in table.c if one.name != "last_used_at"]).order_by(*table.primary_key)
+                )
+            ]
             for table in tables.metadata.sorted_tables
         }
 
@@ -204,8 +223,12 @@ def _check_problem_document(response: httpx2.Response) -> None:
     assert response.headers["cache-control"] == "no-store"
     if response.status_code == 503:
         assert int(response.headers["retry-after"]) > 0
+    if response.status_code == 429:
+        assert int(response.headers["retry-after"]) > 0
     if response.status_code == 401:
         assert response.headers["www-authenticate"] == "Bearer"
+    if response.status_code == 403:
+        assert response.headers["www-authenticate"].startswith('Bearer error="insufficient_scope", scope="')
 
 
 def _route_of(request: httpx2.Request) -> APIRoute | None:

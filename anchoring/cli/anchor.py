@@ -1,20 +1,16 @@
 """`credanchor anchor`: rounds."""
 
-import re
 import signal
 import threading
 from typing import Annotated, Any
 
 import typer
 
+from anchoring.cli.durations import parse_period
 from anchoring.cli.output import progress_bar, say
-from anchoring.errors import NEXT_ROUND_GOES_ON, InvalidInput
+from anchoring.errors import NEXT_ROUND_GOES_ON
 
 app = typer.Typer(name="anchor", no_args_is_help=True, help="Run rounds: seal what waits, anchor it, follow it to finality.")
-
-_PERIOD = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h)?")
-LONGEST_PERIOD_S = 86_400.0
-_UNITS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @app.command()
@@ -44,7 +40,7 @@ def watch(every: Annotated[str, typer.Option(help="Period, such as 60s, 5m, 1h."
     from anchoring.settings import read_settings
 
     configure_logs()
-    settings, period_s = read_settings(), parse_period(every)
+    settings, period_s = read_settings(), parse_period(every, at="--every")
     store, ledger = open_store(settings.store), open_ledger(settings.ledger)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -57,15 +53,6 @@ def watch(every: Annotated[str, typer.Option(help="Period, such as 60s, 5m, 1h."
         except NEXT_ROUND_GOES_ON as later:
             say(f"try again: {later.message}")
         stopped.wait(period_s)
-
-
-def parse_period(text: str) -> float:
-    """Seconds of `60s`, `5m`, `1h` or a bare number. Raises: InvalidInput."""
-    match = _PERIOD.fullmatch(text)
-    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
-    if not 0 < seconds <= LONGEST_PERIOD_S:
-        raise InvalidInput("must be a period such as 60s, 5m or 1h, at most a day", at="--every")
-    return seconds
 
 
 def _summary(report: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from anchoring.cli import anchor, credential, entry, issuer, ledger, proof, service, status, store, tiles
+from anchoring.cli import anchor, credential, entry, issuer, ledger, operator, proof, service, status, store, tiles
 from anchoring.cli.output import say
 from anchoring.errors import (
     AnchoringError,
@@ -42,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Anchors microcredentials on an EBSI-style ledger and hands out proofs that anyone can check.",
 )
-for noun in (credential, proof, entry, status, issuer, anchor, ledger, store, tiles, service):
+for noun in (credential, proof, entry, status, issuer, operator, anchor, ledger, store, tiles, service):
     app.add_typer(noun.app)
 
 

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Final
 
@@ -15,6 +16,9 @@ from anchoring.errors import Misconfigured
 
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable: workers keep their counts in this folder, so that each of them can answer for all."""
+
+ALLOWANCES_FILE: Final = "_CREDANCHOR_ALLOWANCES"
+"""No setting: workers keep what was spent of rate limits in this file, which the first of them makes."""
 
 app = typer.Typer(name="service", no_args_is_help=True, help="Run the HTTP service.")
 
@@ -41,7 +45,7 @@ def run(
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn stops in order and then raises the signal again, for these
         signal.signal(number, lambda *_: sys.exit(0))
     try:
-        with _metrics_folder(workers):
+        with _shared_files(workers):
             uvicorn.run(
                 "service.app:from_environment",
                 factory=True,
@@ -51,6 +55,7 @@ def run(
                 access_log=False,
                 server_header=False,
                 http="httptools",
+                forwarded_allow_ips=settings.api.trusted_proxies,
                 timeout_graceful_shutdown=10,
                 log_level="warning",
             )
@@ -60,14 +65,17 @@ def run(
 
 
 @contextmanager
-def _metrics_folder(workers: int) -> Iterator[None]:
-    """One process keeps its counts to itself; several need a folder, which lasts as long as they do."""
+def _shared_files(workers: int) -> Iterator[None]:
+    """One process keeps its counts and allowances to itself; several need a folder, which lasts as long as they do."""
     os.environ.pop(METRICS_FOLDER, None)
+    os.environ.pop(ALLOWANCES_FILE, None)
     if workers == 1:
         yield
         return
-    with TemporaryDirectory(prefix="credanchor-metrics-", ignore_cleanup_errors=True) as folder:
-        os.environ[METRICS_FOLDER] = folder
+    with TemporaryDirectory(prefix="credanchor-workers-", ignore_cleanup_errors=True) as folder:
+        (Path(folder) / "metrics").mkdir()
+        os.environ[METRICS_FOLDER] = str(Path(folder) / "metrics")
+        os.environ[ALLOWANCES_FILE] = str(Path(folder) / "allowances")
         yield
 
 

@@ -12,11 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from anchoring.errors import NotAllowed
+from anchoring.core.scopes import Scope, scopes_text
+from anchoring.errors import NotAllowed, ScopeMissing
 from anchoring.types import Did
 
 CANARY: Final = Did("did:web:canary.credanchor.invalid")
-"""Whose digests rounds post by themselves to see how long anchoring takes. No key opens for it, and `.invalid` is nobody's."""
+"""The service's own: rounds post digests of it to see how long anchoring takes, and the operator's keys stand under it.
+
+No key posts for it, and `.invalid` is nobody's.
+"""
+
+CANARY_NAME: Final = "Canary of this installation"
 
 PREFIX_BYTES: Final = 4
 SECRET_BYTES: Final = 32
@@ -36,12 +42,45 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
-    """What is kept of an API key. `key_hash`: 32 bytes."""
+    """What is kept of an API key. `key_hash`: 32 bytes. `last_used_at`: to the minute, and may be lost."""
 
     issuer: Issuer
     prefix: str
     key_hash: bytes
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
     revoked_at: datetime | None
+
+    def lives(self, now: datetime) -> bool:
+        """Whether it opens at all: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, as the key says. `key`: its prefix. `ends_at`: when it expires."""
+
+    key: str
+    issuer: Issuer
+    scopes: frozenset[Scope]
+    ends_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """For records of who asked for something."""
+        return f"ca_{self.key}"
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it is the operator, who acts for no issuer."""
+        return Scope.OPERATOR in self.scopes
+
+    def require(self, *any_of: Scope) -> None:
+        """Raises: ScopeMissing, unless the key has one of these."""
+        if self.scopes.isdisjoint(any_of):
+            raise ScopeMissing(f"the API key lacks the scope {' or '.join(any_of)}", scope=scopes_text(any_of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +98,11 @@ class ApiKey:
         """SHA-256 of the key's text, 32 bytes."""
         return hashlib.sha256(self.text.encode()).digest()
 
-    def opens(self, stored: StoredKey | None) -> bool:
-        """Whether this is the stored key and it is not revoked. Compared in constant time, also when there is none."""
+    def opens(self, stored: StoredKey | None, now: datetime) -> bool:
+        """Whether this is the stored key and it lives. Compared in constant time, also when there is none."""
         known = stored.key_hash if stored else bytes(32)
         matches = hmac.compare_digest(self.hash, known)
-        return matches and stored is not None and stored.revoked_at is None
+        return matches and stored is not None and stored.lives(now)
 
 
 def make_api_key(random: bytes) -> ApiKey:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from anchoring.core.issuer import ApiKey, Issuer, StoredKey
+from anchoring.core.scopes import Scope
 from anchoring.types import Did
 
 
@@ -18,10 +19,21 @@ class Issuers(Protocol):
 
     def all(self) -> Sequence[Issuer]: ...
 
-    def add_key(self, issuer: Issuer, key: ApiKey, at: datetime) -> None: ...
+    def add_key(
+        self, issuer: Issuer, key: ApiKey, at: datetime, *, scopes: frozenset[Scope], expires_at: datetime | None
+    ) -> None: ...
+
+    def expire_key(self, prefix: str, at: datetime) -> None:
+        """Let it end then, unless it ends before."""
+
+    def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        """When the keys with these prefixes were used last; what is known of a later use stays."""
 
     def revoke_key(self, prefix: str, at: datetime) -> bool:
         """False when there is no such key, or it is revoked already."""
 
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
-        """Those that exist, revoked or not, by prefix."""
+        """Those that exist, alive or not, by prefix."""
+
+    def keys_of(self, issuer: Issuer | None) -> Sequence[StoredKey]:
+        """All of an issuer, or of everybody, alive or not, oldest first."""

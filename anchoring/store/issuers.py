@@ -4,10 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.issuer import ApiKey, Issuer, StoredKey
+from anchoring.core.scopes import Scope, scopes_text
+from anchoring.store.columns import UtcDateTime
 from anchoring.store.tables import api_key, issuer
 from anchoring.types import Did
 
@@ -31,27 +33,61 @@ class SqlIssuers:
     def all(self) -> Sequence[Issuer]:
         return [_issuer(row) for row in self._connection.execute(select(issuer).order_by(issuer.c.id))]
 
-    def add_key(self, issuer: Issuer, key: ApiKey, at: datetime) -> None:
+    def add_key(
+        self, issuer: Issuer, key: ApiKey, at: datetime, *, scopes: frozenset[Scope], expires_at: datetime | None
+    ) -> None:
         values = {"prefix": key.prefix, "issuer_id": issuer.id, "key_hash": key.hash, "created_at": at}
-        self._connection.execute(insert(api_key), values)
+        limits = {"scopes": scopes_text(scopes), "expires_at": expires_at}
+        self._connection.execute(insert(api_key), values | limits)
 
     def revoke_key(self, prefix: str, at: datetime) -> bool:
         living = (api_key.c.prefix == prefix) & api_key.c.revoked_at.is_(None)
         return self._connection.execute(update(api_key).where(living).values(revoked_at=at)).rowcount == 1
 
+    def expire_key(self, prefix: str, at: datetime) -> None:
+        later = or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > at)
+        self._connection.execute(update(api_key).where(api_key.c.prefix == prefix, later).values(expires_at=at))
+
+    def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        # In one order, so that two processes which note the same keys wait for each other and do not deadlock.
+        self._connection.execute(_NOTE_USE, [{"used": prefix, "moment": uses[prefix]} for prefix in sorted(uses)])
+
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
-        rows = self._connection.execute(_KEYS, {"prefixes": list(prefixes)})
-        return {
-            row.prefix: StoredKey(issuer=_issuer(row), prefix=row.prefix, key_hash=row.key_hash, revoked_at=row.revoked_at)
-            for row in rows
-        }
+        rows = self._connection.execute(_KEYS_WITH_PREFIX, {"prefixes": list(prefixes)})
+        return {row.prefix: _stored_key(row) for row in rows}
+
+    def keys_of(self, issuer: Issuer | None) -> Sequence[StoredKey]:
+        statement = _KEYS.order_by(api_key.c.created_at, api_key.c.prefix)
+        if issuer is not None:
+            statement = statement.where(api_key.c.issuer_id == issuer.id)
+        return [_stored_key(row) for row in self._connection.execute(statement)]
 
 
-_KEYS: Final = (
-    select(issuer, api_key.c.prefix, api_key.c.key_hash, api_key.c.revoked_at)
-    .join(api_key, api_key.c.issuer_id == issuer.c.id)
-    .where(api_key.c.prefix.in_(bindparam("prefixes", expanding=True)))
+_KEYS: Final = select(issuer, *[column for column in api_key.c if column.name != "issuer_id"]).join(
+    api_key, api_key.c.issuer_id == issuer.c.id
 )
+_KEYS_WITH_PREFIX: Final = _KEYS.where(api_key.c.prefix.in_(bindparam("prefixes", expanding=True)))
+_NOTE_USE: Final = (
+    update(api_key)
+    .where(
+        api_key.c.prefix == bindparam("used"),
+        or_(api_key.c.last_used_at.is_(None), api_key.c.last_used_at < bindparam("moment", type_=UtcDateTime())),
+    )
+    .values(last_used_at=bindparam("moment", type_=UtcDateTime()))
+)
+
+
+def _stored_key(row: Row[Any]) -> StoredKey:
+    return StoredKey(
+        issuer=_issuer(row),
+        prefix=row.prefix,
+        key_hash=row.key_hash,
+        scopes=frozenset(map(Scope, row.scopes.split())),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        revoked_at=row.revoked_at,
+    )
 
 
 def _issuer(row: Row[Any]) -> Issuer:

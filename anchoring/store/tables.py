@@ -58,6 +58,9 @@ api_key: Final = Table(
     Column("key_hash", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    Column("scopes", Text, nullable=False, server_default="digests:write status:write", comment="separated by blanks"),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime, comment="to the minute, and may be lost"),
     _bytes_check("key_hash", 32),
 )
 

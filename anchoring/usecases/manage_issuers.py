@@ -1,15 +1,30 @@
-"""Operators say who may post, and hand out keys."""
+"""Operators say who may post; they and issuers hand out keys."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from anchoring.core.issuer import PREFIX_BYTES, SECRET_BYTES, ApiKey, Issuer, StoredKey, make_api_key, parse_api_key
+from anchoring.core.issuer import (
+    CANARY,
+    CANARY_NAME,
+    PREFIX_BYTES,
+    SECRET_BYTES,
+    ApiKey,
+    Caller,
+    Issuer,
+    StoredKey,
+    make_api_key,
+    parse_api_key,
+)
+from anchoring.core.scopes import WRITING, Scope
 from anchoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from anchoring.ports.runtime import RandomBytes
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did
 
 NAME_MAX_CHARACTERS = 200
+
+MOST_KEYS = 100
+"""Living keys of one issuer at most: with them it could fill the database."""
 
 
 def add_issuer(uow: UnitOfWork, did: Did, name: str, *, now: datetime) -> None:
@@ -20,18 +35,62 @@ def add_issuer(uow: UnitOfWork, did: Did, name: str, *, now: datetime) -> None:
         raise Conflict(f"issuer {did} is known already")
 
 
-def create_key(uow: UnitOfWork, did: Did, *, now: datetime, random_bytes: RandomBytes) -> ApiKey:
-    """A new key for an issuer; its text exists only in the answer. The caller commits. Raises: NotFound."""
+def create_key(
+    uow: UnitOfWork,
+    did: Did,
+    *,
+    scopes: frozenset[Scope] = WRITING,
+    expires_at: datetime | None = None,
+    now: datetime,
+    random_bytes: RandomBytes,
+) -> ApiKey:
+    """A new key for an issuer; its text exists only in the answer. The caller commits.
+
+    Raises: NotFound; Conflict when the issuer has too many keys, or is the service itself; InvalidInput when it would be
+    expired at once.
+    """
     issuer = get_issuer(uow, did)
-    key = make_api_key(random_bytes(PREFIX_BYTES + SECRET_BYTES))
-    uow.issuers.add_key(issuer, key, now)
-    return key
+    if did == CANARY:
+        raise Conflict("this issuer is the service itself; its keys are the operator's: credanchor operator key create")
+    return _add_key(uow, issuer, scopes, expires_at, now, random_bytes)
 
 
-def revoke_key(uow: UnitOfWork, prefix: str, *, now: datetime) -> None:
+def create_operator_key(
+    uow: UnitOfWork, *, expires_at: datetime | None = None, now: datetime, random_bytes: RandomBytes
+) -> ApiKey:
+    """A new key for the operator, which posts for nobody. The caller commits. Raises: as `create_key`."""
+    uow.issuers.add(CANARY, CANARY_NAME, now)
+    return _add_key(uow, get_issuer(uow, CANARY), frozenset({Scope.OPERATOR}), expires_at, now, random_bytes)
+
+
+def rotate_key(
+    uow: UnitOfWork, prefix: str, *, of: Issuer | None = None, overlap: timedelta, now: datetime, random_bytes: RandomBytes
+) -> ApiKey:
+    """A new key with the scopes of another, which itself ends after `overlap`. The caller commits.
+
+    The new one is given as long a life as the other was. `of`: whose key it must be.
+
+    Raises: NotFound when no living key has this prefix; Conflict as `create_key`.
+    """
+    old = living_key(uow, prefix, of=of, now=now)
+    expires_at = None if old.expires_at is None else now + (old.expires_at - old.created_at)
+    made = _add_key(uow, old.issuer, old.scopes, expires_at, now, random_bytes)
+    uow.issuers.expire_key(prefix, now + overlap)
+    return made
+
+
+def revoke_key(uow: UnitOfWork, prefix: str, *, of: Issuer | None = None, now: datetime) -> None:
     """From now on the key opens nothing. The caller commits. Raises: NotFound when no living key has this prefix."""
-    if not uow.issuers.revoke_key(prefix, now):
+    living_key(uow, prefix, of=of, now=now)
+    uow.issuers.revoke_key(prefix, now)
+
+
+def living_key(uow: UnitOfWork, prefix: str, *, of: Issuer | None = None, now: datetime) -> StoredKey:
+    """Raises: NotFound, also for a key of somebody else than `of`."""
+    found = uow.issuers.keys([prefix]).get(prefix)
+    if found is None or not found.lives(now) or (of is not None and found.issuer.id != of.id):
         raise NotFound(f"no key with prefix {prefix} is in use")
+    return found
 
 
 def get_issuer(uow: UnitOfWork, did: Did) -> Issuer:
@@ -42,11 +101,28 @@ def get_issuer(uow: UnitOfWork, did: Did) -> Issuer:
     return issuer
 
 
-def authenticate(uow: UnitOfWork, key_texts: Sequence[str]) -> list[Issuer | NotAllowed]:
-    """Whose key each is, in the order of the input; NotAllowed, in the same words, for an unknown, wrong and revoked key."""
+def authenticate(uow: UnitOfWork, key_texts: Sequence[str], *, now: datetime) -> list[Caller | NotAllowed]:
+    """Who holds each, in the order of the input; NotAllowed, in the same words, for unknown, wrong, revoked, expired keys."""
     keys = [_read_key(text) for text in key_texts]
     stored = uow.issuers.keys({key.prefix for key in keys if key})
-    return [_holder(key, stored.get(key.prefix)) if key else _not_valid() for key in keys]
+    return [_holder(key, stored.get(key.prefix), now) if key else _not_valid() for key in keys]
+
+
+def _add_key(
+    uow: UnitOfWork,
+    issuer: Issuer,
+    scopes: frozenset[Scope],
+    expires_at: datetime | None,
+    now: datetime,
+    random_bytes: RandomBytes,
+) -> ApiKey:
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInput("must be in the future", at="expiresAt")
+    if sum(key.lives(now) for key in uow.issuers.keys_of(issuer)) >= MOST_KEYS:
+        raise Conflict(f"issuer {issuer.did} has {MOST_KEYS} keys in use: revoke those that it no longer needs")
+    key = make_api_key(random_bytes(PREFIX_BYTES + SECRET_BYTES))
+    uow.issuers.add_key(issuer, key, now, scopes=scopes, expires_at=expires_at)
+    return key
 
 
 def _read_key(text: str) -> ApiKey | None:
@@ -56,8 +132,10 @@ def _read_key(text: str) -> ApiKey | None:
         return None
 
 
-def _holder(key: ApiKey, stored: StoredKey | None) -> Issuer | NotAllowed:
-    return stored.issuer if key.opens(stored) and stored is not None else _not_valid()
+def _holder(key: ApiKey, stored: StoredKey | None, now: datetime) -> Caller | NotAllowed:
+    if not key.opens(stored, now) or stored is None:
+        return _not_valid()
+    return Caller(key=stored.prefix, issuer=stored.issuer, scopes=stored.scopes, ends_at=stored.expires_at)
 
 
 def _not_valid() -> NotAllowed:

@@ -7,13 +7,11 @@ from datetime import timedelta
 
 import structlog
 
-from anchoring.core.issuer import CANARY
+from anchoring.core.issuer import CANARY, CANARY_NAME
 from anchoring.ports.entries import NewEntries
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.store import Store
 from anchoring.types import HASH_BYTES, SALT_BYTES, Digest, to_hex
-
-NAME = "Canary of this installation"
 
 log = structlog.get_logger()
 
@@ -33,7 +31,7 @@ def post_canary(store: Store, clock: Clock, random_bytes: RandomBytes, *, every_
         return
     digest = Digest(random_bytes(HASH_BYTES))
     with store.writing() as uow:
-        uow.issuers.add(CANARY, NAME, now)
+        uow.issuers.add(CANARY, CANARY_NAME, now)
         issuer = uow.issuers.with_did(CANARY)
         if issuer is None:
             raise AssertionError("an issuer that was just added is there")

@@ -20,7 +20,7 @@ from anchoring.usecases.report_progress import report_pace
 from service.answers import IMMUTABLE, REVALIDATE, anchor_json, cached_answer, exact_time, json_answer, json_bytes
 from service.bodies import refuse_unknown_query
 from service.change_bodies import NDJSON
-from service.dependencies import FormatDep, IssuerDep, RootDep, ServiceDep
+from service.dependencies import DigestsWriter, FormatDep, RootDep, ServiceDep
 from service.openapi import header
 from service.schemas import PLAIN_DIGITS, BatchOut, BatchPage
 from service.state import Service
@@ -97,7 +97,7 @@ def get_tile(
     },
 )
 def get_proofs(
-    request: Request, service: ServiceDep, root: RootDep, issuer: IssuerDep, wanted: FormatDep = ProofFormat.CREDANCHOR
+    request: Request, service: ServiceDep, root: RootDep, caller: DigestsWriter, wanted: FormatDep = ProofFormat.CREDANCHOR
 ) -> Response:
     """The proofs of all entries of the issuer in one batch, one a line. While it waits for the ledger: 202 with `Retry-After`."""
     refuse_unknown_query(request, "format")
@@ -109,7 +109,7 @@ def get_proofs(
             wait_s = report_pace(uow, configured_period_s=service.round_period_s).wait_s(batch.state, service.clock.now())
             headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
             return json_answer(_batch_json(service, uow.rounds.identity(), batch), status=202, headers=headers)
-    lines = _proof_lines(service.store, batch, issuer, wanted)
+    lines = _proof_lines(service.store, batch, caller.issuer, wanted)
     # What must be refused is refused by the first proof, while there is still a status code to say so.
     return StreamingResponse(chain(tuple(islice(lines, 1)), lines), media_type=NDJSON, headers={"Cache-Control": "no-store"})
 

@@ -12,7 +12,7 @@ from anchoring.usecases.submit_digests import PostedDigests
 from service.answers import exact_time, json_answer, links
 from service.bodies import LARGE_BYTES, compute, read_body, refuse_unknown_query
 from service.credential_status import read_status
-from service.dependencies import IssuerDep, ServiceDep
+from service.dependencies import DigestsWriter, ServiceDep
 from service.openapi import header
 from service.schemas import CredentialAccepted
 
@@ -44,7 +44,7 @@ _LOCATION = {"headers": {"Location": header("where the proof will be")}}
 async def post_credential(
     request: Request,
     service: ServiceDep,
-    issuer: IssuerDep,
+    caller: DigestsWriter,
     canonicalization: Annotated[str | None, Query(description="`raw` hashes the bytes as they are")] = None,
 ) -> Response:
     """The body is the credential itself, in its media type. Posting it again gives the first answer again.
@@ -66,10 +66,10 @@ async def post_credential(
     status = [(0, index) for index in named.indexes]
     posted = PostedDigests(digests=form.digest, canonicalizations=[form.canonicalization], status=status)
     await service.backlog.take(1)
-    accepted = await service.writes.write_together(service.submit, (issuer, posted))
-    found = links(service, to_hex(form.digest), issuer.did)
+    accepted = await service.writes.write_together(service.submit, (caller.issuer, posted))
+    found = links(service, to_hex(form.digest), caller.issuer.did)
     answer = {
-        "issuer": issuer.did,
+        "issuer": caller.issuer.did,
         "digest": to_hex(form.digest),
         "salt": to_hex(accepted.salts),
         "canonicalization": accepted.canonicalizations[0],

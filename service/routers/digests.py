@@ -9,7 +9,7 @@ from anchoring.usecases.submit_digests import Accepted
 from anchoring.usecases.trace_digest import trace_digest
 from service.answers import REVALIDATE, choices, exact_time, json_answer, links, standing_json
 from service.bodies import compute, refuse_unknown_query
-from service.dependencies import DigestDep, IssuerDep, IssuerQueryDep, ServiceDep
+from service.dependencies import DigestDep, DigestsWriter, IssuerQueryDep, ServiceDep
 from service.digest_bodies import BINARY, read_digests
 from service.openapi import header
 from service.schemas import Choices, DigestsAccepted, Erasure, Standing
@@ -64,7 +64,7 @@ _RETRY_AFTER = {"headers": {"Retry-After": header("seconds until it can be expec
 
 
 @router.post("/v1/digests", status_code=202, response_model=DigestsAccepted, responses={202: _SALTS}, openapi_extra=_BODY)
-async def post_digests(request: Request, service: ServiceDep, issuer: IssuerDep) -> Response:
+async def post_digests(request: Request, service: ServiceDep, caller: DigestsWriter) -> Response:
     """One to 100,000 digests, all or nothing: JSON, NDJSON, or 32 bytes each.
 
     The answer gives the salts in the order of the input: as JSON, as 16 bytes each for `Accept: application/octet-stream`,
@@ -73,7 +73,7 @@ async def post_digests(request: Request, service: ServiceDep, issuer: IssuerDep)
     refuse_unknown_query(request)
     posted = await read_digests(request, service.api)
     await service.backlog.take(len(posted))
-    accepted = await service.writes.write_together(service.submit, (issuer, posted), rows=len(posted))
+    accepted = await service.writes.write_together(service.submit, (caller.issuer, posted), rows=len(posted))
     headers = {"Cache-Control": "no-store"}
     if "return=minimal" in request.headers.get("prefer", "").replace(" ", "").lower():
         return Response(status_code=202, headers=headers | {"Preference-Applied": "return=minimal"})
@@ -99,15 +99,15 @@ def get_digest(request: Request, service: ServiceDep, digest: DigestDep, issuer:
 
 
 @router.delete("/v1/digests/{digest}", status_code=204, response_model=None, responses={202: {"model": Erasure} | _RETRY_AFTER})
-async def delete_digest(request: Request, service: ServiceDep, issuer: IssuerDep, digest: DigestDep) -> Response:
+async def delete_digest(request: Request, service: ServiceDep, caller: DigestsWriter, digest: DigestDep) -> Response:
     """Erase the digest and its salt; only its issuer may. While its batch is not sealed the request waits for that (202).
 
     The anonymous leaf stays, and so does the holder's proof: whoever has the credential and the salt can still verify it.
     """
     refuse_unknown_query(request)
-    await service.reads.read(lambda uow: trace_digest(uow, digest, issuer.did))  # 404s must not upset a shared commit
+    await service.reads.read(lambda uow: trace_digest(uow, digest, caller.issuer.did))  # 404s must not upset a shared commit
     now = service.clock.now()
-    erased = await service.writes.write(lambda uow: erase_entry(uow, issuer, digest, now=now))
+    erased = await service.writes.write(lambda uow: erase_entry(uow, caller.issuer, digest, now=now))
     if erased:
         return Response(status_code=204)
     pace = await service.reads.read(lambda uow: report_pace(uow, configured_period_s=service.round_period_s))

@@ -17,7 +17,7 @@ from anchoring.usecases.change_status import MadeChange, change_status
 from service.answers import exact_time, json_answer
 from service.bodies import compute, refuse_unknown_query
 from service.change_bodies import EXPLANATION_CHARACTERS, NDJSON, read_changes
-from service.dependencies import IssuerDep, KeyPrefixDep, ServiceDep
+from service.dependencies import ServiceDep, StatusWriter
 from service.schemas import ChangesMade
 
 router = APIRouter(tags=["status"])
@@ -63,7 +63,7 @@ _BODY = {
 
 
 @router.post("/v1/status-changes", response_model=ChangesMade, openapi_extra=_BODY)
-async def post_changes(request: Request, service: ServiceDep, issuer: IssuerDep, prefix: KeyPrefixDep) -> Response:
+async def post_changes(request: Request, service: ServiceDep, caller: StatusWriter) -> Response:
     """Revoke, suspend or reinstate: one to 100,000 changes, all or nothing, as JSON or NDJSON. Repeating it changes nothing.
 
     Each names a digest, or a list and an index. The bits change at once; for an entry that waits, when it is sealed.
@@ -71,12 +71,12 @@ async def post_changes(request: Request, service: ServiceDep, issuer: IssuerDep,
     refuse_unknown_query(request)
     requests = await read_changes(request, service.api)
     made = await service.writes.write(
-        lambda uow: change_status(uow, issuer, requests, now=service.clock.now(), requested_by=f"ca_{prefix}"),
+        lambda uow: change_status(uow, caller.issuer, requests, now=service.clock.now(), requested_by=caller.name),
         rows=len(requests),
     )
     headers = {"Cache-Control": "no-store"}
     return await compute(
-        lambda: json_answer({"issuer": issuer.did, "changes": [_made(one) for one in made]}, headers=headers),
+        lambda: json_answer({"issuer": caller.issuer.did, "changes": [_made(one) for one in made]}, headers=headers),
         is_large=len(made) > MANY_CHANGES,
     )
 
@@ -86,10 +86,10 @@ async def post_changes(request: Request, service: ServiceDep, issuer: IssuerDep,
     response_class=Response,
     responses={200: {"content": {NDJSON: {"schema": {"type": "string"}}}}},
 )
-def get_changes(request: Request, service: ServiceDep, issuer: IssuerDep) -> Response:
+def get_changes(request: Request, service: ServiceDep, caller: StatusWriter) -> Response:
     """The issuer's own record, oldest first, one change a line: who, when, why, and which version of the list shows it."""
     refuse_unknown_query(request)
-    lines = _lines(service.store, issuer)
+    lines = _lines(service.store, caller.issuer)
     return StreamingResponse(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
 

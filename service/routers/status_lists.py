@@ -24,10 +24,10 @@ from anchoring.usecases.take_signed_list import take_signed_list
 from service.answers import REVALIDATE, cached_answer, exact_time, json_answer
 from service.bodies import compute, refuse_unknown_query
 from service.cross_origin import OPEN, allow_reading
-from service.dependencies import IssuerDep, KeyPrefixDep, ListDep, ServiceDep
+from service.dependencies import ListDep, ServiceDep, StatusWriter
 from service.group_commit import MOST_ROWS
 from service.list_forms import FORMS, negotiate
-from service.openapi import header
+from service.openapi import header, json_body
 from service.problems import MEDIA_TYPE
 from service.schemas import PLAIN_DIGITS, PLAIN_SECONDS, IndexesReserved, ListTaken, StatusListOut
 from service.served_lists import SignedList, Wanted
@@ -40,15 +40,10 @@ MANY_INDEXES = 1_000
 """An answer about more takes milliseconds to write."""
 
 
-def _body(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-_NEW_LIST = _body(
+_NEW_LIST = json_body(
     {"purpose": {"enum": list(StatusPurpose)}, "signedBy": {"enum": list(SignedBy), "default": "service"}}, "purpose"
 )
-_COUNT = _body({"count": {"type": "integer", "minimum": 1}}, "count")
+_COUNT = json_body({"count": {"type": "integer", "minimum": 1}}, "count")
 W3C_TYPES: Final = "https://www.w3.org/ns/credentials/status-list#"
 _LOCATION = {"headers": {"Location": header("the list")}}
 
@@ -56,20 +51,20 @@ _LOCATION = {"headers": {"Location": header("the list")}}
 @router.post(
     "/v1/status-lists", status_code=201, response_model=StatusListOut, responses={201: _LOCATION}, openapi_extra=_NEW_LIST
 )
-async def post_list(request: Request, service: ServiceDep, issuer: IssuerDep) -> Response:
+async def post_list(request: Request, service: ServiceDep, caller: StatusWriter) -> Response:
     """Make a numbered list for one purpose, all clear. Indexes are then reserved in it."""
     refuse_unknown_query(request)
     purpose, signed_by = await read_new_list(request, service.api)
     entries = service.status.list_entries
     made = await service.writes.write(
-        lambda uow: create_status_list(uow, issuer, purpose, entries=entries, signed_by=signed_by, now=service.clock.now())
+        lambda uow: create_status_list(uow, caller.issuer, purpose, entries=entries, signed_by=signed_by, now=service.clock.now())
     )
     headers = {"Location": service.lists.url(made.list_id), "Cache-Control": "no-store"}
     return json_answer(_list_json(service, made), status=201, headers=headers)
 
 
 @router.post("/v1/status-lists/{list_id}/entries", status_code=201, response_model=IndexesReserved, openapi_extra=_COUNT)
-async def post_entries(request: Request, service: ServiceDep, issuer: IssuerDep, list_id: ListDep) -> Response:
+async def post_entries(request: Request, service: ServiceDep, caller: StatusWriter, list_id: ListDep) -> Response:
     """Reserve indexes to put into credentials before they are signed, at random, up to 100,000 at once, none of them twice.
 
     Where the list is full it goes on in the issuer's next one: each index names its list.
@@ -79,7 +74,7 @@ async def post_entries(request: Request, service: ServiceDep, issuer: IssuerDep,
     reserved = await service.writes.write(
         lambda uow: reserve_indexes(
             uow,
-            issuer,
+            caller.issuer,
             list_id,
             count,
             new_list_entries=service.status.list_entries,
@@ -104,7 +99,7 @@ async def post_entries(request: Request, service: ServiceDep, issuer: IssuerDep,
         }
     },
 )
-async def put_list(request: Request, service: ServiceDep, issuer: IssuerDep, prefix: KeyPrefixDep, list_id: ListDep) -> Response:
+async def put_list(request: Request, service: ServiceDep, caller: StatusWriter, list_id: ListDep) -> Response:
     """Upload a list that its issuer signed itself. It is published as it is, and its changes are recorded and anchored.
 
     In one of the forms that lists are served in. The same upload again changes nothing.
@@ -115,13 +110,13 @@ async def put_list(request: Request, service: ServiceDep, issuer: IssuerDep, pre
     changed = await service.writes.write(
         lambda uow: take_signed_list(
             uow,
-            issuer,
+            caller.issuer,
             list_id,
             form,
             service.list_checker,
             url=url,
             now=service.clock.now(),
-            requested_by=f"ca_{prefix}",
+            requested_by=caller.name,
         ),
         rows=MOST_ROWS,  # how many bits differ is known only once it is read
     )

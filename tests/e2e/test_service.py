@@ -87,7 +87,7 @@ def test_workers_count_together_also_when_one_of_them_dies(environment: dict[str
         for _ in range(40):
             urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60).close()
         assert {scraped(port)["health"] for _ in range(10)} == {40}
-        assert len(list(folder.glob("credanchor-metrics-*"))) == 1
+        assert len(list(folder.glob("credanchor-workers-*"))) == 1
         dead = min(workers(process.pid))
         os.kill(dead, signal.SIGKILL)
         deadline = time.monotonic() + 60

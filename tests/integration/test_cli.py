@@ -7,6 +7,7 @@ import signal
 import subprocess
 import zlib
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from anchoring.bootstrap import store as opening
 from anchoring.bootstrap import system
 from anchoring.client import AnchoringClient
 from anchoring.core.canonical import canonicalize
+from anchoring.core.issuer import CANARY
 from anchoring.core.proof_json import proof_to_json
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
@@ -245,6 +247,70 @@ def test_key_that_is_revoked_opens_nothing(credanchor: Credanchor, service: Api)
     assert (again.code, again.error) == (1, f"no key with prefix {service.key[3:11]} is in use")
     check_problem(service.post_numbers(1), 401, "not-allowed")
     assert service.post_numbers(1, key=service.other).status_code == 202
+
+
+def test_keys_are_listed_with_what_they_may_do_and_until_when(migrated: Credanchor) -> None:
+    plain = migrated("issuer", "key", "create", UNIVERSITY).out.strip()
+    scopes = ("--scope", "issuer:admin", "--scope", "status:write")
+    short = migrated("issuer", "key", "create", UNIVERSITY, *scopes, "--expires", "90d").out.strip()
+    gone = migrated("issuer", "key", "create", UNIVERSITY).out.strip()
+    operator = migrated("operator", "key", "create", "--expires", "1h").out.strip()
+    migrated("issuer", "key", "revoke", gone[3:11])
+
+    listed = migrated("issuer", "key", "list").out.splitlines()
+    assert len(listed) == 4
+    assert listed[0] == f"{plain[3:11]}  {UNIVERSITY}  digests:write status:write  never used"
+    assert listed[1].startswith(f"{short[3:11]}  {UNIVERSITY}  status:write issuer:admin  never used, expires 20")
+    assert listed[2].startswith(f"{gone[3:11]}  {UNIVERSITY}  digests:write status:write  revoked 20")
+    assert listed[3].startswith(f"{operator[3:11]}  {CANARY}  operator  never used, expires 20")
+    own = json.loads(migrated("issuer", "key", "list", UNIVERSITY, "--json").out)
+    assert [one["prefix"] for one in own] == [key[3:11] for key in (plain, short, gone)]
+    assert own[1] == {
+        "prefix": short[3:11],
+        "issuer": UNIVERSITY,
+        "scopes": ["status:write", "issuer:admin"],
+        "createdAt": own[1]["createdAt"],
+        "expiresAt": own[1]["expiresAt"],
+        "lastUsedAt": None,
+        "revokedAt": None,
+    }
+    lasts = datetime.fromisoformat(own[1]["expiresAt"]) - datetime.fromisoformat(own[1]["createdAt"])
+    assert lasts == timedelta(days=90)
+    unknown = migrated("issuer", "key", "list", ACADEMY)
+    assert (unknown.code, unknown.error.partition(";")[0]) == (1, f"issuer {ACADEMY} is not known here")
+
+
+def test_key_is_rotated_with_an_overlap(migrated: Credanchor) -> None:
+    key = migrated("issuer", "key", "create", UNIVERSITY, "--scope", "status:write").out.strip()
+
+    successor = migrated("issuer", "key", "rotate", key[3:11], "--overlap", "12h").out.strip()
+    at_once = migrated("issuer", "key", "rotate", successor[3:11], "--overlap", "0").out.strip()
+
+    old, new, newest = json.loads(migrated("issuer", "key", "list", "--json").out)
+    assert [one["prefix"] for one in (old, new, newest)] == [one[3:11] for one in (key, successor, at_once)]
+    assert old["expiresAt"] > new["expiresAt"]
+    assert newest["expiresAt"] is None
+    assert [one["scopes"] for one in (old, new, newest)] == [["status:write"]] * 3
+    dead = migrated("issuer", "key", "rotate", successor[3:11])
+    assert (dead.code, dead.error) == (1, f"no key with prefix {successor[3:11]} is in use")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("create", UNIVERSITY, "--scope", "operator"), "--scope: must be one or more of digests:write, status:write,"),
+        (("create", UNIVERSITY, "--scope", "digests:read"), "--scope: must be one or more of"),
+        (("create", UNIVERSITY, "--expires", "soon"), "--expires: must be a duration such as 12h or 90d"),
+        (("create", UNIVERSITY, "--expires", "3651d"), "--expires: must be a duration"),
+        (("create", UNIVERSITY, "--expires", "0"), "expiresAt: must be in the future"),
+        (("rotate", "00000000", "--overlap", "-1"), "--overlap: must be a duration"),
+    ],
+)
+def test_what_no_key_can_have_is_refused(migrated: Credanchor, arguments: tuple[str, ...], message: str) -> None:
+    done = migrated("issuer", "key", *arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.error.startswith(message)
 
 
 def test_entry_is_erased_when_its_batch_is_sealed(migrated: Credanchor, store: SqlStore) -> None:

@@ -1,17 +1,30 @@
 """Issuers with their keys, the lease, the record of rounds and the ledger's identity, on both databases."""
 
+import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from anchoring.core.issuer import ApiKey, Issuer, make_api_key
+from anchoring.core.issuer import CANARY, ApiKey, Caller, make_api_key
+from anchoring.core.scopes import WRITING, Scope
 from anchoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.rounds import RoundRecord, RoundResult
+from anchoring.ports.store import Store
 from anchoring.store import tables
 from anchoring.types import BlockHash, CodeHash, Did
-from anchoring.usecases.manage_issuers import add_issuer, authenticate, create_key, get_issuer
+from anchoring.usecases.manage_issuers import (
+    MOST_KEYS,
+    add_issuer,
+    authenticate,
+    create_key,
+    create_operator_key,
+    get_issuer,
+    revoke_key,
+    rotate_key,
+)
 from tests.factories import ACADEMY, NOON, UNIVERSITY
 from tests.records import REGISTRY
 from tests.world import rows
@@ -63,34 +76,151 @@ def test_key_opens_for_its_issuer_and_is_stored_as_a_hash(store):
         key = create_key(uow, UNIVERSITY, now=NOON, random_bytes=random_bytes)
         uow.commit()
     with store.reading() as uow:
-        [holder] = authenticate(uow, [key.text])
-        assert isinstance(holder, Issuer)
-        assert holder.did == UNIVERSITY
+        [holder] = authenticate(uow, [key.text], now=NOON)
+        assert isinstance(holder, Caller)
+        assert (holder.name, holder.issuer.did, holder.scopes) == (f"ca_{key.prefix}", UNIVERSITY, WRITING)
     (row,) = rows(store, tables.api_key)
     assert (row.prefix, row.key_hash, row.revoked_at) == (key.prefix, key.hash, None)
     assert key.text not in repr(row)
 
 
-def test_wrong_unknown_and_revoked_keys_are_refused_alike(store):
+def test_wrong_unknown_revoked_and_expired_keys_are_refused_alike(store):
     with store.writing() as uow:
         add_issuer(uow, UNIVERSITY, "University", now=NOON)
         key = create_key(uow, UNIVERSITY, now=NOON, random_bytes=random_bytes)
         revoked = create_key(uow, UNIVERSITY, now=NOON, random_bytes=bytes)
+        expired = create_key(uow, UNIVERSITY, expires_at=LATER, now=NOON, random_bytes=lambda size: b"\x01" * size)
+        revoke_key(uow, revoked.prefix, now=NOON)
         uow.commit()
-    with store._engine.begin() as connection:
-        connection.execute(tables.api_key.update().where(tables.api_key.c.prefix == revoked.prefix).values(revoked_at=NOON))
     wrong = ApiKey(key.prefix, key.text[:-4] + "AAAA").text
     unknown = make_api_key(b"\xee" * 36).text
     with store.reading() as uow:
-        *refused, holder = authenticate(uow, [wrong, unknown, revoked.text, "", "ca_", "ключ", key.text])
-    assert isinstance(holder, Issuer)
-    assert [type(one) for one in refused] == [NotAllowed] * 6
+        asked = [wrong, unknown, revoked.text, expired.text, "", "ca_", "ключ", key.text]
+        *refused, holder = authenticate(uow, asked, now=LATER)
+    assert isinstance(holder, Caller)
+    assert [type(one) for one in refused] == [NotAllowed] * 7
     assert {one.message for one in refused if isinstance(one, NotAllowed)} == {"the API key is not valid"}
 
 
 def test_key_of_nobody_is_not_made(store):
     with store.writing() as uow, pytest.raises(NotFound):
         create_key(uow, UNIVERSITY, now=NOON, random_bytes=random_bytes)
+
+
+def key_of(store: Store, did: Did = UNIVERSITY, **more: Any) -> ApiKey:
+    with store.writing() as uow:
+        uow.issuers.add(did, "Somebody", NOON)
+        key = create_key(uow, did, now=NOON, random_bytes=os.urandom, **more)
+        uow.commit()
+    return key
+
+
+def lives(store: Store, key: ApiKey, now: datetime) -> bool:
+    with store.reading() as uow:
+        return isinstance(authenticate(uow, [key.text], now=now)[0], Caller)
+
+
+def test_key_is_kept_with_its_scopes_and_its_end(store):
+    key = key_of(store, scopes=frozenset({Scope.ISSUER_ADMIN, Scope.DIGESTS_WRITE}), expires_at=LATER)
+    with store.reading() as uow:
+        [kept] = uow.issuers.keys_of(None)
+        [holder] = authenticate(uow, [key.text], now=NOON)
+    assert isinstance(holder, Caller)
+    assert (kept.created_at, kept.expires_at, kept.last_used_at, kept.revoked_at) == (NOON, LATER, None, None)
+    assert kept.scopes == holder.scopes == {Scope.ISSUER_ADMIN, Scope.DIGESTS_WRITE}
+    (row,) = rows(store, tables.api_key)
+    assert row.scopes == "digests:write issuer:admin"
+
+
+def test_key_that_would_be_expired_at_once_is_not_made(store):
+    with pytest.raises(InvalidInput, match="expiresAt: must be in the future"):
+        key_of(store, expires_at=NOON)
+
+
+def test_rotated_key_and_its_successor_both_open_until_the_overlap_ends(store):
+    day = timedelta(days=1)
+    key = key_of(store, scopes=frozenset({Scope.STATUS_WRITE}), expires_at=NOON + 90 * day)
+    with store.writing() as uow:
+        successor = rotate_key(uow, key.prefix, overlap=7 * day, now=NOON + 80 * day, random_bytes=os.urandom)
+        uow.commit()
+    with store.reading() as uow:
+        old, new = uow.issuers.keys_of(None)
+    assert (old.prefix, old.expires_at, old.revoked_at) == (key.prefix, NOON + 87 * day, None)
+    assert (new.prefix, new.scopes, new.created_at) == (successor.prefix, {Scope.STATUS_WRITE}, NOON + 80 * day)
+    assert new.expires_at == NOON + 170 * day, "as long a life as the first was given"
+    last = NOON + 87 * day - timedelta(microseconds=1)
+    assert [lives(store, one, last) for one in (key, successor)] == [True, True]
+    assert [lives(store, one, NOON + 87 * day) for one in (key, successor)] == [False, True]
+
+
+def test_rotation_does_not_let_a_key_live_longer(store):
+    key = key_of(store, expires_at=NOON + timedelta(hours=1))
+    with store.writing() as uow:
+        rotate_key(uow, key.prefix, overlap=timedelta(days=7), now=NOON, random_bytes=os.urandom)
+        uow.commit()
+    assert not lives(store, key, NOON + timedelta(hours=1))
+
+
+def test_rotation_without_overlap_ends_the_old_key_at_once(store):
+    key = key_of(store)
+    with store.writing() as uow:
+        successor = rotate_key(uow, key.prefix, overlap=timedelta(0), now=LATER, random_bytes=os.urandom)
+        uow.commit()
+    assert [lives(store, one, LATER) for one in (key, successor)] == [False, True]
+
+
+def test_key_that_is_dead_or_another_issuers_is_neither_rotated_nor_revoked(store):
+    revoked, expired, foreign = key_of(store), key_of(store, expires_at=LATER), key_of(store, ACADEMY)
+    with store.writing() as uow:
+        university = get_issuer(uow, UNIVERSITY)
+        revoke_key(uow, revoked.prefix, of=university, now=NOON)
+        uow.commit()
+    before = rows(store, tables.api_key)
+    for prefix in (revoked.prefix, expired.prefix, foreign.prefix, "00000000"):
+        with store.writing() as uow:
+            with pytest.raises(NotFound, match=f"no key with prefix {prefix} is in use"):
+                revoke_key(uow, prefix, of=university, now=LATER)
+            with pytest.raises(NotFound):
+                rotate_key(uow, prefix, of=university, overlap=timedelta(0), now=LATER, random_bytes=os.urandom)
+            uow.commit()
+    assert rows(store, tables.api_key) == before
+    assert lives(store, foreign, LATER)
+
+
+def test_issuer_has_so_many_living_keys_at_most(store):
+    keys = [key_of(store) for _ in range(MOST_KEYS)]
+    key_of(store, ACADEMY)
+    with pytest.raises(Conflict, match=f"has {MOST_KEYS} keys in use"):
+        key_of(store)
+    with store.writing() as uow:
+        revoke_key(uow, keys[0].prefix, now=NOON)
+        uow.commit()
+    key_of(store)
+
+
+def test_key_of_the_operator_has_its_own_scope_and_posts_for_nobody(store):
+    with store.writing() as uow:
+        key = create_operator_key(uow, now=NOON, random_bytes=os.urandom)
+        [holder] = authenticate(uow, [key.text], now=NOON)
+        with pytest.raises(Conflict, match="this issuer is the service itself"):
+            create_key(uow, CANARY, now=NOON, random_bytes=os.urandom)
+    assert isinstance(holder, Caller)
+    assert (holder.issuer.did, holder.scopes, holder.is_operator) == (CANARY, frozenset({Scope.OPERATOR}), True)
+
+
+def test_uses_are_noted_and_never_go_back(store):
+    first, second, unused = key_of(store), key_of(store), key_of(store)
+    with store.writing() as uow:
+        uow.issuers.note_uses({first.prefix: LATER, second.prefix: NOON, "00000000": LATER})
+        uow.issuers.note_uses({first.prefix: NOON, second.prefix: LATER})
+        uow.commit()
+    with store.reading() as uow:
+        kept = uow.issuers.keys({first.prefix, second.prefix, unused.prefix})
+    assert {prefix: key.last_used_at for prefix, key in kept.items()} == {
+        first.prefix: LATER,
+        second.prefix: LATER,
+        unused.prefix: None,
+    }
 
 
 # The lease.

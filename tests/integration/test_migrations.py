@@ -1,9 +1,11 @@
 """Migrations on both databases: up, down and up again, to exactly the schema the program speaks of."""
 
+import os
 import re
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from anchoring.core.batch import BatchState
+from anchoring.core.scopes import Scope
 from anchoring.errors import Misconfigured, StateCorrupt, StoreUnavailable
 from anchoring.store.engine import make_engine
 from anchoring.store.integrity import check_database
@@ -21,8 +24,10 @@ from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.tables import metadata
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.check_store import check_store as check_records
+from anchoring.usecases.manage_issuers import create_key, create_operator_key
 from scripts.devnet import ROOT
-from tests.factories import add_issuer, make_digest, post, submit
+from tests.api import make_key
+from tests.factories import NOON, add_issuer, make_digest, post, submit
 from tests.filled import fill, hash_of
 from tests.installation import no_progress
 from tests.records import batch_in
@@ -123,6 +128,23 @@ def test_each_step_down_and_up_keeps_what_it_did_not_bring(empty):
     store = SqlStore(empty)
     highest = max(row.id for row in rows(store, metadata.tables["entry"]))
     assert post(store, add_issuer(store), 900)[0].id > highest
+
+
+def test_key_that_the_program_before_would_let_do_more_does_not_go_down_with_it(empty):
+    migrate(empty)
+    store = SqlStore(empty)
+    university, ends = add_issuer(store), NOON + timedelta(days=1)
+    kept = make_key(store, university)
+    with store.writing() as uow:
+        create_key(uow, university.did, scopes=frozenset({Scope.STATUS_WRITE}), now=NOON, random_bytes=os.urandom)
+        create_key(uow, university.did, expires_at=ends, now=NOON, random_bytes=os.urandom)
+        create_operator_key(uow, now=NOON, random_bytes=os.urandom)
+        uow.commit()
+    while migrate(empty, "-1") != "0005":
+        pass
+    assert migrate(empty) == HEAD
+    [key] = rows(store, metadata.tables["api_key"])
+    assert (key.prefix, key.scopes, key.expires_at) == (kept[3:11], "digests:write status:write", None)
 
 
 def test_statements_of_the_revision_before_work_on_the_new_schema(empty):

@@ -284,7 +284,7 @@ def test_openapi_describes_every_route(shared_api: Api) -> None:
     assert document["openapi"].startswith("3.1")
     assert {route.path for route in ROUTES} == set(document["paths"])
     identifiers = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
-    assert len(identifiers) == len(set(identifiers)) == 24
+    assert len(identifiers) == len(set(identifiers)) == 30
 
 
 def test_openapi_errors_are_problem_documents(shared_api: Api) -> None:
@@ -304,10 +304,15 @@ def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> No
 
     assert sorted(locked) == [
         ("delete", "/v1/digests/{digest}"),
-        ("get", "/v1/batches/{root}/proofs"),
+        ("delete", "/v1/issuers/{did}/keys/{prefix}"),
+        ("get", "/v1/issuers"),
+        ("get", "/v1/issuers/{did}/keys"),
         ("get", "/v1/status-changes"),
         ("post", "/v1/credentials"),
         ("post", "/v1/digests"),
+        ("post", "/v1/issuers"),
+        ("post", "/v1/issuers/{did}/keys"),
+        ("post", "/v1/issuers/{did}/keys/{prefix}/rotation"),
         ("post", "/v1/status-changes"),
         ("post", "/v1/status-lists"),
         ("post", "/v1/status-lists/{list_id}/entries"),
@@ -315,7 +320,8 @@ def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> No
     ]
     for method, path in locked:
         response = shared_api.client.request(
-            method.upper(), path.format(digest=hex_digest(1), root=hex_digest(1), list_id="5f" * 32)
+            method.upper(),
+            path.format(digest=hex_digest(1), root=hex_digest(1), list_id="5f" * 32, did=UNIVERSITY, prefix="0" * 8),
         )
         check_problem(response, 401, "not-allowed")
 

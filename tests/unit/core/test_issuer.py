@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from anchoring.core.issuer import ApiKey, Issuer, StoredKey, make_api_key, parse_api_key
-from anchoring.errors import NotAllowed
+from anchoring.core.issuer import ApiKey, Caller, Issuer, StoredKey, make_api_key, parse_api_key
+from anchoring.core.scopes import OF_ISSUERS, WRITING, Scope, parse_scopes, scopes_text
+from anchoring.errors import InvalidInput, NotAllowed, ScopeMissing
 from tests.factories import NOON, UNIVERSITY
 
 RANDOM = bytes(range(0xDC, 0x100))
@@ -16,7 +17,16 @@ KEY = make_api_key(RANDOM)
 
 def stored(key: ApiKey = KEY) -> StoredKey:
     issuer = Issuer(id=1, did=UNIVERSITY, name="University", added_at=NOON)
-    return StoredKey(issuer=issuer, prefix=key.prefix, key_hash=key.hash, revoked_at=None)
+    return StoredKey(
+        issuer=issuer,
+        prefix=key.prefix,
+        key_hash=key.hash,
+        scopes=WRITING,
+        created_at=NOON,
+        expires_at=None,
+        last_used_at=None,
+        revoked_at=None,
+    )
 
 
 def test_api_key_carries_a_prefix_and_256_random_bits() -> None:
@@ -61,21 +71,71 @@ def test_api_key_does_not_show_its_secret() -> None:
 
 
 def test_api_key_opens_what_was_stored_of_it() -> None:
-    assert KEY.opens(stored())
+    assert KEY.opens(stored(), NOON)
 
 
 def test_api_key_does_not_open_another_key_of_the_same_prefix() -> None:
     other = make_api_key(RANDOM[:-1] + b"\x00")
 
     assert other.prefix == KEY.prefix
-    assert not other.opens(stored())
-    assert not KEY.opens(replace(stored(), key_hash=bytes(32)))
+    assert not other.opens(stored(), NOON)
+    assert not KEY.opens(replace(stored(), key_hash=bytes(32)), NOON)
 
 
 def test_api_key_does_not_open_when_revoked() -> None:
-    assert not KEY.opens(replace(stored(), revoked_at=NOON))
-    assert not KEY.opens(replace(stored(), revoked_at=NOON + timedelta(days=1)))
+    assert not KEY.opens(replace(stored(), revoked_at=NOON), NOON)
+    assert not KEY.opens(replace(stored(), revoked_at=NOON + timedelta(days=1)), NOON)
 
 
 def test_api_key_opens_nothing_where_none_is_stored() -> None:
-    assert not KEY.opens(None)
+    assert not KEY.opens(None, NOON)
+
+
+def test_api_key_opens_until_the_moment_it_expires() -> None:
+    ends = replace(stored(), expires_at=NOON + timedelta(minutes=1))
+
+    assert KEY.opens(ends, NOON + timedelta(seconds=59, microseconds=999_999))
+    assert not KEY.opens(ends, NOON + timedelta(minutes=1))
+    assert not KEY.opens(replace(ends, revoked_at=NOON), NOON)
+
+
+def caller(*scopes: Scope) -> Caller:
+    return Caller(key="dcdddedf", issuer=stored().issuer, scopes=frozenset(scopes))
+
+
+def test_caller_may_do_what_one_of_its_scopes_says() -> None:
+    caller(Scope.STATUS_WRITE).require(Scope.STATUS_WRITE)
+    caller(Scope.ISSUER_ADMIN).require(Scope.ISSUER_ADMIN, Scope.OPERATOR)
+    assert caller(Scope.OPERATOR).is_operator
+    assert not caller(*OF_ISSUERS).is_operator
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_no_scope_contains_another(scope: Scope) -> None:
+    others = frozenset(Scope) - {scope}
+    with pytest.raises(ScopeMissing) as refused:
+        caller(*others).require(scope)
+    assert (refused.value.message, refused.value.scope) == (f"the API key lacks the scope {scope}", scope)
+    with pytest.raises(ScopeMissing):
+        caller().require(scope)
+
+
+def test_caller_without_any_of_several_scopes_is_told_all_of_them() -> None:
+    with pytest.raises(ScopeMissing) as refused:
+        caller(*WRITING).require(Scope.OPERATOR, Scope.ISSUER_ADMIN)
+    assert (refused.value.message, refused.value.scope) == (
+        "the API key lacks the scope operator or issuer:admin",
+        "issuer:admin operator",
+    )
+
+
+def test_scopes_are_written_in_one_order() -> None:
+    assert scopes_text(reversed(Scope)) == "digests:write status:write issuer:admin operator"
+    assert scopes_text([]) == ""
+    assert parse_scopes(["issuer:admin", "digests:write", "digests:write"], at="x") == {Scope.ISSUER_ADMIN, Scope.DIGESTS_WRITE}
+
+
+@pytest.mark.parametrize("names", [[], ["operator"], ["digests:write", "operator"], ["digests"], [""], ["DIGESTS:WRITE"]])
+def test_scopes_that_a_key_of_an_issuer_cannot_have_are_refused(names: list[str]) -> None:
+    with pytest.raises(InvalidInput, match="--scope: must be one or more of digests:write, status:write, issuer:admin"):
+        parse_scopes(names, at="--scope")

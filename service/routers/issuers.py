@@ -1,0 +1,154 @@
+"""Issuers and their keys: added by the operator, looked after by the operator and by each issuer itself."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Request, Response
+
+from anchoring.core.issuer import CANARY, ApiKey, Caller, Issuer, StoredKey
+from anchoring.core.scopes import OF_ISSUERS, Scope, scopes_text
+from anchoring.errors import Conflict, NotFound
+from anchoring.ports.store import UnitOfWork
+from anchoring.types import Did
+from anchoring.usecases.manage_issuers import add_issuer, create_key, get_issuer, living_key, revoke_key, rotate_key
+from service.answers import exact_time, json_answer
+from service.bodies import refuse_unknown_query
+from service.dependencies import DidDep, KeysAdmin, Operator, ServiceDep
+from service.key_requests import LONGEST_OVERLAP_S, read_new_issuer, read_new_key, read_overlap
+from service.openapi import header, json_body
+from service.schemas import ApiKeysOut, IssuerOut, IssuersOut, NewApiKeyOut
+from service.state import Service
+
+router = APIRouter(tags=["keys"])
+
+NOT_KEPT: Final = {"Cache-Control": "no-store"}
+
+_NEW_ISSUER = json_body({"did": {"type": "string"}, "name": {"type": "string"}}, "did", "name")
+_SCOPE = {"enum": [one for one in Scope if one in OF_ISSUERS]}
+_NEW_KEY = json_body(
+    {
+        "scopes": {"type": "array", "items": _SCOPE, "minItems": 1},
+        "expiresAt": {"type": "string", "format": "date-time"},
+    },
+    "scopes",
+)
+_ROTATION = json_body({"overlapS": {"type": "integer", "minimum": 0, "maximum": LONGEST_OVERLAP_S}}, "overlapS")
+_LOCATION: dict[int | str, dict[str, Any]] = {201: {"headers": {"Location": header("the keys of the issuer")}}}
+
+Prefix = Annotated[str, Path(description="The 8 characters after `ca_` in the key", pattern="^[0-9a-f]{8}$")]
+
+
+@router.get("/v1/issuers", response_model=IssuersOut)
+def get_issuers(request: Request, service: ServiceDep, _caller: Operator) -> Response:
+    """Who may post. For the operator."""
+    refuse_unknown_query(request)
+    with service.store.reading() as uow:
+        issuers = uow.issuers.all()
+    return json_answer({"issuers": [_issuer_json(one) for one in issuers]}, headers=NOT_KEPT)
+
+
+@router.post("/v1/issuers", status_code=201, response_model=IssuerOut, responses=_LOCATION, openapi_extra=_NEW_ISSUER)
+async def post_issuer(request: Request, service: ServiceDep, _caller: Operator) -> Response:
+    """Let an issuer post. It needs a key as well. For the operator."""
+    refuse_unknown_query(request)
+    did, name = await read_new_issuer(request, service.api)
+
+    def add(uow: UnitOfWork) -> Issuer:
+        add_issuer(uow, did, name, now=service.clock.now())
+        return get_issuer(uow, did)
+
+    made = await service.writes.write(add)
+    return json_answer(_issuer_json(made), status=201, headers=NOT_KEPT | {"Location": _keys_url(service, did)})
+
+
+@router.get("/v1/issuers/{did}/keys", response_model=ApiKeysOut)
+async def get_keys(request: Request, service: ServiceDep, caller: KeysAdmin, did: DidDep) -> Response:
+    """The issuer's keys, alive or not, oldest first; never their secrets."""
+    refuse_unknown_query(request)
+    keys = await service.reads.read(lambda uow: uow.issuers.keys_of(_meant(uow, caller, did)))
+    return json_answer({"issuer": did, "keys": [_key_json(one) for one in keys]}, headers=NOT_KEPT)
+
+
+@router.post("/v1/issuers/{did}/keys", status_code=201, response_model=NewApiKeyOut, responses=_LOCATION, openapi_extra=_NEW_KEY)
+async def post_key(request: Request, service: ServiceDep, caller: KeysAdmin, did: DidDep) -> Response:
+    """Make a key. The answer has its text, which is shown this once. Each call makes another."""
+    refuse_unknown_query(request)
+    scopes, expires_at = await read_new_key(request, service.api)
+
+    def create(uow: UnitOfWork) -> tuple[ApiKey, StoredKey]:
+        of, now = _meant(uow, caller, did), service.clock.now()
+        key = create_key(uow, of.did, scopes=scopes, expires_at=expires_at, now=now, random_bytes=service.random_bytes)
+        return key, living_key(uow, key.prefix, now=now)
+
+    return _made(service, did, await service.writes.write(create))
+
+
+@router.post(
+    "/v1/issuers/{did}/keys/{prefix}/rotation",
+    status_code=201,
+    response_model=NewApiKeyOut,
+    responses=_LOCATION,
+    openapi_extra=_ROTATION,
+)
+async def post_rotation(request: Request, service: ServiceDep, caller: KeysAdmin, did: DidDep, prefix: Prefix) -> Response:
+    """Make a key with the scopes of this one, which itself ends after `overlapS` seconds. The answer has the new one's text."""
+    refuse_unknown_query(request)
+    overlap = timedelta(seconds=await read_overlap(request, service.api))
+
+    def rotate(uow: UnitOfWork) -> tuple[ApiKey, StoredKey]:
+        of, now = _meant(uow, caller, did), service.clock.now()
+        if did == CANARY:
+            raise Conflict("keys of the operator are made on the command line: credanchor issuer key rotate")
+        key = rotate_key(uow, prefix, of=of, overlap=overlap, now=now, random_bytes=service.random_bytes)
+        return key, living_key(uow, key.prefix, now=now)
+
+    made = await service.writes.write(rotate)
+    service.keys.forget()
+    return _made(service, did, made)
+
+
+@router.delete("/v1/issuers/{did}/keys/{prefix}", status_code=204, response_model=None)
+async def delete_key(request: Request, service: ServiceDep, caller: KeysAdmin, did: DidDep, prefix: Prefix) -> Response:
+    """Take a key out of use at once; what was posted with it stays. A key may revoke itself."""
+    refuse_unknown_query(request)
+    await service.writes.write(lambda uow: revoke_key(uow, prefix, of=_meant(uow, caller, did), now=service.clock.now()))
+    service.keys.forget()
+    return Response(status_code=204)
+
+
+def _meant(uow: UnitOfWork, caller: Caller, did: Did) -> Issuer:
+    """The issuer of the path. Raises: NotFound, in the same words for one that is not here and one that is somebody else."""
+    if not caller.is_operator:
+        if caller.issuer.did != did:
+            raise NotFound(f"issuer {did} is not known here")
+        return caller.issuer
+    issuer = uow.issuers.with_did(did)
+    if issuer is None:
+        raise NotFound(f"issuer {did} is not known here")
+    return issuer
+
+
+def _made(service: Service, did: Did, made: tuple[ApiKey, StoredKey]) -> Response:
+    key, kept = made
+    answer = _key_json(kept) | {"issuer": did, "key": key.text}
+    return json_answer(answer, status=201, headers=NOT_KEPT | {"Location": _keys_url(service, did)})
+
+
+def _keys_url(service: Service, did: Did) -> str:
+    return f"{service.api.public_url.rstrip('/')}/v1/issuers/{quote(did, safe=':')}/keys"
+
+
+def _issuer_json(one: Issuer) -> dict[str, Any]:
+    return {"did": one.did, "name": one.name, "addedAt": exact_time(one.added_at)}
+
+
+def _key_json(one: StoredKey) -> dict[str, Any]:
+    return {
+        "prefix": one.prefix,
+        "scopes": scopes_text(one.scopes).split(),
+        "createdAt": exact_time(one.created_at),
+        "expiresAt": one.expires_at and exact_time(one.expires_at),
+        "lastUsedAt": one.last_used_at and exact_time(one.last_used_at),
+        "revokedAt": one.revoked_at and exact_time(one.revoked_at),
+    }
