@@ -5,6 +5,7 @@ AnchoringError
 │   ├── MalformedBody
 │   ├── UnsupportedMediaType
 │   └── TooLarge
+├── HeadTooLarge            send less in front of the body
 ├── NotFound                ask for something else
 ├── Conflict                look at the present state first
 ├── NotAllowed              present the right key
@@ -78,6 +79,12 @@ class TooLarge(InvalidInput):
     def __init__(self, message: str, *, limit: int, at: str | None = None) -> None:
         super().__init__(message, at=at)
         self.limit = limit
+
+
+class HeadTooLarge(AnchoringError):
+    """The request line and header fields are longer than is taken."""
+
+    slug = "request-header-fields-too-large"
 
 
 class NotFound(AnchoringError):

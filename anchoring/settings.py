@@ -249,6 +249,25 @@ class ApiSettings(_Group):
     """Entries that may wait to be sealed. Above it posts are answered 503, so that what was accepted can keep its promise."""
 
 
+class LimitSettings(_Group):
+    """How often one may ask, on each host; and what an issuer may write in a day, on all together."""
+
+    window_s: int = Field(default=10, ge=1, le=3600)
+    """In how many seconds what was spent of the next two comes back."""
+
+    per_address: int = Field(default=2_000, ge=0, le=100_000_000)
+    """Requests of one address (IPv6: /64) in a window, with or without a key; 0 for any number."""
+
+    per_key: int = Field(default=1_000, ge=0, le=100_000_000)
+    """Requests with one API key in a window; 0 for any number."""
+
+    items_per_day: int = Field(default=10_000_000, ge=0, le=1_000_000_000_000)
+    """Digests posted, indexes reserved and status changes of one issuer in a day (UTC); 0 for any number."""
+
+    header_bytes: int = Field(default=32 * 1024, ge=4096, le=1024 * 1024)
+    """Largest request line and header fields together, in bytes."""
+
+
 class ClientSettings(_Group):
     """The command line as a client of the service."""
 
@@ -273,6 +292,7 @@ class Settings(BaseSettings):
     tiles: TileSettings = TileSettings()
     status: StatusSettings = StatusSettings()
     api: ApiSettings = ApiSettings()
+    limits: LimitSettings = LimitSettings()
     client: ClientSettings = ClientSettings()
 
 

@@ -69,18 +69,22 @@ class Allowances:
         self._tags = content[: 8 * slots].cast("Q")
         self._full_at = content[8 * slots :].cast("d")
         # Keyed, or strangers could choose addresses that stand where somebody else does.
-        self._tag_of = lru_cache(_KNOWN)(lambda who: hashlib.blake2b(who.encode(), digest_size=8, key=secret).digest())
+        self._tag_of = lru_cache(_KNOWN)(
+            lambda who: int.from_bytes(hashlib.blake2b(who.encode(), digest_size=8, key=secret).digest()) or 1
+        )
 
     def spend(self, allowance: Allowance, who: str, cost: int = 1) -> Spending:
         """`who`: and of what, such as `key 1a2b3c4d`; each has one allowance."""
         now = self._now()
-        place = self._place(int.from_bytes(self._tag_of(who)) or 1)
+        place = self._place(self._tag_of(who))
         spending = allowance.spend(self._full_at[place], now, cost)
         self._full_at[place] = spending.full_at
         return spending
 
     def _place(self, tag: int) -> int:
         tags, full_at, first = self._tags, self._full_at, tag % self._slots
+        if tags[first] == tag:
+            return first
         chosen, least = first, float("inf")
         for probe in range(first, first + PROBES):
             place = probe % self._slots

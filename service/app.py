@@ -26,8 +26,10 @@ from service.group_commit import GroupCommit
 from service.hot_lane import HotLane
 from service.key_uses import KeyUses
 from service.known_keys import KnownKeys
+from service.limits import LimitLane, Limits
 from service.metrics import Metrics
 from service.promises import read_promises
+from service.quotas import Quotas
 from service.read_lane import ReadLane
 from service.request_context import RequestContext
 from service.routers import (
@@ -81,6 +83,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     metrics, promises, checker = Metrics(), read_promises(settings), open_checker()
     is_embedded = settings.store.url.startswith("sqlite")
     reads = ReadLane(store, is_embedded=is_embedded)
+    allowances = open_allowances()
     writes = GroupCommit(store, clock, metrics, is_embedded=is_embedded)
     service = Service(
         store=store,
@@ -88,7 +91,9 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         reads=reads,
         keys=KnownKeys(reads, clock, fresh_s=settings.api.key_cache_s),
         key_uses=KeyUses(writes),
-        failed_attempts=FailedAttempts(settings.api, open_allowances(), metrics),
+        failed_attempts=FailedAttempts(settings.api, allowances, metrics),
+        limits=Limits(settings.limits, allowances),
+        quotas=Quotas(writes, clock, limit=settings.limits.items_per_day),
         backlog=Backlog(reads.read, clock, limit=promises.max_waiting),
         metrics=metrics,
         figures=FigureReader(store, clock, promises),
@@ -129,6 +134,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         responses={"4XX": PROBLEM, "5XX": PROBLEM},
     )
     app.state.service = service
+    app.add_middleware(LimitLane, limits=service.limits)
     app.add_middleware(RequestContext, metrics=metrics)
     app.add_middleware(HotLane, service=service)
     problems.install(app)

@@ -57,6 +57,7 @@ async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
         caller = await service.keys.holder_of(key.strip())
     except NotAllowed:
         raise await service.failed_attempts.refuse(address_of(scope), began) from None
+    service.limits.spend_key(scope, caller)
     service.key_uses.note(caller.key, service.clock.now())
     return caller
 

@@ -16,6 +16,7 @@ from anchoring.errors import AnchoringError
 from anchoring.types import Did, parse_did, parse_digest, parse_list_id
 from service import problems
 from service.dependencies import authenticated
+from service.limits import LimitLane
 from service.request_context import RequestContext
 from service.routers.digests import post_digests
 from service.routers.proofs import get_proof
@@ -44,7 +45,7 @@ class HotLane:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
-        self._hot = RequestContext(self._answer, service.metrics)
+        self._hot = RequestContext(LimitLane(self._answer, service.limits), service.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = _route_of(scope)

@@ -17,8 +17,10 @@ from service.figures import FigureReader
 from service.group_commit import GroupCommit
 from service.key_uses import KeyUses
 from service.known_keys import KnownKeys
+from service.limits import Limits
 from service.metrics import Metrics
 from service.promises import Promises
+from service.quotas import Quotas
 from service.read_lane import ReadLane
 from service.served_lists import ServedLists
 
@@ -37,6 +39,8 @@ class Service:
     keys: KnownKeys
     key_uses: KeyUses
     failed_attempts: FailedAttempts
+    limits: Limits
+    quotas: Quotas
     backlog: Backlog
     metrics: Metrics
     figures: FigureReader

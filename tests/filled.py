@@ -65,6 +65,7 @@ def fill(store: SqlStore) -> Installation:
         uow.commit()
     _add_status(store)
     with store.writing() as uow:
+        assert uow.issuers.take_quota(here._issuer, 20_780, 3, limit=3)
         uow.rounds.mark_rebuilt(NOON)
         uow.commit()
     assert here.states() == [BatchState(state) for state in BATCH_STATES]

@@ -6,10 +6,10 @@ spent will have come back. Nothing needs to be cleaned up: who has not asked for
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(NamedTuple):
     """What came of it. `full_at`: to be kept. `remaining`: what may still be spent at once. `full_in_s`: until all is back.
 
     `wait_s`: until it could be spent; 0 when it was.

@@ -32,6 +32,9 @@ class Issuers(Protocol):
     def revoke_key(self, prefix: str, at: datetime) -> bool:
         """False when there is no such key, or it is revoked already."""
 
+    def take_quota(self, issuer: Issuer, day: int, count: int, *, limit: int) -> bool:
+        """Count so many into what the issuer wrote on a day since 1970. False, and nothing counted, above `limit`."""
+
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
         """Those that exist, alive or not, by prefix."""
 

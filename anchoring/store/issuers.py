@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from anchoring.core.issuer import ApiKey, Issuer, StoredKey
 from anchoring.core.scopes import Scope, scopes_text
 from anchoring.store.columns import UtcDateTime
-from anchoring.store.tables import api_key, issuer
+from anchoring.store.tables import api_key, issuer, issuer_usage
 from anchoring.types import Did
 
 
@@ -51,6 +51,14 @@ class SqlIssuers:
     def note_uses(self, uses: Mapping[str, datetime]) -> None:
         # In one order, so that two processes which note the same keys wait for each other and do not deadlock.
         self._connection.execute(_NOTE_USE, [{"used": prefix, "moment": uses[prefix]} for prefix in sorted(uses)])
+
+    def take_quota(self, issuer: Issuer, day: int, count: int, *, limit: int) -> bool:
+        first = self._dialect.insert(issuer_usage).values(issuer_id=issuer.id, day=day, taken=count)
+        total = issuer_usage.c.taken + first.excluded.taken
+        statement = first.on_conflict_do_update(
+            index_elements=["issuer_id", "day"], set_={"taken": total}, where=total <= limit
+        ).returning(issuer_usage.c.taken)
+        return count <= limit and self._connection.execute(statement).first() is not None
 
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
         rows = self._connection.execute(_KEYS_WITH_PREFIX, {"prefixes": list(prefixes)})

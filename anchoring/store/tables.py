@@ -64,6 +64,14 @@ api_key: Final = Table(
     _bytes_check("key_hash", 32),
 )
 
+issuer_usage: Final = Table(
+    "issuer_usage",
+    metadata,
+    Column("issuer_id", RowId, ForeignKey("issuer.id"), primary_key=True),
+    Column("day", Integer, primary_key=True, comment="since 1970, UTC"),
+    Column("taken", BigInteger, nullable=False, comment="items of the quota, written or not"),
+)
+
 entry: Final = Table(
     "entry",
     metadata,

@@ -65,6 +65,7 @@ async def post_credential(
     )
     status = [(0, index) for index in named.indexes]
     posted = PostedDigests(digests=form.digest, canonicalizations=[form.canonicalization], status=status)
+    await service.quotas.take(caller.issuer, 1)
     await service.backlog.take(1)
     accepted = await service.writes.write_together(service.submit, (caller.issuer, posted))
     found = links(service, to_hex(form.digest), caller.issuer.did)

@@ -72,6 +72,7 @@ async def post_digests(request: Request, service: ServiceDep, caller: DigestsWri
     """
     refuse_unknown_query(request)
     posted = await read_digests(request, service.api)
+    await service.quotas.take(caller.issuer, len(posted))
     await service.backlog.take(len(posted))
     accepted = await service.writes.write_together(service.submit, (caller.issuer, posted), rows=len(posted))
     headers = {"Cache-Control": "no-store"}

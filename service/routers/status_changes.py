@@ -70,6 +70,7 @@ async def post_changes(request: Request, service: ServiceDep, caller: StatusWrit
     """
     refuse_unknown_query(request)
     requests = await read_changes(request, service.api)
+    await service.quotas.take(caller.issuer, len(requests))
     made = await service.writes.write(
         lambda uow: change_status(uow, caller.issuer, requests, now=service.clock.now(), requested_by=caller.name),
         rows=len(requests),

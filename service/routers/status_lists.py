@@ -55,6 +55,7 @@ async def post_list(request: Request, service: ServiceDep, caller: StatusWriter)
     """Make a numbered list for one purpose, all clear. Indexes are then reserved in it."""
     refuse_unknown_query(request)
     purpose, signed_by = await read_new_list(request, service.api)
+    await service.quotas.take(caller.issuer, 1)
     entries = service.status.list_entries
     made = await service.writes.write(
         lambda uow: create_status_list(uow, caller.issuer, purpose, entries=entries, signed_by=signed_by, now=service.clock.now())
@@ -71,6 +72,7 @@ async def post_entries(request: Request, service: ServiceDep, caller: StatusWrit
     """
     refuse_unknown_query(request)
     count = await read_count(request, service.api)
+    await service.quotas.take(caller.issuer, count)
     reserved = await service.writes.write(
         lambda uow: reserve_indexes(
             uow,

@@ -154,6 +154,8 @@ def settings(url: str, folder: Path) -> dict[str, str]:
         "LEDGER__PRIVATE_KEY": ANCHOR_KEY,
         "ROUNDS__POLL_S": "0.2",
         "ROUNDS__CANARY_EVERY_S": "0",
+        "LIMITS__PER_ADDRESS": "100000000",
+        "LIMITS__PER_KEY": "100000000",
     }
     return {f"CREDANCHOR_{name}": value for name, value in named.items()}
 

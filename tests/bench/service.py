@@ -140,10 +140,14 @@ def installed(url: str, folder: Path) -> Iterator[Installed]:
     engine.dispose()
 
 
+UNHINDERED = {"CREDANCHOR_LIMITS__PER_ADDRESS": "100000000", "CREDANCHOR_LIMITS__PER_KEY": "100000000"}
+"""Requests are counted, and none is refused."""
+
+
 @contextmanager
 def servers(database_url: str, folder: Path, keys: Path) -> Iterator[Ports]:
     """The service, and the one that does nothing: one uvicorn worker each, ended by its process id."""
-    environment = os.environ | {"CREDANCHOR_STORE__URL": database_url, "CREDANCHOR_STATUS__KEYS": str(keys)}
+    environment = os.environ | {"CREDANCHOR_STORE__URL": database_url, "CREDANCHOR_STATUS__KEYS": str(keys)} | UNHINDERED
     with (folder / "server.log").open("ab") as log:
         ours, process = begin("service.app:from_environment", environment, log)
         idle, idle_process = begin("tests.bench.server:idle", environment, log)

@@ -122,6 +122,8 @@ def environment_of(database_url: str, network: AnvilNetwork) -> dict[str, str]:
         "ROUNDS__LEASE_S": "10",
         "ROUNDS__FOLLOW_S": "20",
         "ROUNDS__POLL_S": "0.2",
+        "LIMITS__PER_ADDRESS": "100000000",
+        "LIMITS__PER_KEY": "100000000",
     }
     return os.environ | {f"CREDANCHOR_{name}": value for name, value in settings.items()}
 

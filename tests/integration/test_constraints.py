@@ -76,6 +76,7 @@ REFUSED: dict[str, tuple[list[Row], Row]] = {
     "key of nobody": ([], (tables.api_key, KEY)),
     "key hash short": ([ISSUER_ROW], (tables.api_key, KEY | {"key_hash": A[:31]})),
     "key prefix twice": ([ISSUER_ROW, (tables.api_key, KEY)], (tables.api_key, KEY)),
+    "usage of nobody": ([], (tables.issuer_usage, {"issuer_id": 1, "day": 1, "taken": 1})),
     "entry of nobody": ([], ENTRY_ROW),
     "digest short": ([ISSUER_ROW], (tables.entry, ENTRY | {"digest": A[:31]})),
     "digest long": ([ISSUER_ROW], (tables.entry, ENTRY | {"digest": A + b"a"})),

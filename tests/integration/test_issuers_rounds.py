@@ -27,6 +27,7 @@ from anchoring.usecases.manage_issuers import (
 )
 from tests.factories import ACADEMY, NOON, UNIVERSITY
 from tests.records import REGISTRY
+from tests.sessions import Session
 from tests.world import rows
 
 IDENTITY = LedgerIdentity(registry=REGISTRY, genesis_hash=BlockHash(b"g" * 32), code_hash=CodeHash(b"c" * 32))
@@ -196,6 +197,39 @@ def test_issuer_has_so_many_living_keys_at_most(store):
         revoke_key(uow, keys[0].prefix, now=NOON)
         uow.commit()
     key_of(store)
+
+
+def test_quota_is_taken_until_it_is_used_up(store):
+    key_of(store)
+    key_of(store, ACADEMY)
+    with store.writing() as uow:
+        university, academy = (get_issuer(uow, did) for did in (UNIVERSITY, ACADEMY))
+        taken = [uow.issuers.take_quota(university, 20_780, count, limit=10) for count in (11, 4, 7, 6, 1)]
+        assert taken == [False, True, False, True, False]
+        assert uow.issuers.take_quota(university, 20_781, 10, limit=10), "the next day"
+        assert uow.issuers.take_quota(academy, 20_780, 10, limit=10), "another issuer"
+        uow.commit()
+    assert [(row.issuer_id, row.day, row.taken) for row in rows(store, tables.issuer_usage)] == [
+        (university.id, 20_780, 10),
+        (university.id, 20_781, 10),
+        (academy.id, 20_780, 10),
+    ]
+
+
+def test_quota_is_not_exceeded_by_two_who_take_of_it_at_once(store):
+    key_of(store)
+
+    def take_all(results: list[bool]) -> None:
+        for _ in range(20):
+            with store.writing() as uow:
+                results.append(uow.issuers.take_quota(get_issuer(uow, UNIVERSITY), 20_780, 3, limit=50))
+                uow.commit()
+
+    results: list[bool] = []
+    sessions = [Session(take_all, results) for _ in range(3)]
+    for session in sessions:
+        session.result()
+    assert (len(results), sum(results)) == (60, 16)
 
 
 def test_key_of_the_operator_has_its_own_scope_and_posts_for_nobody(store):

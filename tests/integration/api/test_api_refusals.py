@@ -383,7 +383,7 @@ def test_other_paths_and_methods_are_problems_too(
         b"Bearer ca_00000000_" + b"A" * 43,
         b"Bearer ca_PREFIX00_" + b"A" * 43,
         b"Bearer ca_PREFIX00_" + b"A" * 42,
-        b"Bearer ca_PREFIX00_" + b"A" * 100_000,
+        b"Bearer ca_PREFIX00_" + b"A" * 30_000,
         b"Bearer ca_PREFIX00_" + "é".encode() * 43,
         b"Bearer \xff\xfe",
         b"Bearer ca_PREFIX00_" + b"A" * 42 + "\uff11".encode(),

@@ -1,0 +1,198 @@
+"""How often one may ask, how much one may write, and what an answer tells of it."""
+
+import re
+import time
+from typing import Any
+
+import httpx2
+import pytest
+
+from anchoring.core.issuer import Caller, Issuer
+from anchoring.core.scopes import WRITING
+from anchoring.settings import LimitSettings
+from anchoring.store import tables
+from anchoring.store.unit_of_work import SqlStore
+from service.allowances import Allowances
+from service.limits import Limits
+from tests.api import Api, check_problem, hex_digest, make_app, make_key, run_async, running
+from tests.factories import NOON, UNIVERSITY, add_issuer
+from tests.world import rows
+
+FEW = LimitSettings(per_address=6, per_key=3, window_s=60, items_per_day=0)
+
+
+def left(response: httpx2.Response) -> dict[str, int]:
+    """What remains of each policy that the answer names, each of which it describes."""
+    policies = dict(re.findall(r'"([a-z]+)";q=([0-9]+);w=60', response.headers["ratelimit-policy"]))
+    found = {
+        name: (int(rest), int(seconds))
+        for name, rest, seconds in re.findall(r'"([a-z]+)";r=([0-9]+);t=([0-9]+)', response.headers["ratelimit"])
+    }
+    assert found.keys() == policies.keys()
+    assert all(0 < seconds <= 60 for _, seconds in found.values())
+    return {name: rest for name, (rest, _) in found.items()}
+
+
+def test_key_that_asks_too_often_waits_and_another_does_not(store: SqlStore) -> None:
+    with running(store, limits=FEW) as api:
+        answers = [api.post_numbers(i) for i in range(4)]
+        assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+        assert [left(answer) for answer in answers] == [{"address": 5 - i, "key": max(0, 2 - i)} for i in range(4)]
+        problem = check_problem(answers[-1], 429, "too-many-requests")
+        assert problem["detail"] == "this key asks more often than it may"
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
+        assert api.post_numbers(1, key=api.other).status_code == 202
+    assert len(rows(store, tables.entry)) == 4, "what was refused was not written"
+
+
+def test_address_that_asks_too_often_waits_whatever_it_asks_for(store: SqlStore) -> None:
+    with running(store, limits=FEW) as api:
+        paths = [
+            "/v1/batches",
+            "/v1/proofs/x",
+            "/nowhere",
+            "/v1/ledger",
+            "/v1/status/x",
+            "/v1/batches",
+            "/v1/batches",
+            "/nowhere",
+        ]
+        answers = [api.get(path) for path in paths]
+        assert [answer.status_code == 429 for answer in answers] == [False] * 6 + [True, True]
+        assert left(answers[0]) == {"address": 5}
+        check_problem(answers[-1], 429, "too-many-requests")
+        assert api.client.head("/v1/batches").status_code == 429
+        assert [api.get(path).status_code for path in ("/healthz", "/metrics")] == [200, 200]
+        check_problem(api.post_numbers(1), 429, "too-many-requests")
+
+
+def test_each_address_has_its_own_allowance(store: SqlStore) -> None:
+    app = make_app(store, limits=LimitSettings(per_address=1, window_s=60))
+
+    async def scenario(_client: httpx2.AsyncClient) -> list[int]:
+        addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
+        found = []
+        for address in addresses:
+            transport = httpx2.ASGITransport(app=app, client=(address, 4321))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as client:
+                found.append((await client.get("/v1/batches")).status_code)
+        return found
+
+    assert run_async(app, scenario) == [200, 200, 429, 200, 429, 200]
+
+
+def test_field_that_names_another_address_is_not_believed(store: SqlStore) -> None:
+    """The server alone says whose it is, from proxies that are trusted."""
+    with running(store, limits=LimitSettings(per_address=1, window_s=60)) as api:
+        assert api.get("/v1/batches", x_forwarded_for="192.0.2.1").status_code == 200
+        assert api.get("/v1/batches", x_forwarded_for="192.0.2.2").status_code == 429
+
+
+def test_limits_can_be_switched_off(store: SqlStore) -> None:
+    with running(store) as api:
+        answer = api.post_numbers(1)
+        assert "ratelimit" not in answer.headers
+        assert "ratelimit-policy" not in answer.headers
+
+
+@pytest.mark.parametrize("fields", [{f"x-{i}": "1" for i in range(101)}, {"x-long": "1" * 40_000}])
+def test_header_that_is_too_long_is_refused(shared_api: Api, fields: dict[str, str]) -> None:
+    problem = check_problem(shared_api.client.get("/v1/batches", headers=fields), 431, "request-header-fields-too-large")
+    assert problem["detail"] == "at most 32768 bytes in 100 fields are taken before the body"
+    assert shared_api.client.get("/v1/batches", headers={"x-long": "1" * 20_000}).status_code == 200
+
+
+def test_address_of_any_length_is_answered(shared_api: Api) -> None:
+    check_problem(shared_api.get("/v1/proofs/" + "a" * 40_000), 431, "request-header-fields-too-large")
+    check_problem(shared_api.get("/v1/batches?before=" + "a" * 40_000), 431, "request-header-fields-too-large")
+
+
+# Quotas.
+
+DAY = LimitSettings(per_address=0, per_key=0, items_per_day=5)
+
+
+def write(api: Api, what: str, count: int, key: str | None = None) -> Any:
+    match what:
+        case "digests":
+            return api.post_numbers(*range(count), key=key)
+        case "credential":
+            return api.post("/v1/credentials", b"%PDF-1.7", "application/pdf", key=key)
+        case _:
+            made = api.ask("POST", "/v1/status-lists", {"purpose": "revocation"}, key=key)
+            return (
+                made
+                if made.is_error
+                else api.ask("POST", f"/v1/status-lists/{made.json()['list']}/entries", {"count": count}, key=key)
+            )
+
+
+def test_issuer_that_wrote_enough_for_today_goes_on_tomorrow(store: SqlStore) -> None:
+    with running(store, limits=DAY) as api:
+        api.clock.advance(11.5 * 3600)
+        assert write(api, "digests", 3).status_code == 202
+        assert write(api, "credential", 1).status_code == 202
+        refused = write(api, "digests", 2)
+        problem = check_problem(refused, 429, "too-many-requests")
+        assert problem["detail"] == "the issuer has used up what it may write today, 5 items"
+        assert refused.headers["retry-after"] == "1800"
+        assert write(api, "digests", 2, key=api.other).status_code == 202, "each issuer has its own"
+        change = {"action": "revoke", "digest": hex_digest(0)}
+        assert api.ask("POST", "/v1/status-changes", {"changes": [change]}).status_code == 200, "the fifth"
+        check_problem(api.ask("POST", "/v1/status-changes", {"changes": [change]}), 429, "too-many-requests")
+        check_problem(write(api, "list", 1), 429, "too-many-requests")
+        assert api.get(f"/v1/digests/{hex_digest(0)}").status_code != 429, "reading is not counted"
+        api.clock.advance(1800)
+        assert write(api, "list", 4).status_code == 201
+        check_problem(write(api, "digests", 1), 429, "too-many-requests")
+    assert len(rows(store, tables.entry)) == 4 + 2
+
+
+def test_what_several_processes_take_is_counted_together(store: SqlStore) -> None:
+    """Each takes portions, and together they write no more than the quota."""
+    key = make_key(store, add_issuer(store))
+    limits = LimitSettings(per_address=0, per_key=0, items_per_day=3000)
+    apps = [make_app(store, limits=limits) for _ in range(2)]
+
+    async def post_until_refused(client: httpx2.AsyncClient) -> int:
+        client.headers["Authorization"], written = f"Bearer {key}", 0
+        while (await client.post("/v1/digests", json={"digests": ["ab" * 32] * 500})).status_code == 202:
+            written += 500
+        return written
+
+    first = run_async(apps[0], lambda client: post_once(client, key))
+    second = run_async(apps[1], post_until_refused)
+    assert first == 500
+    assert second == 2000, "less than what is left: the other process had taken a portion beyond what it wrote"
+    assert [row.taken for row in rows(store, tables.issuer_usage)] == [503 + 503 + 3 * 500]
+
+
+async def post_once(client: httpx2.AsyncClient, key: str) -> int:
+    answer = await client.post("/v1/digests", json={"digests": ["ab" * 32] * 500}, headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 202
+    return 500
+
+
+# Cost.
+
+
+def test_counting_a_request_costs_microseconds() -> None:
+    """Bound a hundred times above what it takes, so that only a call to a database or a file would exceed it."""
+    limits = Limits(LimitSettings(per_address=100_000_000, per_key=100_000_000), Allowances())
+    caller = Caller(key="1a2b3c4d", issuer=Issuer(id=1, did=UNIVERSITY, name="University", added_at=NOON), scopes=WRITING)
+    scope: dict[str, Any] = {
+        "client": ("192.0.2.1", 4321),
+        "headers": [(b"host", b"localhost")],
+        "raw_path": b"/",
+        "query_string": b"",
+    }
+    took = []
+    for _ in range(20):
+        began = time.perf_counter()
+        for _ in range(100):
+            limits.spend_address(scope)
+            limits.check_head(scope)
+            limits.spend_key(scope, caller)
+            limits.fields(scope)
+        took.append((time.perf_counter() - began) / 100)
+    assert min(took) < 0.001
