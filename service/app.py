@@ -20,6 +20,7 @@ from anchoring.settings import Settings, read_settings
 from service import openapi, problems
 from service.allowances import open_allowances
 from service.backlog import Backlog
+from service.cross_origin import allow_reading
 from service.failed_attempts import FailedAttempts
 from service.figures import FigureReader
 from service.group_commit import GroupCommit
@@ -40,6 +41,7 @@ from service.routers import (
     issuers,
     keys,
     ledger,
+    pages,
     proofs,
     status,
     status_changes,
@@ -125,10 +127,10 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         title="CredAnchor",
         version="1",
         description=DESCRIPTION,
+        docs_url=None,  # ours is in `routers.pages`
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are in `request_context`
         redirect_slashes=False,  # a redirect would be built from whatever the client says in `Host`
-        swagger_ui_parameters={"validatorUrl": None},  # nor would a third party learn of a look at /docs
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
         responses={"4XX": PROBLEM, "5XX": PROBLEM},
@@ -141,6 +143,8 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(pages.router)
+    allow_reading(app, ROUTERS)
     return app
 
 

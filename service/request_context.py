@@ -9,11 +9,11 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
+from service.cross_origin import OPEN, is_open_to_all
 from service.metrics import Metrics
+from service.security_fields import fields
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
-
-_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 
 
 class RequestContext:
@@ -31,7 +31,8 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         method, log = scope["method"], self._log
-        answer = _Answer(send, _request_id(scope), is_head=method == "HEAD")
+        is_open = is_open_to_all(method, scope["path"])
+        answer = _Answer(send, _request_id(scope), is_head=method == "HEAD", is_open=is_open)
         inner = {**scope, "method": "GET"} if answer.is_head else scope
         started = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=answer.request_id)  # a request is a task of its own, and ends with it
@@ -57,16 +58,18 @@ class RequestContext:
 class _Answer:
     """What goes out. `status`: None until it has begun."""
 
-    def __init__(self, send: Send, request_id: str, *, is_head: bool) -> None:
+    def __init__(self, send: Send, request_id: str, *, is_head: bool, is_open: bool) -> None:
         self._send = send
         self.request_id = request_id
         self.is_head = is_head
+        self._open = OPEN if is_open else ()
         self.status: int | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
+            own = message["headers"]
+            message["headers"] = [*own, (b"x-request-id", self.request_id.encode()), *fields(own), *self._open]
         elif self.is_head:
             message["body"] = b""
         await self._send(message)

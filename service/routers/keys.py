@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from anchoring.errors import NotFound
 from service.answers import cached_answer
 from service.bodies import refuse_unknown_query
-from service.cross_origin import OPEN, allow_reading
 from service.dependencies import ServiceDep
 from service.openapi import header
 
@@ -35,9 +34,4 @@ def get_did_document(request: Request, service: ServiceDep) -> Response:
     if service.did_document is None:
         raise NotFound("this service has no keys: it signs no status lists")
     body = json.dumps(service.did_document(), separators=(",", ":")).encode()
-    answer = cached_answer(request, body, MEDIA_TYPE, SHORTLY)
-    answer.headers.update(OPEN)
-    return answer
-
-
-allow_reading(router, "/.well-known/did.json")
+    return cached_answer(request, body, MEDIA_TYPE, SHORTLY)

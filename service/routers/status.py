@@ -9,7 +9,6 @@ from anchoring.types import to_hex
 from anchoring.usecases.report_status import PlaceReport, StatusReport, report_statuses
 from service.answers import REVALIDATE, choices, exact_time, json_answer
 from service.bodies import refuse_unknown_query
-from service.cross_origin import OPEN, allow_reading
 from service.dependencies import DigestDep, IssuerQueryDep, ServiceDep
 from service.schemas import Choices, StatusOut
 from service.state import Service
@@ -27,11 +26,7 @@ async def get_status(request: Request, service: ServiceDep, digest: DigestDep, i
     reports: list[StatusReport] = await service.reads.read_together(report_statuses, (digest, issuer))
     if len(reports) > 1:
         return choices(service, digest, [report.entry.issuer for report in reports], "status")
-    headers = {"Cache-Control": REVALIDATE} | OPEN
-    return json_answer(_report_json(service, reports[0]), headers=headers)
-
-
-allow_reading(router, "/v1/status/{digest}")
+    return json_answer(_report_json(service, reports[0]), headers={"Cache-Control": REVALIDATE})
 
 
 def _report_json(service: Service, report: StatusReport) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from anchoring.usecases.reserve_indexes import reserve_indexes
 from anchoring.usecases.take_signed_list import take_signed_list
 from service.answers import REVALIDATE, cached_answer, exact_time, json_answer
 from service.bodies import compute, refuse_unknown_query
-from service.cross_origin import OPEN, allow_reading
 from service.dependencies import ListDep, ServiceDep, StatusWriter
 from service.group_commit import MOST_ROWS
 from service.list_forms import FORMS, negotiate
@@ -189,9 +188,6 @@ async def _present(request: Request, service: Service, question: _Question, medi
     return _answer(request, service, signed, media_type)
 
 
-allow_reading(router, "/v1/status-lists/{list_id}")
-
-
 def _find(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusVersion | None]:
     of = uow.status_lists.find(list_id)
     if of is None:
@@ -250,14 +246,14 @@ def _answer(request: Request, service: Service, signed: SignedList, media_type: 
 
 def _with_etag(request: Request, content: bytes, media_type: str, cache_control: str) -> Response:
     answer = cached_answer(request, content, media_type, cache_control)
-    answer.headers.update(OPEN | {"Vary": "Accept"})
+    answer.headers["Vary"] = "Accept"
     return answer
 
 
 def _problem(status: int, code: StatusErrorCode, detail: str) -> Response:
     """Errors about a list are typed as Bitstring Status List 1.0 section 3.2 says."""
     body = {"type": W3C_TYPES + code, "title": "The status list cannot be had", "status": status, "detail": detail, "code": code}
-    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=OPEN | {"Cache-Control": "no-store"})
+    return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 
 
 def _no_list(list_id: ListId) -> NotFound:
