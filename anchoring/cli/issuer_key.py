@@ -84,7 +84,7 @@ def rotate(
 
 @app.command()
 def revoke(prefix: Prefix) -> None:
-    """Take a key out of use at once. What was posted with it stays."""
+    """Take a key out of use; running services notice within a second. What was posted with it stays."""
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings

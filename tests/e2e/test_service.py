@@ -6,7 +6,8 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -103,3 +104,34 @@ def test_workers_count_together_also_when_one_of_them_dies(environment: dict[str
         process.kill()
         process.wait()
     assert list(folder.iterdir()) == []
+
+
+def statuses(port: int, address: str, times: int) -> list[int]:
+    """Of so many requests that a proxy passes on for a client at this address, each over a connection of its own."""
+    found = []
+    for _ in range(times):
+        request = Request(f"http://127.0.0.1:{port}/v1/batches", headers={"X-Forwarded-For": address})
+        try:
+            with urlopen(request, timeout=60) as answer:
+                found.append(answer.status)
+        except HTTPError as refused:
+            found.append(refused.code)
+    return found
+
+
+@pytest.mark.parametrize(("trusted", "others"), [("127.0.0.1", [200]), ("192.0.2.0/24", [429])])
+def test_workers_share_limits_and_believe_proxies_that_are_trusted_alone(
+    environment: dict[str, str], trusted: str, others: list[int]
+) -> None:
+    port = free_port()
+    limits = {"CREDANCHOR_LIMITS__PER_ADDRESS": "8", "CREDANCHOR_LIMITS__WINDOW_S": "3600"}
+    settings = environment | limits | {"CREDANCHOR_API__TRUSTED_PROXIES": trusted}
+    command = [str(COMMAND), "service", "run", "--port", str(port), "--workers", "2"]
+    process = subprocess.Popen(command, env=settings, stderr=subprocess.DEVNULL)
+    try:
+        connected(port).close()
+        assert statuses(port, "198.51.100.1", 12) == [200] * 8 + [429] * 4
+        assert statuses(port, "198.51.100.2", 1) == others
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
