@@ -1,5 +1,6 @@
 """Reading from pages of any origin: wallets and verifiers run in browsers. Nothing else is open to them."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,7 +14,7 @@ OPEN: Final = (
 """What each answer carries that pages of other origins may read."""
 
 _READING: Final = ("/v1/", "/.well-known/")
-_WITH_A_KEY: Final = ("/v1/issuers", "/v1/status-changes")
+_WITH_A_KEY: Final = re.compile("/v1/(issuers|status-changes|batches/[^/]*/proofs$)")
 
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Origin": "*",
@@ -25,7 +26,7 @@ _PREFLIGHT: Final = {
 
 def is_open_to_all(method: str, path: str) -> bool:
     """Whether it is a reading that needs no key. What operators ask, such as `/metrics`, is none."""
-    return method in {"GET", "HEAD"} and path.startswith(_READING) and not path.startswith(_WITH_A_KEY)
+    return method in {"GET", "HEAD"} and path.startswith(_READING) and not _WITH_A_KEY.match(path)
 
 
 def allow_reading(app: FastAPI, routers: Iterable[APIRouter]) -> None:

@@ -205,12 +205,14 @@ def test_key_without_the_scope_of_a_route_is_told_which(api: Api) -> None:
             needed = {scope for one in operation.get("security", []) for [scope] in one.values()}
             for scope, key in keys.items():
                 if needed and scope not in needed:
-                    filled = path.format(did=UNIVERSITY, prefix=api.key[3:11], digest="ab" * 32, list_id="ab" * 32)
+                    filled = path.format(
+                        did=UNIVERSITY, prefix=api.key[3:11], digest="ab" * 32, list_id="ab" * 32, root="ab" * 32
+                    )
                     problem = check_problem(api.ask(method.upper(), filled, {}, key=key), 403, "scope-missing")
                     words = problem["detail"].removeprefix("the API key lacks the scope ")
                     assert set(words.split(" or ")) == needed
                     tried += 1
-    assert tried == 3 * 8 + 2 * 4 + 3 * 2
+    assert tried == 3 * 9 + 2 * 4 + 3 * 2
     assert stored(api.store) == before
 
 

@@ -305,6 +305,7 @@ def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> No
     assert sorted(locked) == [
         ("delete", "/v1/digests/{digest}"),
         ("delete", "/v1/issuers/{did}/keys/{prefix}"),
+        ("get", "/v1/batches/{root}/proofs"),
         ("get", "/v1/issuers"),
         ("get", "/v1/issuers/{did}/keys"),
         ("get", "/v1/status-changes"),
