@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from anchoring.core.issuer import Issuer
-from anchoring.errors import TooManyRequests
+from anchoring.errors import TooLarge, TooManyRequests
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import UnitOfWork
 from service.group_commit import GroupCommit
@@ -30,9 +30,11 @@ class Quotas:
         self._left: dict[int, int] = {}
 
     async def take(self, issuer: Issuer, items: int) -> None:
-        """Count so many more in. Raises: TooManyRequests when they are not there; StoreUnavailable."""
+        """Count so many more in, known ones too. Raises: TooLarge for more than a day's; TooManyRequests; StoreUnavailable."""
         if not self._limit:
             return
+        if items > self._limit:
+            raise TooLarge(f"{items} items were sent, and an issuer may write {self._limit} in a day", limit=self._limit)
         now = self._clock.now()
         day = int(now.timestamp()) // 86_400
         if day != self._day:

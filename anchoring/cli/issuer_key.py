@@ -97,12 +97,12 @@ def revoke(prefix: Prefix) -> None:
 
 
 def _standing(key: StoredKey, *, lives: bool) -> str:
+    used = f"used {format_time(key.last_used_at)}" if key.last_used_at else "never used"
     if key.revoked_at is not None:
-        return f"revoked {format_time(key.revoked_at)}"
+        return f"revoked {format_time(key.revoked_at)}, {used}"
     if not lives and key.expires_at is not None:
-        return f"expired {format_time(key.expires_at)}"
-    ends = f", expires {format_time(key.expires_at)}" if key.expires_at else ""
-    return (f"used {format_time(key.last_used_at)}" if key.last_used_at else "never used") + ends
+        return f"expired {format_time(key.expires_at)}, {used}"
+    return used + (f", expires {format_time(key.expires_at)}" if key.expires_at else "")
 
 
 def _key_json(key: StoredKey) -> dict[str, object]:

@@ -140,7 +140,7 @@ def bundle(
 def embed(
     credential: Annotated[Path, typer.Argument(help="The credential.")],
     proof: Annotated[Path, typer.Option(help="Its proof.")],
-    output: Annotated[Path | None, typer.Option(help="Where to write; else beside the credential.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The credential to make; a proof beside it is <output>.proof.json.")] = None,
 ) -> None:
     """Put a proof into its credential where that keeps the digest, else beside it, and say why. `proof verify` finds both."""
     body, content = read_file(credential), read_file(proof)
@@ -149,7 +149,9 @@ def embed(
     if why := why_not_inside(body):
         say(f"beside it, because {why}")
         _require_subject(body, inclusion)
-        _hand_over(parse(content), output or sidecar_of(credential))
+        if output is not None:
+            write_bytes(output, body)
+        _hand_over(parse(content), sidecar_of(output or credential))
         return
     with about(credential):
         made = embed_proof(body, members_of(content), digest=inclusion.digest, issuer=inclusion.issuer)

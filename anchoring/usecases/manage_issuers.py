@@ -23,6 +23,8 @@ from anchoring.types import Did
 
 NAME_MAX_CHARACTERS = 200
 
+LONGEST_LIFE = timedelta(days=3650)
+
 MOST_KEYS = 100
 """Living keys of one issuer at most: with them it could fill the database."""
 
@@ -73,7 +75,7 @@ def rotate_key(
     Raises: NotFound when no living key has this prefix; Conflict as `create_key`.
     """
     old = living_key(uow, prefix, of=of, now=now)
-    expires_at = None if old.expires_at is None else now + (old.expires_at - old.created_at)
+    expires_at = None if old.expires_at is None else now + min(old.expires_at - old.created_at, LONGEST_LIFE)
     made = _add_key(uow, old.issuer, old.scopes, expires_at, now, random_bytes)
     uow.issuers.expire_key(prefix, now + overlap)
     return made
@@ -118,6 +120,8 @@ def _add_key(
 ) -> ApiKey:
     if expires_at is not None and expires_at <= now:
         raise InvalidInput("must be in the future", at="expiresAt")
+    if expires_at is not None and expires_at - now > LONGEST_LIFE:
+        raise InvalidInput("must be at most ten years from now", at="expiresAt")
     if sum(key.lives(now) for key in uow.issuers.keys_of(issuer)) >= MOST_KEYS:
         raise Conflict(f"issuer {issuer.did} has {MOST_KEYS} keys in use: revoke those that it no longer needs")
     key = make_api_key(random_bytes(PREFIX_BYTES + SECRET_BYTES))

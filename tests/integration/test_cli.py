@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from anchoring.client import AnchoringClient
 from anchoring.core.canonical import canonicalize
 from anchoring.core.issuer import CANARY
 from anchoring.core.proof_json import proof_to_json
+from anchoring.logs import configure_logs
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
@@ -51,6 +53,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 @pytest.fixture
 def service(credanchor: Credanchor, migrated: Credanchor, store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The service that commands talk to, in this process; the university's key is set."""
+    configure_logs(level=logging.ERROR)  # its lines are none of a command's output
     with running(store) as api:
         client = partial(AnchoringClient, transport=api.client._transport)
         monkeypatch.setattr(system, "AnchoringClient", client)

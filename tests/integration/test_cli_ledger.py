@@ -1,6 +1,7 @@
 """The commands that talk to a node, against a real one: deployment, roles, rounds, proofs compared with the ledger."""
 
 import base64
+import hashlib
 import json
 import os
 import signal
@@ -484,6 +485,22 @@ def test_proof_that_cannot_stand_inside_is_put_beside(
         2,
         "--proof: there is none inside the credential, nor beside it as credential.json.proof.json: name it",
     )
+
+
+@pytest.mark.parametrize("name", ["award.pdf", "copy.pdf"], ids=["the-file-itself", "another"])
+def test_output_of_embedding_is_the_credential_also_where_its_proof_stands_beside(
+    credanchor: Credanchor, holder: tuple[Path, Path], tmp_path: Path, name: str
+) -> None:
+    pdf, content = tmp_path / "award.pdf", b"%PDF-1.7\n"
+    pdf.write_bytes(content)
+    proof = json.loads(holder[1].read_text()) | {"digest": to_hex(hashlib.sha256(content).digest())}
+    holder[1].write_text(json.dumps(proof))
+
+    done = credanchor("proof", "embed", pdf, "--proof", holder[1], "--output", tmp_path / name)
+
+    assert done.code == 0
+    assert (pdf.read_bytes(), (tmp_path / name).read_bytes()) == (content, content)
+    assert json.loads((tmp_path / f"{name}.proof.json").read_text()) == proof
 
 
 def test_embedding_refuses_the_proof_of_another_credential(credanchor: Credanchor, holder: tuple[Path, Path]) -> None:

@@ -1,6 +1,7 @@
 """`credanchor status`: how an issuer's changes, lists, indexes and record look on the command line, over the service."""
 
 import json
+import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from anchoring.bootstrap import system
 from anchoring.client import AnchoringClient
 from anchoring.core.canonical import canonicalize
 from anchoring.core.status_documents import ListForm
+from anchoring.logs import configure_logs
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
 from tests.api import PUBLIC_URL, Api, hex_digest, post_and_anchor, running, stored
@@ -27,6 +29,7 @@ NOT_THERE = "0x" + "00" * 32
 @pytest.fixture
 def service(credanchor: Credanchor, store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The service over each kind of database, in this process; the university's key is set."""
+    configure_logs(level=logging.ERROR)  # its lines are none of a command's output
     with running(store) as api:
         monkeypatch.setattr(system, "AnchoringClient", partial(AnchoringClient, transport=api.client._transport))
         credanchor.set(CLIENT__API_KEY=api.key, CLIENT__URL="http://testserver")

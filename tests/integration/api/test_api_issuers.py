@@ -119,6 +119,18 @@ def test_rotated_key_and_its_successor_both_open_until_the_overlap_ends(api: Api
     assert [api.post_numbers(1, key=key).status_code for key in (api.key, successor)] == [401, 202]
 
 
+@pytest.mark.parametrize("ends", ["9999-12-31T23:59:59Z", "2036-11-21T12:00:00Z"])
+def test_key_ends_within_ten_years_so_that_it_can_be_rotated(api: Api, admin: str, ends: str) -> None:
+    refused = api.ask("POST", KEYS, {"scopes": ["digests:write"], "expiresAt": ends}, key=admin)
+    taken = api.ask("POST", KEYS, {"scopes": ["digests:write"], "expiresAt": "2036-11-20T12:00:00Z"}, key=admin)
+
+    assert check_problem(refused, 422, "invalid-input")["detail"] == "expiresAt: must be at most ten years from now"
+    assert taken.status_code == 201
+    api.clock.advance(timedelta(days=1).total_seconds())
+    rotated = api.ask("POST", f"{KEYS}/{taken.json()['prefix']}/rotation", {"overlapS": 60}, key=admin)
+    assert (rotated.status_code, rotated.json()["expiresAt"]) == (201, "2036-11-21T12:00:00Z")
+
+
 def test_revoked_key_opens_nothing_and_a_key_may_revoke_itself(api: Api, admin: str) -> None:
     path = f"{KEYS}/{api.key[3:11]}"
 

@@ -129,6 +129,8 @@ def write(api: Api, what: str, count: int, key: str | None = None) -> Any:
 
 def test_issuer_that_wrote_enough_for_today_goes_on_tomorrow(store: SqlStore) -> None:
     with running(store, limits=DAY) as api:
+        problem = check_problem(write(api, "digests", 6), 413, "too-large")
+        assert problem["detail"] == "6 items were sent, and an issuer may write 5 in a day", "no day has room for them"
         api.clock.advance(11.5 * 3600)
         assert write(api, "digests", 3).status_code == 202
         assert write(api, "credential", 1).status_code == 202
