@@ -14,7 +14,6 @@ from anchoring.core.status_places import not_told
 from anchoring.core.verification import Evidence, NoEvidence
 from anchoring.errors import VerificationError
 from anchoring.types import BlockHash, Did
-from anchoring.usecases.gather_evidence import evidence_from_node
 
 if TYPE_CHECKING:
     from anchoring.ports.ledger import RegistryReader
@@ -59,6 +58,8 @@ def open_reader_at(pinned: Registry | None, rpc_url: str | None, *, pin: str, no
 
 def find_evidence(ledger: Ledger, proof: InclusionProof, finality: str, *, at: str) -> Evidence | NoEvidence:
     """What the ledger shows of the proof's root. `at`: the name of `finality`. Raises: InvalidInput."""
+    from anchoring.usecases.gather_evidence import evidence_from_node
+
     rule = parse_finality(finality, at=at)
     if isinstance(ledger.reader, str):
         return NoEvidence(ledger.reader)
