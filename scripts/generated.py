@@ -1,7 +1,9 @@
 """Files that scripts write and the repository keeps: written, or with `--check` compared."""
 
 import argparse
+import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -19,3 +21,10 @@ def write_or_check(path: Path, rendered: str, *, about: str | None, again: str) 
         return 0
     print(f"{path} is out of date; run {again}", file=sys.stderr)
     return 1
+
+
+def render_vectors(about: str, lists: Mapping[str, Sequence[object]]) -> str:
+    """A file of test vectors: what it is about, and lists of vectors by name, one vector a line."""
+    parts = [f'"about": {json.dumps(about)}', '"version": 1']
+    parts += [f'"{name}": [\n' + ",\n".join(map(json.dumps, vectors)) + "\n]" for name, vectors in lists.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"

@@ -15,7 +15,7 @@ from anchoring.core.merkle import node_hash
 from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import proof_from_json
 from anchoring.errors import MalformedProof, VerificationError
-from scripts.generated import write_or_check
+from scripts.generated import render_vectors, write_or_check
 from scripts.proof_cases import FAILED, MALFORMED, Json, base_proof, changed, read_trees
 
 VECTORS: Final = Path(__file__).parent.parent / "tests" / "vectors" / "formats.json"
@@ -38,10 +38,7 @@ def main() -> int:
 
 def render() -> str:
     """The whole file, one vector a line. Raises: ValueError when our own judgement is not the expected one."""
-    lists = {"formats": list(_formats()), "refused": list(_refused())}
-    parts = [f'"about": {json.dumps(_ABOUT)}', '"version": 1']
-    parts += [f'"{name}": [\n' + ",\n".join(json.dumps(vector) for vector in vectors) + "\n]" for name, vectors in lists.items()]
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    return render_vectors(_ABOUT, {"formats": list(_formats()), "refused": list(_refused())})
 
 
 def _formats() -> Iterator[Json]:

@@ -4,7 +4,6 @@ The file is the same at every run. `--check` writes nothing and exits 1 if the f
 """
 
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ from typing import Any, Final
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
 from anchoring.errors import MalformedProof, VerificationError
-from scripts.generated import write_or_check
+from scripts.generated import render_vectors, write_or_check
 from scripts.proof_cases import FAILED, MALFORMED, PASSED, PathCase, ProofCase, path_cases, proof_cases
 
 VECTORS: Final = Path(__file__).parent.parent / "tests" / "vectors" / "proof.json"
@@ -37,9 +36,7 @@ def render() -> str:
         "proofs": [vector_of(case) for case in proof_cases()],
         "leftRight": [_path_vector(case) for case in path_cases()],
     }
-    parts = [f'"about": {json.dumps(_ABOUT)}', '"version": 1']
-    parts += [f'"{name}": [\n' + ",\n".join(json.dumps(vector) for vector in vectors) + "\n]" for name, vectors in lists.items()]
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    return render_vectors(_ABOUT, lists)
 
 
 def vector_of(case: ProofCase) -> dict[str, Any]:

@@ -321,6 +321,16 @@ def spend(store: SqlStore, *, nonce: int, fee_wei: int, state: SubmissionState =
         uow.commit()
 
 
+def take_back(api: Api, batch: Batch) -> None:
+    """A reorg takes the block of the batch's anchor away."""
+    with api.store.writing() as uow:
+        found = uow.batches.with_id(batch.id)
+        assert found
+        assert found.anchor
+        uow.batches.withdraw(batch.id, found.anchor.block, "reorg", api.clock.now())
+        uow.commit()
+
+
 def post_and_anchor(api: Api, *numbers: int, final: bool = True) -> tuple[list[Entry], Batch]:
     """Entries of the university in one anchored batch."""
     entries = post(api.store, api.issuer, *numbers, now=api.clock.now())

@@ -18,8 +18,8 @@ from anchoring.core.left_right import (
     Step,
     end_of_path,
     malformed,
-    read_bytes,
     read_hash,
+    read_step,
     split_steps,
 )
 from anchoring.core.proof_json import Members, format_time
@@ -117,13 +117,7 @@ def _read_steps(operations: list[Members], *, at: str) -> tuple[Step, ...]:
 
 def _read_step(joined: Members, hashed: Members) -> Step:
     hashed.one_of("op", _HASHED)
-    match joined.has("l"), joined.has("r"):
-        case True, False:
-            return "left", read_bytes(joined, "l")
-        case False, True:
-            return "right", read_bytes(joined, "r")
-        case _:
-            raise InvalidInput("must be either l or r", at=joined.place)
+    return read_step(joined, left="l", right="r")
 
 
 def _read_anchor(members: Members, branch: Members, last: Members) -> PathAnchor:

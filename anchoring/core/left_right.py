@@ -89,7 +89,18 @@ def steps_to_json(steps: Iterable[Step]) -> list[dict[str, str]]:
 
 def read_steps(members: Members, name: str) -> tuple[Step, ...]:
     """Steps read back. Raises: InvalidInput."""
-    return tuple(_read_step(step) for step in members.objects(name, most=MAX_STEPS))
+    return tuple(read_step(step, left="left", right="right") for step in members.objects(name, most=MAX_STEPS))
+
+
+def read_step(step: Members, *, left: str, right: str) -> Step:
+    """One step, whose member of either name says the side. Raises: InvalidInput."""
+    match step.has(left), step.has(right):
+        case True, False:
+            return "left", read_bytes(step, left)
+        case False, True:
+            return "right", read_bytes(step, right)
+        case _:
+            raise InvalidInput(f"must be either {left} or {right}", at=step.place)
 
 
 def split_steps(steps: Sequence[Step], *, at: str) -> tuple[IssuerId, Salt, tuple[Step, ...]]:
@@ -122,16 +133,6 @@ def read_hash(members: Members, name: str) -> bytes:
     if len(value) != HASH_BYTES:
         raise InvalidInput(f"must be {HASH_BYTES} bytes, and is {len(value)}", at=members.at(name))
     return value
-
-
-def _read_step(step: Members) -> Step:
-    match step.has("left"), step.has("right"):
-        case True, False:
-            return "left", read_bytes(step, "left")
-        case False, True:
-            return "right", read_bytes(step, "right")
-        case _:
-            raise InvalidInput("must be either left or right", at=step.place)
 
 
 @contextmanager

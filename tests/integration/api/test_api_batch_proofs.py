@@ -11,7 +11,7 @@ from anchoring.core.proof_formats import ProofFormat, read_any
 from anchoring.errors import Conflict
 from anchoring.types import to_hex
 from service.routers.batches import PROOFS_AT_ONCE, _proof_lines
-from tests.api import NDJSON, Api, anchor, check_problem, hex_digest, post_and_anchor, seal
+from tests.api import NDJSON, Api, anchor, check_problem, hex_digest, post_and_anchor, seal, take_back
 from tests.factories import UNIVERSITY, post
 
 
@@ -102,12 +102,7 @@ def test_get_proofs_is_cut_off_when_a_reorg_takes_the_anchor_back(api: Api) -> N
     parts = lines(api, batch)
     assert next(parts).count(b"\n") == PROOFS_AT_ONCE
 
-    with api.store.writing() as uow:
-        found = uow.batches.with_id(batch.id)
-        assert found
-        assert found.anchor
-        uow.batches.withdraw(batch.id, found.anchor.block, "reorg", api.clock.now())
-        uow.commit()
+    take_back(api, batch)
 
     with pytest.raises(Conflict, match="was taken back"):
         next(parts)

@@ -23,6 +23,7 @@ from tests.api import (
     post_and_anchor,
     record_round,
     seal,
+    take_back,
 )
 from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer, post
 
@@ -136,12 +137,7 @@ def test_get_proof_is_taken_back_with_its_block(api: Api) -> None:
     _, batch = post_and_anchor(api, 1)
     etag = api.get(f"/v1/proofs/{hex_digest(1)}").headers["etag"]
 
-    with api.store.writing() as uow:
-        found = uow.batches.with_id(batch.id)
-        assert found
-        assert found.anchor
-        uow.batches.withdraw(batch.id, found.anchor.block, "reorg", api.clock.now())
-        uow.commit()
+    take_back(api, batch)
 
     response = api.get(f"/v1/proofs/{hex_digest(1)}", If_None_Match=etag)
     assert (response.status_code, response.json()["state"]) == (202, "sealed")
