@@ -6,14 +6,17 @@ Here one deadline covers connecting, sending, headers and body. Redirects are no
 
 import base64
 import socket
+import ssl
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -36,11 +39,20 @@ class HttpPoster:
     """Posts JSON to one URL, over connections that are kept for a while. Constructing it connects to nothing.
 
     `timeout_s`: longest wait for one whole answer; the look-up of the name comes on top. `max_bytes`: longest answer.
+    `headers`: further ones of each request. `certificate`: with its key, a PEM file that tells the other side who asks (TLS).
 
-    Raises: ValueError when the URL is none.
+    Raises: ValueError when the URL is none; OSError when the certificate cannot be used.
     """
 
-    def __init__(self, url: str, *, timeout_s: float, max_bytes: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float,
+        max_bytes: int,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        certificate: Path | None = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0 or not url.isascii():
             raise ValueError("not a URL of HTTP")
@@ -50,9 +62,11 @@ class HttpPoster:
         if parts.username is not None:
             account = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._headers["Authorization"] = "Basic " + base64.b64encode(account.encode()).decode()
+        self._headers |= headers
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
-        self._pool = httpcore2.ConnectionPool(keepalive_expiry=KEEP_ALIVE_S, network_backend=_Backend())
+        context = _known_by(certificate) if certificate else None
+        self._pool = httpcore2.ConnectionPool(ssl_context=context, keepalive_expiry=KEEP_ALIVE_S, network_backend=_Backend())
         weakref.finalize(self, self._pool.close)
 
     def post(self, body: bytes) -> bytes:
@@ -102,6 +116,13 @@ class HttpGetter:
         with _reported(), self._pool.stream("GET", target, headers=headers, extensions=_until(self._timeout_s)) as answer:
             types = [value for name, value in answer.headers if name.lower() == b"content-type"]
             return Fetched(content=_read(answer, self._max_bytes), media_type=types[0].decode("latin-1") if types else "")
+
+
+def _known_by(certificate: Path) -> ssl.SSLContext:
+    """The system's trust, and a certificate of our own. An encrypted key is refused: nobody is there to be asked."""
+    context = httpcore2.default_ssl_context()
+    context.load_cert_chain(certificate, password="")
+    return context
 
 
 def _until(timeout_s: float) -> dict[str, Any]:

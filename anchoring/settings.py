@@ -17,7 +17,7 @@ from anchoring.core.merkle import MAX_LEAVES
 from anchoring.core.proof import parse_registry
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES
 from anchoring.errors import InvalidInput, Misconfigured
-from anchoring.types import parse_did
+from anchoring.types import parse_address, parse_did
 
 PREFIX: Final = "CREDANCHOR_"
 DELIMITER: Final = "__"
@@ -39,6 +39,7 @@ def _checked(parse: object) -> AfterValidator:
 FinalityText = Annotated[str, _checked(parse_finality)]
 RegistryText = Annotated[str, _checked(parse_registry)]
 DidText = Annotated[str, _checked(parse_did)]
+AddressText = Annotated[str, _checked(parse_address)]
 
 
 class _Group(BaseModel):
@@ -65,10 +66,10 @@ class LedgerSettings(_Group):
     """JSON-RPC endpoints of independent nodes, separated by commas. A secret, because providers put access keys into them."""
 
     rpc_timeout_s: float = Field(default=15.0, gt=0, le=600)
-    """Longest wait for one whole answer of a node, in seconds."""
+    """Longest wait for one whole answer of a node or a remote signer, in seconds."""
 
     rpc_max_bytes: int = Field(default=16 * 1024 * 1024, ge=64 * 1024, le=1024**3)
-    """Longest answer of a node that is read, in bytes."""
+    """Longest answer of a node or a remote signer that is read, in bytes."""
 
     registry: RegistryText | None = None
     """The contract, `eip155:<chain id>:<address>`. Rounds refuse any other chain and foreign code at the address."""
@@ -90,6 +91,18 @@ class LedgerSettings(_Group):
 
     private_key: SecretStr | None = None
     """The anchoring key in hexadecimal, in place of a keystore; for development."""
+
+    signer_url: SecretStr | None = None
+    """A remote signer that has the anchoring key, in place of a keystore: web3signer, or another with `eth_signTransaction`."""
+
+    signer_account: AddressText | None = None
+    """The account that a remote signer signs for."""
+
+    signer_token_file: Path | None = None
+    """A file with the bearer token that a remote signer wants, mode 0600."""
+
+    signer_certificate: Path | None = None
+    """A PEM file with the certificate by which a remote signer knows us, and its key, mode 0600."""
 
     fee_policy: FeePolicy = FeePolicy.ZERO
     """`zero` on fee-less ledgers such as EBSI's, `market` on EIP-1559 chains, `legacy` on chains with a gas price only."""

@@ -19,12 +19,13 @@ Answer: TypeAlias = bytes | int | None
 
 @dataclass(frozen=True)
 class Call:
-    """One JSON-RPC call to the proxy, `body` as it came."""
+    """One JSON-RPC call to the proxy, `body` as it came. `authorization`: that field of its head."""
 
     method: str
     params: list[Any]
     body: bytes
     node: str | None
+    authorization: str | None = None
 
     def forward(self) -> bytes:
         """Have the real node carry it out; its answer."""
@@ -74,7 +75,7 @@ def rpc_proxy(node: str | None = None) -> Iterator[RpcProxy]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             request = json.loads(body)
             proxy.calls.append(request["method"])
-            answer = proxy.rule(Call(request["method"], request["params"], body, proxy.node))
+            answer = proxy.rule(Call(request["method"], request["params"], body, proxy.node, self.headers["Authorization"]))
             if proxy.rule is not Call.forward and not _is_result(answer):
                 injected()
             if answer is None:

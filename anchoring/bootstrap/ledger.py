@@ -13,14 +13,14 @@ from anchoring.core.fees import FeeRules
 from anchoring.core.proof import Registry, parse_registry
 from anchoring.errors import LedgerUnavailable, Misconfigured
 from anchoring.settings import GWEI, LedgerSettings
-from anchoring.types import Address
+from anchoring.types import Address, parse_address
 
 if TYPE_CHECKING:
     from anchoring.ledger.deployment import RegistryAdmin
     from anchoring.ledger.evm import EvmLedger
     from anchoring.ledger.registry_reader import EvmRegistryReader
     from anchoring.ledger.rpc import JsonRpc
-    from anchoring.ledger.signer import LocalSigner
+    from anchoring.ledger.signer import Signer
 
 
 log = structlog.get_logger()
@@ -111,18 +111,28 @@ def open_admin(settings: LedgerSettings) -> "RegistryAdmin":
     return RegistryAdmin(node, open_signer(settings), fee_rules(settings), SystemClock(), confirm_s=settings.confirm_s)
 
 
-def open_signer(settings: LedgerSettings) -> "LocalSigner":
-    """Raises: Misconfigured when no key is named, or the key file is not safe or does not open."""
+def open_signer(settings: LedgerSettings) -> "Signer":
+    """Raises: Misconfigured as `configured_signer` does, and when no key is named."""
     signer = configured_signer(settings)
     if signer is None:
-        raise Misconfigured("no key is named: set CREDANCHOR_LEDGER__KEYSTORE, or CREDANCHOR_LEDGER__PRIVATE_KEY for development")
+        raise Misconfigured(
+            "no key is named: set CREDANCHOR_LEDGER__KEYSTORE, CREDANCHOR_LEDGER__SIGNER_URL for one that is elsewhere, "
+            "or CREDANCHOR_LEDGER__PRIVATE_KEY for development"
+        )
     return signer
 
 
-def configured_signer(settings: LedgerSettings) -> "LocalSigner | None":
-    """None when no key is named. Raises: Misconfigured when the key file is not safe or does not open."""
+def configured_signer(settings: LedgerSettings) -> "Signer | None":
+    """None when no key is named; a remote signer is not asked yet.
+
+    Raises: Misconfigured when the key file is not safe or does not open, or a remote signer and another key are named.
+    """
     from anchoring.ledger.signer import signer_from_key, signer_from_keystore
 
+    if settings.signer_url is not None:
+        if settings.keystore is not None or settings.private_key is not None:
+            raise Misconfigured("ledger.signer_url and another key are named: which one signs?")
+        return _remote_signer(settings.signer_url.get_secret_value(), settings)
     if settings.keystore is not None:
         if settings.keystore_password_file is None:
             raise Misconfigured("ledger.keystore needs ledger.keystore_password_file")
@@ -130,6 +140,21 @@ def configured_signer(settings: LedgerSettings) -> "LocalSigner | None":
     if settings.private_key is not None:
         return signer_from_key(settings.private_key.get_secret_value())
     return None
+
+
+def _remote_signer(url: str, settings: LedgerSettings) -> "Signer":
+    from anchoring.ledger.remote_signer import RemoteSigner
+
+    if settings.signer_account is None:
+        raise Misconfigured("ledger.signer_url needs ledger.signer_account, whose key the signer has")
+    return RemoteSigner(
+        url,
+        parse_address(settings.signer_account),
+        timeout_s=settings.rpc_timeout_s,
+        max_bytes=settings.rpc_max_bytes,
+        token_file=settings.signer_token_file,
+        certificate=settings.signer_certificate,
+    )
 
 
 def create_keystore(keystore: Path, password_file: Path) -> Address:

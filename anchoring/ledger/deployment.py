@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from eth_abi.abi import encode
-from eth_utils.crypto import keccak
 from web3 import Web3
 
 from anchoring.core.fees import Fee, FeeRules, choose_fee
@@ -19,7 +18,8 @@ from anchoring.ledger.answers import excerpt, read_block, read_number, unhex
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.registry_reader import ANCHORER_ROLE, EvmRegistryReader
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
-from anchoring.ledger.signer import LocalSigner, price_fields
+from anchoring.ledger.signed_transaction import sign_as_asked
+from anchoring.ledger.signer import Signer, price_fields
 from anchoring.ports.runtime import Clock
 from anchoring.types import Address, parse_address, to_hex
 
@@ -69,7 +69,7 @@ class RegistryAdmin:
     `confirm_s`: longest wait for a receipt. `clock`: paces the waiting.
     """
 
-    def __init__(self, rpc: JsonRpc, signer: LocalSigner, fees: FeeRules, clock: Clock, *, confirm_s: float) -> None:
+    def __init__(self, rpc: JsonRpc, signer: Signer, fees: FeeRules, clock: Clock, *, confirm_s: float) -> None:
         self._rpc = rpc
         self._signer = signer
         self._fees = fees
@@ -121,12 +121,12 @@ class RegistryAdmin:
         }
         if to is not None:
             transaction["to"] = Web3.to_checksum_address(to)
-        raw = self._signer.sign(transaction)
+        raw, tx_hash = sign_as_asked(self._signer, transaction)
         try:
             self._rpc.send("eth_sendRawTransaction", to_hex(raw))
         except RpcRefusal as refused:
             raise LedgerRejected(f"the node refused the transaction: {excerpt(refused.message)}") from refused
-        return self._receipt(to_hex(keccak(raw)))
+        return self._receipt(to_hex(tx_hash))
 
     def _read(self, method: str, *params: Any) -> Any:
         try:

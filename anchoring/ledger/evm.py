@@ -7,7 +7,7 @@ a price where none is due.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final
 
 import structlog
 from eth_abi.abi import decode
@@ -26,8 +26,8 @@ from anchoring.ledger.calls import encode_call
 from anchoring.ledger.registry_reader import LOGS_BLOCK_RANGE, EvmRegistryReader, NoContract
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.ledger.second_opinion import FurtherNodes
-from anchoring.ledger.signed_transaction import require_signed
-from anchoring.ledger.signer import price_fields
+from anchoring.ledger.signed_transaction import sign_as_asked
+from anchoring.ledger.signer import Signer, price_fields
 from anchoring.ports.ledger import Broadcast, Head, LedgerIdentity, Opinion, Reception
 from anchoring.types import Address, TxHash, to_hex
 
@@ -43,16 +43,6 @@ class GasRules:
     base: int
     per_root: int
     per_head: int
-
-
-class Signer(Protocol):
-    """Signs with one key, wherever it is."""
-
-    @property
-    def address(self) -> Address: ...
-
-    def sign(self, transaction: dict[str, Any]) -> bytes:
-        """The signed bytes. Raises: LedgerUnavailable when the signer does not answer."""
 
 
 class EvmLedger(EvmRegistryReader):
@@ -160,8 +150,7 @@ class EvmLedger(EvmRegistryReader):
             "gas": gas_limit,
             "chainId": self._registry.chain_id,
         }
-        raw = self._signer.sign(transaction)
-        tx_hash = require_signed(raw, transaction, self.signer)
+        raw, tx_hash = sign_as_asked(self._signer, transaction)
         return Attempt(
             tx_hash=tx_hash,
             raw=raw,

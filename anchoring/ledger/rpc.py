@@ -8,6 +8,9 @@ import itertools
 import json
 import logging
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import stamina
@@ -61,19 +64,32 @@ class TooLong(LedgerUnavailable):
 
 
 class JsonRpc:
-    """A node at a URL. Constructing it asks the node nothing. `host`: host and port, by which it is known.
+    """A node, or a signer, at a URL. Constructing it asks nothing. `host`: host and port, by which it is known.
 
-    `timeout_s`: longest wait for one whole answer. `max_bytes`: longest answer.
+    `timeout_s`: longest wait for one whole answer. `max_bytes`: longest answer. `what`: what errors call it. `headers`,
+    `certificate`: as HttpPoster takes them.
 
-    Raises: Misconfigured for something that is no URL.
+    Raises: Misconfigured for something that is no URL, or a certificate that cannot be used.
     """
 
-    def __init__(self, url: str, *, timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float,
+        max_bytes: int = MAX_ANSWER_BYTES,
+        what: str = "node",
+        headers: Mapping[str, str] = MappingProxyType({}),
+        certificate: Path | None = None,
+    ) -> None:
         try:
-            self._http = HttpPoster(url, timeout_s=timeout_s, max_bytes=max_bytes)
+            self._http = HttpPoster(url, timeout_s=timeout_s, max_bytes=max_bytes, headers=headers, certificate=certificate)
+        except OSError as failed:
+            raise Misconfigured(f"{certificate} holds no certificate with its key, unencrypted: {failed.strerror}") from None
         except ValueError:  # brackets or a port that cannot be, too; the URL may carry an access key and is not shown
-            raise Misconfigured("the node's address is not a URL such as http://127.0.0.1:8545") from None
+            raise Misconfigured(f"the {what}'s address is not a URL such as http://127.0.0.1:8545") from None
         self.host = self._http.host
+        self._name = f"{what} {self.host}"
         self._ids = itertools.count(1)
 
     def read(self, method: str, *params: Any) -> Any:
@@ -95,23 +111,23 @@ class JsonRpc:
         try:
             response = json.loads(self._http.post(json.dumps(request).encode()))
         except AnswerTooLong as failed:
-            raise TooLong(f"node {self.host} answered {method} with {failed}") from failed
+            raise TooLong(f"{self._name} answered {method} with {failed}") from failed
         except NoAnswer as failed:
-            raise LedgerUnavailable(f"node {self.host} did not answer {method}: {failed}") from failed
+            raise LedgerUnavailable(f"{self._name} did not answer {method}: {failed}") from failed
         except (ValueError, RecursionError):
-            raise LedgerUnavailable(f"node {self.host} answered {method} with something that is no JSON") from None
+            raise LedgerUnavailable(f"{self._name} answered {method} with something that is no JSON") from None
         return self._result_of(response, method, request_id)
 
     def _result_of(self, response: Any, method: str, request_id: int) -> Any:
         if not isinstance(response, dict) or response.get("id") != request_id:
-            raise LedgerUnavailable(f"node {self.host} answered {method} with another call's answer")
+            raise LedgerUnavailable(f"{self._name} answered {method} with another call's answer")
         error = response.get("error")
         if isinstance(error, dict):
             code, data = error.get("code"), error.get("data")
             code = code if isinstance(code, int) else 0
             raise RpcRefusal(code, str(error.get("message", "")), data if isinstance(data, str) else None)
         if error is not None or "result" not in response:
-            raise LedgerUnavailable(f"node {self.host} answered {method} with neither result nor error")
+            raise LedgerUnavailable(f"{self._name} answered {method} with neither result nor error")
         return response["result"]
 
 

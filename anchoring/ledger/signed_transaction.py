@@ -10,6 +10,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from anchoring.errors import LedgerRejected
+from anchoring.ledger.signer import Signer
 from anchoring.types import Address, TxHash, as_tx_hash, parse_address, to_hex
 
 _LEGACY: Final = ("nonce", "gasPrice", "gas", "to", "value", "data", "v", "r", "s")
@@ -21,10 +22,16 @@ _FIRST_BYTE_OF_A_LIST: Final = 0xC0
 _CHAIN_IN_V: Final = 35
 
 
+def sign_as_asked(signer: Signer, transaction: dict[str, Any]) -> tuple[bytes, TxHash]:
+    """The signed bytes and their hash. Raises: LedgerUnavailable; LedgerRejected when something else was signed."""
+    raw = signer.sign(transaction)
+    return raw, require_signed(raw, transaction, signer.address)
+
+
 def require_signed(raw: bytes, asked: dict[str, Any], signer: Address) -> TxHash:
     """The hash of these bytes, which hold every field as it was asked for, and nothing else, under the signature of `signer`.
 
-    `asked`: what the signer was given. Raises: LedgerRejected naming the field that differs.
+    `asked`: what the signer was given; without `to` it creates a contract. Raises: LedgerRejected naming the field that differs.
     """
     try:
         signed, sender = _read(raw), parse_address(Account.recover_transaction(raw))
@@ -32,7 +39,7 @@ def require_signed(raw: bytes, asked: dict[str, Any], signer: Address) -> TxHash
         raise LedgerRejected("the signer gave back something that is no signed transaction") from None
     if sender != signer:
         raise LedgerRejected(f"the signer signed with the key of {sender}, not with that of {signer}")
-    for name, value in asked.items():
+    for name, value in ({"to": "0x"} | asked).items():
         if signed.pop(name, None) != (value.lower() if isinstance(value, str) else value):
             raise LedgerRejected(f"the signer signed another transaction than it was asked to: its {name} differs")
     if any(signed.values()):

@@ -1,12 +1,12 @@
 """The anchoring key.
 
-An encrypted keystore file (Web3 Secret Storage) or, for development, a key in the environment. A key never appears in a log, an
-error or a `repr`.
+An encrypted keystore file (Web3 Secret Storage) or, for development, a key in the environment; or a key elsewhere, with
+`remote_signer.py`. A key never appears in a log, an error or a `repr`.
 """
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
@@ -16,6 +16,19 @@ from anchoring.core.fees import Fee
 from anchoring.errors import Misconfigured
 from anchoring.secret_files import read_secret, write_secret
 from anchoring.types import Address, parse_address
+
+
+class Signer(Protocol):
+    """Signs with one key, wherever it is."""
+
+    @property
+    def address(self) -> Address: ...
+
+    def sign(self, transaction: dict[str, Any]) -> bytes:
+        """The signed bytes of a transaction of type 0 or 2; without `to`, one that creates a contract.
+
+        Raises: LedgerUnavailable when the signer does not answer.
+        """
 
 
 class LocalSigner:
@@ -29,7 +42,6 @@ class LocalSigner:
         return f"LocalSigner({self.address})"
 
     def sign(self, transaction: dict[str, Any]) -> bytes:
-        """The signed bytes of a transaction of type 0 or 2."""
         return bytes(self._account.sign_transaction(transaction).raw_transaction)
 
 

@@ -3,114 +3,17 @@
 import gzip
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from anchoring.bounded_http import AnswerTooLong, HttpGetter, HttpPoster, NoAnswer
 from anchoring.errors import LedgerUnavailable
 from anchoring.ledger.rpc import JsonRpc, TooLong
+from tests.raw_server import OK, RawServer, drips, read_request, says
 
-OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 BLOCK = b"x" * 65_536
 LIMIT = 200_000
-
-
-class RawServer:
-    """Answers each connection with what `answer` sends to its socket. `sent`: bytes that the client took, in all."""
-
-    def __init__(self, answer: Callable[["RawServer", socket.socket], None]) -> None:
-        self.answer = answer
-        self.sent = 0
-        self.connections = 0
-        self.ended = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    @property
-    def url(self) -> str:
-        return f"http://user:marker-password@127.0.0.1:{self.port}/marker-path"
-
-    def send(self, client: socket.socket, content: bytes) -> None:
-        client.sendall(content)
-        self.sent += len(content)
-
-    def close(self) -> None:
-        self.ended.set()
-        with socket.create_connection(("127.0.0.1", self.port)):
-            pass  # wakes the thread that accepts
-        for thread in self._threads:
-            thread.join()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            client, _ = self._listener.accept()
-            if self.ended.is_set():
-                client.close()
-                return
-            self.connections += 1
-            self._threads.append(threading.Thread(target=self._serve, args=(client,)))
-            self._threads[-1].start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError):  # the client goes away, as it should
-            self.answer(self, client)
-
-
-def read_request(client: socket.socket) -> bytes:
-    """All of it: to close with something unread would be a reset, and the answer be lost on its way."""
-    request = b""
-    while not _is_whole(request):
-        part = client.recv(65_536)
-        if not part:
-            raise OSError
-        request += part
-    return request
-
-
-def _is_whole(request: bytes) -> bool:
-    head, blank_line, body = request.partition(b"\r\n\r\n")
-    has_body = not head.startswith(b"GET ")
-    return bool(blank_line) and (not has_body or f"Content-Length: {len(body)}\r\n" in f"{head.decode()}\r\n")
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., RawServer]]:
-    servers = []
-
-    def start(answer: Callable[[RawServer, socket.socket], None]) -> RawServer:
-        servers.append(RawServer(answer))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
-def drips(content: bytes, endless: bytes) -> Callable[[RawServer, socket.socket], None]:
-    """Says this, and then a byte every 10 ms until the client goes away."""
-
-    def answer(server: RawServer, client: socket.socket) -> None:
-        read_request(client)
-        server.send(client, content)
-        while not server.ended.wait(0.01):
-            server.send(client, endless)
-
-    return answer
 
 
 @pytest.mark.parametrize(
@@ -168,14 +71,6 @@ def test_header_without_end_is_given_up(serve):
     server = serve(floods)
     with pytest.raises(NoAnswer, match="RemoteProtocolError"):
         HttpPoster(server.url, timeout_s=10, max_bytes=LIMIT).post(b"{}")
-
-
-def says(content: bytes) -> Callable[[RawServer, socket.socket], None]:
-    def answer(server: RawServer, client: socket.socket) -> None:
-        read_request(client)
-        server.send(client, content)
-
-    return answer
 
 
 def test_compressed_answer_is_not_unpacked(serve):
@@ -245,23 +140,6 @@ def test_both_are_typed_for_whoever_asks_the_node(serve):
     long = JsonRpc(serve(says(OK + b"\r\n" + BLOCK * 4)).url, timeout_s=10, max_bytes=LIMIT)
     with pytest.raises(TooLong, match=r"^node 127\.0\.0\.1:\d+ answered eth_getLogs with an answer of more than 200000 bytes$"):
         long.read("eth_getLogs")
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A key and a certificate for 127.0.0.1 that nobody else vouches for, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
-    path = tmp_path / "node.pem"
-    path.write_bytes(pem)
-    return path
 
 
 def test_node_behind_tls_is_asked_when_its_certificate_is_trusted_and_only_then(serve, certificate, monkeypatch):

@@ -20,6 +20,7 @@ from anchoring.bootstrap.system import SystemClock
 from anchoring.core.proof import parse_registry
 from anchoring.core.status_change import StatusAction
 from anchoring.ledger.registry_reader import EvmRegistryReader
+from anchoring.ledger.signer import signer_from_key
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import ListId, parse_digest, to_hex
@@ -31,6 +32,7 @@ from tests.credanchor import Credanchor
 from tests.factories import NOON, UNIVERSITY, make_digest
 from tests.integration.test_library import VERIFY
 from tests.other_verifiers import ask
+from tests.signing_server import signing_server, signs_with
 from tests.status import revoke_next
 from tests.verifier_installation import run_as_verifier
 
@@ -130,6 +132,50 @@ def test_anchorer_is_granted_and_revoked_by_the_administrator_alone(credanchor: 
     for key, may in ((OTHER_KEY, True), (ANCHOR_KEY, False)):
         credanchor.set(LEDGER__PRIVATE_KEY=key)
         assert json.loads(credanchor("ledger", "status", "--json").out)["signerMayAnchor"] is may
+
+
+def test_remote_signer_deploys_grants_revokes_and_anchors(migrated: Credanchor, node: Anvil, store: SqlStore) -> None:
+    credanchor = migrated
+    post_credential(store)
+    credanchor.set(LEDGER__RPC_URLS=node.url, LEDGER__CONFIRM_S="10", ROUNDS__FOLLOW_S="0", ROUNDS__POLL_S="0.05")
+    with signing_server(signer_from_key(ADMIN_KEY)) as admins, signing_server(signer_from_key(ANCHOR_KEY)) as anchorers:
+        credanchor.set(LEDGER__SIGNER_URL=admins.url, LEDGER__SIGNER_ACCOUNT=ADMIN)
+        honest = admins.rule
+        admins.rule = signs_with(signer_from_key(ADMIN_KEY), lambda transaction: transaction | {"value": 1})
+        lied = credanchor("ledger", "deploy", "--output", "deployment.json")
+        admins.rule = honest
+        done = credanchor("ledger", "deploy", "--output", "deployment.json")
+        settle(node)
+        credanchor.set(LEDGER__DEPLOYMENT="deployment.json")
+        changed = [credanchor("ledger", f"{verb}-anchorer", ANCHORER) for verb in ("grant", "revoke", "grant")]
+        credanchor.set(LEDGER__SIGNER_URL=anchorers.url, LEDGER__SIGNER_ACCOUNT=ANCHORER)
+        settle(node)
+        status = json.loads(credanchor("ledger", "status", "--json").out)
+        anchored = credanchor("anchor", "run")
+
+    assert (lied.code, lied.error) == (1, "the signer signed another transaction than it was asked to: its value differs")
+    assert [one.code for one in (done, *changed, anchored)] == [0] * 5
+    assert (status["signer"], status["signerMayAnchor"]) == (ANCHORER, True)
+    assert admins.calls == ["eth_signTransaction"] * 5
+    assert anchorers.calls == ["eth_signTransaction"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"LEDGER__SIGNER_URL": "http://127.0.0.1:1"}, "ledger.signer_url needs ledger.signer_account, whose key the signer has"),
+        (
+            {"LEDGER__SIGNER_URL": "http://127.0.0.1:1", "LEDGER__SIGNER_ACCOUNT": ADMIN, "LEDGER__PRIVATE_KEY": ADMIN_KEY},
+            "ledger.signer_url and another key are named: which one signs?",
+        ),
+    ],
+)
+def test_signer_that_is_named_by_halves_or_twice_is_refused(
+    credanchor: Credanchor, node: Anvil, settings: dict[str, str], words: str
+) -> None:
+    credanchor.set(LEDGER__RPC_URLS=node.url, **settings)
+    refused = credanchor("ledger", "deploy", "--output", "deployment.json")
+    assert (refused.code, refused.error) == (1, words)
 
 
 COMMANDS_OF_A_CONTRACT = [

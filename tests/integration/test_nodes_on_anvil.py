@@ -16,17 +16,20 @@ from eth_utils.crypto import keccak
 from anchoring.core.batch import BatchState
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
 from anchoring.jobs import Round
-from anchoring.ledger.evm import EvmLedger, Signer
+from anchoring.ledger.evm import EvmLedger
+from anchoring.ledger.remote_signer import RemoteSigner
 from anchoring.ledger.rpc import JsonRpc
+from anchoring.ledger.signer import Signer
 from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Address, to_hex
+from anchoring.types import to_hex
 from tests.conftest import run_anvil
 from tests.factories import FrozenClock, add_issuer, post
 from tests.installation import RULES, no_progress, with_finality
 from tests.networks import FREE, GAS, AnvilNetwork, anvil_network, fresh_key
 from tests.rpc_proxy import Answer, Call, RpcProxy, rpc_proxy
+from tests.signing_server import signing_server, signs_with
 from tests.world import check_world, rows
 
 FINAL, CONFIRMED, SUBMITTED, SEALED = BatchState.FINAL, BatchState.CONFIRMED, BatchState.SUBMITTED, BatchState.SEALED
@@ -422,42 +425,38 @@ def test_node_that_is_busy_is_not_one_that_does_not_know_the_tag(scene):
 # L33: the signer.
 
 
-class RemoteSigner:
-    """A key elsewhere."""
-
-    def __init__(self, network: AnvilNetwork, answer: Callable[[dict[str, Any]], bytes]) -> None:
-        self.address: Address = network.signer.address
-        self._answer = answer
-
-    def sign(self, transaction: dict[str, Any]) -> bytes:
-        return self._answer(transaction)
-
-
 @pytest.mark.parametrize("works", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("fault", ["timeout", "another nonce", "another key", "nonsense"])
+@pytest.mark.parametrize("fault", ["silence", "error", "another nonce", "another key", "nonsense"])
 def test_signer_that_fails_leaves_no_attempt_and_the_next_round_makes_one(scene, fault, works):
     honest, other = scene.network.signer, fresh_key()
 
-    def fails(transaction: dict[str, Any]) -> bytes:
+    def fails(call: Call) -> Answer:
         if works:
-            honest.sign(transaction)  # it signed, and something else came back
+            signs_with(honest)(call)  # it signed, and something else came back
         match fault:
-            case "timeout":
-                raise LedgerUnavailable("the signer did not answer")
+            case "silence":
+                return None
+            case "error":
+                return call.error(-32000, "No unlocked account matches the Sender")
             case "another nonce":
-                return bytes(honest.sign(transaction | {"nonce": transaction["nonce"] + 1}))
+                return signs_with(honest, lambda transaction: transaction | {"nonce": transaction["nonce"] + 1})(call)
             case "another key":
-                return bytes(other.sign(transaction))
+                return signs_with(other)(replace(call, params=[call.params[0] | {"from": other.address}]))
             case _:
-                return b"nonsense"
+                return call.result("0x00")
 
     scene.post(1)
-    with pytest.raises((LedgerRejected, LedgerUnavailable), match="the signer "):
-        scene.rounds(ledger=scene.ledger(signer=RemoteSigner(scene.network, fails)))
-    assert scene.states() == [SEALED]
-    assert rows(scene.store, tables.attempt) == rows(scene.store, tables.submission) == []
-    assert "eth_sendRawTransaction" not in scene.first.calls + scene.second.calls
-    scene.rounds(5)
+    with signing_server(honest) as server:
+        signer = RemoteSigner(server.url, honest.address, timeout_s=5, max_bytes=100_000)
+        ledger = scene.ledger(signer=signer)
+        server.rule = fails
+        with pytest.raises((LedgerRejected, LedgerUnavailable), match="signer "):
+            scene.rounds(ledger=ledger)
+        assert scene.states() == [SEALED]
+        assert rows(scene.store, tables.attempt) == rows(scene.store, tables.submission) == []
+        assert "eth_sendRawTransaction" not in scene.first.calls + scene.second.calls
+        server.rule = signs_with(honest)
+        scene.rounds(5, ledger=ledger)
     assert scene.states() == [FINAL]
     assert len(rows(scene.store, tables.attempt)) == 1
     scene.check()
