@@ -32,6 +32,14 @@ export class Refused extends Error {
   }
 }
 
+/** The refusal that was caught; anything else is a fault of ours. */
+function asRefused(caught) {
+  if (caught instanceof Refused) {
+    return caught;
+  }
+  throw caught;
+}
+
 // Bytes
 
 const encoder = new TextEncoder();
@@ -872,6 +880,21 @@ export async function faultOfPath(proof) {
 const PURPOSES = ['revocation', 'suspension'];
 export const MIN_ENTRIES = 131_072, MAX_ENTRIES = 2 ** 20;
 
+// Codes of Bitstring Status List 1.0, section 3.2
+const RETRIEVAL = 'STATUS_RETRIEVAL_ERROR', VERIFICATION = 'STATUS_VERIFICATION_ERROR', LENGTH = 'STATUS_LIST_LENGTH_ERROR',
+  RANGE = 'RANGE_ERROR', MALFORMED = 'MALFORMED_VALUE_ERROR';
+
+/** A list, or an entry that points into one, cannot be relied on. `code`: of Bitstring Status List 1.0. */
+export class StatusListError extends Refused {
+  constructor(code, message) {
+    super('status-list-invalid', message);
+    this.code = code;
+  }
+}
+
+const unreadable = message => new StatusListError(MALFORMED, message);
+const unverified = message => new StatusListError(VERIFICATION, message);
+
 /** Id of the list that follows from a batch. `purpose`: `revocation` or `suspension`. */
 export async function batchListId(root, did, purpose) {
   return sha256(encoder.encode('credanchor-batch-list-v1'), root, await issuerId(did), Uint8Array.of(PURPOSES.indexOf(purpose)));
@@ -882,40 +905,919 @@ export async function headDigest(listId, version, bits) {
   return sha256(encoder.encode('credanchor-bits-v1'), listId, uint64(version), uint64(8 * bits.length), bits);
 }
 
-/** The bits of `encodedList` of a Bitstring Status List. Throws Refused. */
+/** Whether the bit of an entry is set. */
+export function isSet(bits, index) {
+  if (!Number.isInteger(index) || index < 0 || index >= 8 * bits.length) {
+    throw new StatusListError(RANGE, `index ${index} is not in a list of ${8 * bits.length} entries`);
+  }
+  return (bits[index >> 3] >> (7 - (index & 7)) & 1) === 1;
+}
+
+/** The bits of `encodedList` of a Bitstring Status List. Throws StatusListError. */
 export async function decodeBitstring(encodedList) {
   if (encodedList[0] !== 'u') {
-    throw new Refused('status-list-invalid', 'an encodedList begins with u, for base64url');
+    throw unreadable('an encodedList begins with u, for base64url');
   }
-  const stream = new Blob([base64url(encodedList.slice(1), 'encodedList')]).stream().pipeThrough(new DecompressionStream('gzip'));
-  const reader = stream.getReader();
+  return asBits(await inflated(unbase64(encodedList.slice(1), '-_'), 'gzip', MAX_ENTRIES / 8));
+}
+
+/** `encodedList` of a StatusList2021. Padding may be there or not. */
+async function decodeStatusList2021(text) {
+  const bare = text.replace(/=+$/, '');
+  if (text !== bare && text !== bare + '='.repeat((4 - bare.length % 4) % 4)) {
+    throw unreadable('the list is not base64');
+  }
+  return asBits(await inflated(unbase64(bare, '+/'), 'gzip', MAX_ENTRIES / 8));
+}
+
+/** A Token Status List, whose first entry is in the least significant bits: its bits in our order, and what a set one means. */
+async function decodeTokenList(size, text) {
+  if (size !== 1 && size !== 2) {
+    throw unreadable(`a status list with entries of ${size} bits is not read here; 1 and 2 are`);
+  }
+  const content = await inflated(unbase64(text, '-_'), 'deflate', size * MAX_ENTRIES / 8);
+  if (size === 1) {
+    return {bits: asBits(content.map(reversed)), purpose: 'revocation'};
+  }
+  if (content.length % 2 || content.some(byte => byte & 0x55)) {
+    throw unreadable('a status list of 2 bits with other values than 0 and 2 is not read here');
+  }
+  const halved = byte => byte >> 1 & 1 | byte >> 2 & 2 | byte >> 3 & 4 | byte >> 4 & 8;
+  const bits = Uint8Array.from({length: content.length / 2}, (_, i) => reversed(halved(content[2 * i]) | halved(content[2 * i + 1]) << 4));
+  return {bits: asBits(bits), purpose: 'suspension'};
+}
+
+function reversed(byte) {
+  let turned = 0;
+  for (let i = 0; i < 8; i += 1) {
+    turned |= (byte >> i & 1) << (7 - i);
+  }
+  return turned;
+}
+
+function asBits(content) {
+  const entries = 8 * content.length;
+  if (entries < MIN_ENTRIES || entries > MAX_ENTRIES) {
+    throw new StatusListError(LENGTH, `the list has ${entries} entries; ${MIN_ENTRIES} to ${MAX_ENTRIES} are read`);
+  }
+  return content;
+}
+
+/** `extra`: the last two characters of the alphabet. */
+function unbase64(text, extra) {
+  if (text.length > 2 ** 19) {
+    throw new StatusListError(LENGTH, `the list has ${text.length} characters; at most ${2 ** 19} are read`);
+  }
+  const standard = text.replaceAll(extra[0], '+').replaceAll(extra[1], '/');
+  const isAlphabet = extra === '+/' ? !/[^A-Za-z0-9+/]/.test(text) : !/[^A-Za-z0-9_-]/.test(text);
+  if (!text || !isAlphabet || text.length % 4 === 1) {
+    throw unreadable('the list is not base64 in the alphabet of its form, is cut short, or has padding');
+  }
+  const decoded = atob(standard);
+  if (btoa(decoded).replace(/=+$/, '') !== standard) {
+    throw unreadable('the list is not base64: stray bits in its last character');
+  }
+  return Uint8Array.from(decoded, one => one.charCodeAt(0));
+}
+
+/** Decompresses up to a size. What follows the compressed list is refused here, since not every platform does. */
+async function inflated(content, format, maxBytes) {
+  const found = await decompressed(content, format, maxBytes);
+  const cut = await decompressed(content.subarray(0, -1), format, maxBytes).then(() => false, () => true);
+  const size = new DataView(content.buffer, content.byteOffset + content.length - 4).getUint32(0, true);
+  if (!cut || (format === 'gzip' && size !== found.length)) {
+    throw unreadable('something follows the compressed list');
+  }
+  return found;
+}
+
+async function decompressed(content, format, maxBytes) {
+  const reader = new Blob([content]).stream().pipeThrough(new DecompressionStream(format)).getReader();
   const parts = [];
   let size = 0;
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       parts.push(next.value);
       size += next.value.length;
-      if (8 * size > MAX_ENTRIES) {
-        throw new Refused('status-list-invalid', `the list has more than ${MAX_ENTRIES} entries`);
+      if (size > maxBytes) {
+        throw new StatusListError(LENGTH, `the list has more than ${MAX_ENTRIES} entries`);
       }
     }
   } catch (failed) {
-    throw failed instanceof Refused ? failed : new Refused('status-list-invalid', 'the list is not gzip');
+    throw failed instanceof StatusListError ? failed : unreadable('the list does not decompress, or is cut short');
   } finally {
     reader.cancel().catch(() => {});
-  }
-  if (8 * size < MIN_ENTRIES) {
-    throw new Refused('status-list-invalid', `the list has fewer than ${MIN_ENTRIES} entries`);
   }
   return concat(...parts);
 }
 
-/** Whether the bit of an entry is set. */
-export function isSet(bits, index) {
-  if (!Number.isInteger(index) || index < 0 || index >= 8 * bits.length) {
-    throw new Refused('status-list-invalid', `index ${index} is not in a list of ${8 * bits.length} entries`);
+// Times of others: microseconds since 1970 as BigInt, so that they compare as they do in Python
+
+const MOMENT = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))$/;
+const SECOND = 1_000_000n, SKEW = 60n * SECOND, LAST_SECOND = 253_402_300_799;
+
+/** Microseconds of a time with its offset; null when it is none. */
+function momentOf(text) {
+  const [whole, year, month, day, hour, minute, second, fraction = '', sign, hours = 0, minutes = 0] = MOMENT.exec(text) ?? [];
+  if (whole === undefined || year === '0000' || hour > 23 || minute > 59 || second > 59 || hours > 23 || minutes > 59) {
+    return null;
   }
-  return (bits[index >> 3] >> (7 - (index & 7)) & 1) === 1;
+  const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(day)) {
+    return null;
+  }
+  const offset = BigInt(60 * hours + Number(minutes)) * 60n * (sign === '-' ? -1n : 1n);
+  const seconds = BigInt(date.getTime() / 1000) - offset;
+  if (seconds > BigInt(LAST_SECOND) || seconds < -62_135_596_800n) {
+    return null;
+  }
+  return seconds * SECOND + BigInt(fraction.slice(0, 6).padEnd(6, '0'));
+}
+
+function wholeSeconds(moment) {
+  return moment - (moment % SECOND + SECOND) % SECOND;
+}
+
+function formatMoment(moment) {
+  return new Date(Number(wholeSeconds(moment) / 1000n)).toISOString().replace('.000Z', 'Z');
+}
+
+// Where a credential names its status (Bitstring Status List 1.0 section 2.1, StatusList2021, Token Status List section 6)
+
+const MAX_STATUS_ENTRIES = 16, ENTRY_TYPES = ['BitstringStatusListEntry', 'StatusList2021Entry'], HARMLESS = ['refresh', 'message'];
+
+/** A status entry that is malformed (with its code), or of a kind that is not judged here. */
+class UnreadEntry extends Error {
+  constructor(at, why, code = MALFORMED) {
+    super(why);
+    this.at = at;
+    this.code = code;
+  }
+}
+
+/** Places that a credential names, and a finding for each entry that leads to none. */
+function namedPlaces(body) {
+  let claims;
+  try {
+    claims = claimsOf(body);
+  } catch (refused) {
+    return [notTold(`the credential cannot be read: ${asRefused(refused).message}`, {namedAt: '$', code: MALFORMED})];
+  }
+  if (claims === null) {
+    return [];
+  }
+  const found = [...entriesIn(claims, []), ...entriesIn(claims.get('vc'), ['vc']), ...entriesInToken(claims, contentOf(body))];
+  if (found.length > MAX_STATUS_ENTRIES) {
+    return [notTold(`$: it names ${found.length} status entries; at most ${MAX_STATUS_ENTRIES} are read`, {namedAt: '$'})];
+  }
+  return found.map(placeOf);
+}
+
+function* entriesIn(holder, steps) {
+  if (!(holder instanceof Map) || !holder.has('credentialStatus')) {
+    return;
+  }
+  const value = holder.get('credentialStatus'), path = [...steps, 'credentialStatus'];
+  for (const [at, entry] of Array.isArray(value) ? value.map((one, i) => [[...path, i], one]) : [[path, value]]) {
+    yield entryOf(() => readEntry(entry, jsonPath(at)));
+  }
+}
+
+function entryOf(read) {
+  try {
+    return read();
+  } catch (unread) {
+    if (unread instanceof UnreadEntry) {
+      return unread;
+    }
+    throw unread;
+  }
+}
+
+function readEntry(value, at) {
+  if (!(value instanceof Map)) {
+    throw new UnreadEntry(at, 'an entry is an object');
+  }
+  const types = value.get('type') ?? null, names = Array.isArray(types) ? types : [types];
+  if (!names.every(name => typeof name === 'string')) {
+    throw new UnreadEntry(`${at}.type`, 'a type is a string');
+  }
+  if (ENTRY_TYPES.filter(type => names.includes(type)).length !== 1) {
+    throw new UnreadEntry(`${at}.type`, `status of type ${names.join(' and ')} is not known here`, null);
+  }
+  const purpose = entryText(value, 'statusPurpose', at), index = entryText(value, 'statusListIndex', at);
+  if (!/^(?:0|[1-9][0-9]{0,14})$/.test(index)) {
+    throw new UnreadEntry(`${at}.statusListIndex`, 'an index is a base-10 string of an integer from 0');
+  }
+  const url = entryUrl(value, 'statusListCredential', at);
+  if (value.has('id') && entryUrl(value, 'id', at) === url) {
+    throw new UnreadEntry(`${at}.id`, 'the id of an entry is not the URL of its list');
+  }
+  const size = value.has('statusSize') ? value.get('statusSize') : 1;
+  if (!Number.isInteger(size) || size < 1) {
+    throw new UnreadEntry(`${at}.statusSize`, 'a size is an integer above 0');
+  }
+  if (size > 1) {
+    throw new UnreadEntry(at, `entries of ${size} bits are not judged here, only those of one bit`, null);
+  }
+  return {at, purpose, index: Number(index), url};
+}
+
+function* entriesInToken(claims, content) {
+  const status = claims.get('status');
+  if (status instanceof Map && status.has('status_list')) {
+    yield entryOf(() => readTokenEntry(status.get('status_list'), '$.status.status_list'));
+  } else if ((content === JWT || content === SD_JWT) && claims.has('status')) {
+    const what = status instanceof Map ? `status by ${[...status.keys()].sort().join(', ') || 'nothing'}` : 'a claim status of this form';
+    yield new UnreadEntry('$.status', `${what} is not known here`, null);
+  }
+}
+
+function readTokenEntry(value, at) {
+  if (!(value instanceof Map)) {
+    throw new UnreadEntry(at, 'expected an object');
+  }
+  const index = value.get('idx');
+  if (!Number.isInteger(index) || index < 0) {
+    throw new UnreadEntry(`${at}.idx`, 'an index is an integer from 0');
+  }
+  return {at, purpose: null, index, url: entryUrl(value, 'uri', at)};
+}
+
+function entryText(holder, name, at) {
+  const value = holder.get(name);
+  if (typeof value !== 'string' || !value) {
+    throw new UnreadEntry(`${at}.${name}`, 'must be a string that is not empty');
+  }
+  return value;
+}
+
+function entryUrl(holder, name, at) {
+  const text = entryText(holder, name, at);
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]*$/.test(text) || urlParts(text) === null) {
+    throw new UnreadEntry(`${at}.${name}`, 'must be a URL');
+  }
+  return text;
+}
+
+/** Host as written, and path; null where brackets are not those of an IPv6 address. */
+function urlParts(text) {
+  const [, host = '', path] = /^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?:\/\/([^/?#]*))?([^?#]*)/.exec(text);
+  const brackets = /^[^[\]]*\[[0-9A-Fa-f:.]+\](?::[0-9]*)?$/;
+  return /[[\]]/.test(host) && !brackets.test(host) ? null : {host, path};
+}
+
+/** Id in the URL of one of our lists, whoever serves it; null in any other. */
+function listIdIn(url) {
+  const id = /\/v1\/status-lists\/([0-9a-f]{64})$/.exec(urlParts(url)?.path ?? '');
+  return id ? fromHex(id[1]) : null;
+}
+
+function placeOf(entry) {
+  if (entry instanceof UnreadEntry) {
+    return notTold(`${entry.at}: ${entry.message}`, {namedAt: entry.at, code: entry.code});
+  }
+  const {at: namedAt, purpose, index, url} = entry;
+  if (HARMLESS.includes(purpose)) {
+    return finding({namedAt}, PASSED, 'clear', `${namedAt}: the purpose ${purpose} makes no credential invalid`);
+  }
+  if (purpose !== null && !PURPOSES.includes(purpose)) {
+    return notTold(`${namedAt}: the purpose ${purpose} is not known here`, {namedAt});
+  }
+  return {namedAt, listId: listIdIn(url), url, purpose, index};
+}
+
+async function batchPlaces(proof) {
+  return Promise.all(PURPOSES.map(async purpose => ({
+    namedAt: null, listId: await batchListId(proof.root, proof.issuer, purpose), url: null, purpose, index: proof.leafIndex
+  })));
+}
+
+function nameOf(place) {
+  const purpose = place.purpose ? `${place.purpose} ` : '';
+  return place.namedAt === null ? `the ${purpose}list that follows from the batch` : `the ${purpose}list ${place.url}`;
+}
+
+// Signed forms of a list, read strictly
+
+const LIST_LIMITS = Object.freeze({maxBytes: 2 ** 20, maxDepth: 32, maxValues: 10_000});
+const DOCUMENT_LIMITS = Object.freeze({maxBytes: 2 ** 18, maxDepth: 16, maxValues: 20_000});
+const VCDM_2 = 'https://www.w3.org/ns/credentials/v2', VCDM_1 = 'https://www.w3.org/2018/credentials/v1';
+const SUITES = {'eddsa-jcs-2022': 'Ed25519', 'ecdsa-jcs-2019': 'P-256'};
+const ALGORITHMS = {ES256: 'P-256', Ed25519: 'Ed25519', EdDSA: 'Ed25519'};
+
+/** What a signed list says of itself, and `signed`: what its signature is over, to be checked by `checkSignature`. */
+async function readList(content, mediaType) {
+  const essence = mediaType.split(';')[0].trim().toLowerCase();
+  if (essence.endsWith('json') || /^[\s]*\{/.test(latin1(content.subarray(0, 64)))) {
+    const document = asList(() => parseJson(content, LIST_LIMITS), 'the list is not JSON');
+    if (!(document instanceof Map)) {
+      throw unreadable('the list is not a JSON object');
+    }
+    const found = await readBitstring(document), proof = knownProof(document.get('proof'));
+    return {...withProofTimes(found, proof), signed: {document, proof}};
+  }
+  const token = readToken(content), typ = token.typ.toLowerCase().replace(/^application\//, '');
+  const signed = {token};
+  if (typ === 'statuslist+jwt') {
+    return {...await readTokenList(token), signed};
+  }
+  if (typ === 'vc+jwt' || (!typ && essence === 'application/vc+jwt')) {
+    return {...await readBitstring(token.claims), signed};
+  }
+  if ((typ === 'jwt' || !typ) && token.claims.has('vc')) {
+    return {...await readStatusList2021(token.claims), signed};
+  }
+  throw unreadable(`a token of type '${token.typ}' is not a status list`);
+}
+
+function asList(read, what) {
+  try {
+    return read();
+  } catch (refused) {
+    throw unreadable(`${what}: ${asRefused(refused).message}`);
+  }
+}
+
+async function readBitstring(document) {
+  requireTypes(document, VCDM_2, 'BitstringStatusListCredential');
+  if (document.has('vc') || document.has('vp')) {
+    throw unreadable('vc and vp have no place in this form');
+  }
+  const subject = listObject(document.get('credentialSubject'), 'credentialSubject');
+  requireSubject(subject, 'BitstringStatusList');
+  const size = subject.has('statusSize') ? subject.get('statusSize') : 1;
+  if (size !== true && numberOf(size) !== 1) {
+    throw unreadable('a list with a statusSize other than 1 is not read here');
+  }
+  const validFrom = listTime(document.get('validFrom'), 'validFrom');
+  if (subject.get('ttl') != null) {
+    nonNegative(subject.get('ttl'), 'ttl');
+  }
+  return {
+    url: document.get('id') == null ? null : listText(document.get('id'), 'id'),
+    signer: listIssuer(document.get('issuer')),
+    purposes: listPurposes(subject.get('statusPurpose')),
+    bits: await decodeBitstring(listText(subject.get('encodedList'), 'encodedList')),
+    signedAt: validFrom,
+    validFrom,
+    validUntil: listTime(document.get('validUntil'), 'validUntil')
+  };
+}
+
+/** When it was signed, by its proof, and that a proof may expire before the list does. */
+function withProofTimes(found, proof) {
+  if (proof === null) {
+    return found;
+  }
+  const created = listTime(proof.get('created'), 'created'), expires = listTime(proof.get('expires'), 'expires');
+  const ends = [found.validUntil, expires].filter(end => end !== null);
+  return {...found, signedAt: created ?? found.signedAt, validUntil: ends.reduce((one, other) => one < other ? one : other, ends[0] ?? null)};
+}
+
+/** EBSI's form. Each claim must say the same as the member it stands for. */
+async function readStatusList2021(claims) {
+  const document = listObject(claims.get('vc'), 'vc');
+  requireTypes(document, VCDM_1, 'StatusList2021Credential');
+  const subject = listObject(document.get('credentialSubject'), 'credentialSubject');
+  requireSubject(subject, 'StatusList2021');
+  const signer = listIssuer(document.get('issuer'));
+  const either = name => isEmpty(document.get(name)) ? document.get('issuanceDate') : document.get(name);
+  const issued = listTime(either('issued'), 'issued'), validFrom = listTime(either('validFrom'), 'validFrom');
+  const validUntil = listTime(document.get('expirationDate'), 'expirationDate');
+  const url = document.get('id') == null ? null : listText(document.get('id'), 'id');
+  for (const [claim, member] of [['iss', signer], ['jti', url]]) {
+    if (claims.has(claim) && claims.get(claim) !== member) {
+      throw unreadable(`${claim} is not what the credential says`);
+    }
+  }
+  for (const [claim, moment] of [['iat', issued], ['nbf', validFrom], ['exp', validUntil]]) {
+    if (claims.has(claim) && (moment === null || unixTime(claims.get(claim), claim) !== wholeSeconds(moment))) {
+      throw unreadable(`${claim} is not what the credential says`);
+    }
+  }
+  const purposes = listPurposes(subject.get('statusPurpose'));
+  const bits = await decodeStatusList2021(listText(subject.get('encodedList'), 'encodedList'));
+  return {url, signer, purposes, bits, signedAt: issued, validFrom, validUntil};
+}
+
+function isEmpty(value) {
+  const plain = numberOf(value);
+  return plain == null || plain === false || plain === '' || plain === 0 || plain.size === 0 || (Array.isArray(plain) && !plain.length);
+}
+
+/** A Token Status List. `iss` may be left out, and must be whose key signed it. */
+async function readTokenList({claims, kid}) {
+  const members = listObject(claims.get('status_list'), 'status_list');
+  if (!Number.isInteger(members.get('bits'))) {
+    throw unreadable('bits is not a whole number');
+  }
+  const {bits, purpose} = await decodeTokenList(members.get('bits'), listText(members.get('lst'), 'lst'));
+  const signedAt = unixTime(claims.get('iat'), 'iat');
+  if (claims.get('ttl') != null) {
+    nonNegative(claims.get('ttl'), 'ttl');
+  }
+  return {
+    url: listText(claims.get('sub'), 'sub'),
+    signer: listIssuer(claims.has('iss') ? claims.get('iss') : kid.split('#')[0]),
+    purposes: [purpose],
+    bits,
+    signedAt,
+    validFrom: claims.has('nbf') ? unixTime(claims.get('nbf'), 'nbf') : signedAt,
+    validUntil: claims.has('exp') ? unixTime(claims.get('exp'), 'exp') : null
+  };
+}
+
+function readToken(content) {
+  const read = asList(() => {
+    const token = readCompact(content, LIST_LIMITS), text = latin1(token.signed).split('.');
+    return {
+      header: parseJson(base64url(text[0], 'header'), LIST_LIMITS),
+      claims: parseJson(token.payload, LIST_LIMITS),
+      signature: base64url(text[2], 'signature'),
+      signed: encoder.encode(`${text[0]}.${text[1]}`)
+    };
+  }, 'not a signed token');
+  const {header, claims} = read;
+  if (!(header instanceof Map) || !(claims instanceof Map)) {
+    throw unreadable('not a signed token: header and claims are JSON objects');
+  }
+  const kid = header.get('kid'), algorithm = header.get('alg'), typ = header.get('typ');
+  if (typeof kid !== 'string' || !Object.hasOwn(ALGORITHMS, algorithm) || header.has('crit') || header.has('b64')) {
+    throw unverified(`the token names no key by kid, or asks for more than ${Object.keys(ALGORITHMS).join(', ')}`);
+  }
+  return {...read, kid, algorithm, typ: typeof typ === 'string' ? typ : ''};
+}
+
+/** The first Data Integrity proof of a suite known here; null when there is none. */
+function knownProof(proofs) {
+  const isKnown = one => one instanceof Map && one.get('type') === 'DataIntegrityProof' && Object.hasOwn(SUITES, one.get('cryptosuite'));
+  return (Array.isArray(proofs) ? proofs : [proofs]).find(isKnown) ?? null;
+}
+
+function requireTypes(document, context, kind) {
+  const contexts = document.get('@context'), types = document.get('type');
+  if (!Array.isArray(contexts) || contexts[0] !== context) {
+    throw unreadable(`@context does not begin with ${context}`);
+  }
+  if (!Array.isArray(types) || !types.includes('VerifiableCredential') || !types.includes(kind)) {
+    throw unreadable(`type does not hold VerifiableCredential and ${kind}`);
+  }
+}
+
+function requireSubject(subject, kind) {
+  const type = subject.get('type');
+  if (type !== kind && !(Array.isArray(type) && type.length === 1 && type[0] === kind)) {
+    throw unreadable(`the type of credentialSubject is not ${kind}`);
+  }
+}
+
+function listObject(value, name) {
+  if (!(value instanceof Map)) {
+    throw unreadable(`${name} is not an object`);
+  }
+  return value;
+}
+
+function listText(value, name) {
+  if (typeof value !== 'string' || !value) {
+    throw unreadable(`${name} is not a string, or empty`);
+  }
+  return value;
+}
+
+function listIssuer(value) {
+  const name = listText(value instanceof Map ? value.get('id') : value, 'issuer');
+  if (name.length > 512 || !DID.test(name)) {
+    throw unreadable('the issuer is not a DID');
+  }
+  return name;
+}
+
+function listPurposes(value) {
+  const purposes = Array.isArray(value) ? value : [value];
+  if (!purposes.length) {
+    throw unreadable('statusPurpose is empty');
+  }
+  return purposes.map(one => listText(one, 'statusPurpose'));
+}
+
+function listTime(value, name) {
+  if (value == null) {
+    return null;
+  }
+  const moment = momentOf(listText(value, name));
+  if (moment === null) {
+    throw unreadable(`${name} is not a time with a zone, such as 2026-11-23T12:00:00Z`);
+  }
+  return moment;
+}
+
+function numberOf(value) {
+  return value instanceof Real ? value.value : value;
+}
+
+function nonNegative(value, name) {
+  const number = numberOf(value);
+  if (typeof number !== 'number' || number < 0) {
+    throw unreadable(`${name} is not a number of 0 or more`);
+  }
+  return number;
+}
+
+function unixTime(value, name) {
+  const number = nonNegative(value, name);
+  if (number > LAST_SECOND) {
+    throw unreadable(`${name} is not a number of seconds since 1970`);
+  }
+  return BigInt(Math.trunc(number)) * SECOND;
+}
+
+// Signatures of lists: Data Integrity over the JCS form, and tokens; Ed25519 and P-256
+
+/** Throws StatusListError: VERIFICATION when it does not hold, RETRIEVAL when the key is out of reach or the platform lacks it. */
+async function checkSignature(list, keys) {
+  const {document, proof, token} = list.signed;
+  const method = token ? token.kid : await checkProof(document, proof, keys);
+  if (token && !await isSigned(await keys.publicKey(token.kid), ALGORITHMS[token.algorithm], token.signature, token.signed)) {
+    throw unverified(`the signature does not hold: ${token.kid} did not sign this`);
+  }
+  if (method.split('#')[0] !== list.signer) {
+    throw unverified(`the list is said to be of ${list.signer}, and signed with ${method}`);
+  }
+}
+
+async function checkProof(document, proof, keys) {
+  if (proof === null) {
+    throw unverified(`there is no Data Integrity proof of a suite that is read here: ${Object.keys(SUITES).join(', ')}`);
+  }
+  const method = proof.get('verificationMethod'), value = proof.get('proofValue');
+  if (proof.get('proofPurpose') !== 'assertionMethod' || typeof method !== 'string' || typeof value !== 'string') {
+    throw unverified('the proof lacks proofPurpose assertionMethod, verificationMethod or proofValue');
+  }
+  if (proof.has('@context') && (!document.has('@context') || jcs(proof.get('@context')) !== jcs(document.get('@context')))) {
+    throw unverified('the proof has another @context than the document');
+  }
+  const without = (map, name) => encoder.encode(jcs(new Map([...map].filter(([each]) => each !== name))));
+  const hashed = concat(await sha256(without(proof, 'proofValue')), await sha256(without(document, 'proof')));
+  const key = await keys.publicKey(method);
+  const signed = value[0] === 'z' ? base58(value.slice(1)) : new Uint8Array();
+  if (signed === null || !await isSigned(key, SUITES[proof.get('cryptosuite')], signed, hashed)) {
+    throw unverified(`the proof does not hold: ${method} did not sign this`);
+  }
+  return method;
+}
+
+async function isSigned(key, curve, signed, content) {
+  if (key.curve !== curve || signed.length !== 64) {
+    return false;
+  }
+  const algorithm = curve === 'P-256' ? {name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256'} : {name: 'Ed25519'};
+  try {
+    const imported = await crypto.subtle.importKey('raw', key.raw, algorithm, false, ['verify']);
+    return await crypto.subtle.verify(algorithm, imported, signed, content);
+  } catch (failed) {
+    if (failed.name === 'NotSupportedError') {
+      throw new StatusListError(RETRIEVAL, `signatures with ${curve} cannot be checked on this platform`);
+    }
+    return false;
+  }
+}
+
+const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+
+/** Bytes, or null when it is none. */
+function base58(text) {
+  if (text.length > 128 || !new RegExp(`^[${BASE58}]*$`).test(text)) {
+    return null;
+  }
+  let number = 0n;
+  for (const character of text) {
+    number = 58n * number + BigInt(BASE58.indexOf(character));
+  }
+  const digits = number ? number.toString(16) : '';
+  return concat(new Uint8Array(text.length - text.replace(/^1+/, '').length), fromHex(digits.length % 2 ? `0${digits}` : digits));
+}
+
+/** A Multikey (Controlled Identifiers 1.0 section 2.2.2): {curve, raw}, or null. */
+function fromMultikey(text) {
+  const content = text[0] === 'z' ? base58(text.slice(1)) : null;
+  if (content?.length === 34 && content[0] === 0xed && content[1] === 0x01) {
+    return {curve: 'Ed25519', raw: content.slice(2)};
+  }
+  return content?.length === 35 && content[0] === 0x80 && content[1] === 0x24 ? uncompressed(content.slice(2)) : null;
+}
+
+const P = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
+const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
+
+/** A compressed point of P-256 (SEC 1 section 2.3.4), which WebCrypto does not take; null when it is not on the curve. */
+function uncompressed(point) {
+  const x = BigInt(toHex(point.subarray(1))), square = (x * x * x - 3n * x + B) % P;
+  let root = 1n, base = square, exponent = (P + 1n) / 4n;
+  for (; exponent; exponent >>= 1n) {
+    root = exponent & 1n ? root * base % P : root;
+    base = base * base % P;
+  }
+  if ((point[0] !== 2 && point[0] !== 3) || x >= P || root * root % P !== (square + P) % P) {
+    return null;
+  }
+  const y = BigInt(point[0] & 1) === (root & 1n) ? root : P - root;
+  return {curve: 'P-256', raw: concat(Uint8Array.of(4), point.subarray(1), fromHex(y.toString(16).padStart(64, '0')))};
+}
+
+function fromJwk(jwk) {
+  const coordinate = name => {
+    const text = jwk.get(name);
+    if (typeof text !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(text)) {
+      return null;
+    }
+    return Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), one => one.charCodeAt(0));
+  };
+  if (!(jwk instanceof Map)) {
+    return null;
+  }
+  const x = coordinate('x'), y = coordinate('y');
+  if (jwk.get('kty') === 'OKP' && jwk.get('crv') === 'Ed25519' && x) {
+    return {curve: 'Ed25519', raw: x};
+  }
+  return jwk.get('kty') === 'EC' && jwk.get('crv') === 'P-256' && x && y ? {curve: 'P-256', raw: concat(Uint8Array.of(4), x, y)} : null;
+}
+
+/** Public keys of did:key, and of did:web from its document, which is got once. */
+class Keys {
+  constructor(source) {
+    this.source = source;
+    this.documents = new Map();
+  }
+
+  async publicKey(method) {
+    const [did, ...fragment] = method.split('#');
+    if (!fragment.length) {
+      throw unverified(`${method} names no key: a DID URL with # is expected`);
+    }
+    if (did.startsWith('did:key:')) {
+      const multikey = did.slice('did:key:'.length), key = fromMultikey(multikey);
+      if (key === null || fragment.join('#') !== multikey) {
+        throw unverified(`${method} is not the key of a did:key of Ed25519 or P-256`);
+      }
+      return key;
+    }
+    if (!did.startsWith('did:web:')) {
+      throw new StatusListError(RETRIEVAL, `the keys of ${did} cannot be looked up: did:web and did:key can`);
+    }
+    if (!this.documents.has(did)) {
+      this.documents.set(did, this.source.document(did));
+    }
+    return keyInDocument(await this.documents.get(did), did, [method, `#${fragment.join('#')}`]);
+  }
+}
+
+/** The key of a method that the document lets assert. `names`: of the method, absolute and relative. */
+function keyInDocument(document, did, names) {
+  if (!(document instanceof Map) || document.get('id') !== did) {
+    throw unverified(`what was found in place of the document of ${did} is another's, or none`);
+  }
+  const listed = name => Array.isArray(document.get(name)) ? document.get(name) : [];
+  const isNamed = one => one instanceof Map && names.includes(one.get('id'));
+  for (const allowed of listed('assertionMethod')) {
+    const method = isNamed(allowed) ? allowed : names.includes(allowed) ? listed('verificationMethod').find(isNamed) : null;
+    if (method) {
+      const text = method.get('publicKeyMultibase'), isJwk = ['JsonWebKey', 'JsonWebKey2020'].includes(method.get('type'));
+      const key = typeof text === 'string' ? fromMultikey(text) : isJwk ? fromJwk(method.get('publicKeyJwk')) : null;
+      if (key === null) {
+        throw unverified(`the key ${names[0]} cannot be used`);
+      }
+      return key;
+    }
+  }
+  throw unverified(`the document of ${did} does not let ${names[0]} assert`);
+}
+
+/** Where the document of a did:web stands: {host, path}. */
+function documentPlace(did) {
+  const [first, ...path] = did.slice('did:web:'.length).split(':');
+  let host = first;
+  try {
+    host = decodeURIComponent(first);
+  } catch {
+    // as it is written
+  }
+  if (!host || /[/@]/.test(host) || !path.every(Boolean) || /%2f/i.test(did)) {
+    throw unverified(`${did} is not a did:web`);
+  }
+  return {host, path: `/${path.length ? path.join('/') : '.well-known'}/did.json`};
+}
+
+// Getting lists, and judging by them
+
+const LIST_ACCEPT = 'application/vc, application/vc+jwt, application/statuslist+jwt, application/jwt, application/json;q=0.5';
+const LIST_TIMEOUT_MS = 15_000;
+
+/** A verifier's way to lists: copies, and the hosts that publish them. Nobody is believed. */
+class Lists {
+  constructor({service, signers, copies, allowPrivate, fetch}) {
+    this.service = service === null ? null : service.replace(/\/+$/, '');
+    this.signers = signers;
+    this.copies = copies;
+    this.allowPrivate = allowPrivate;
+    this.fetch = fetch;
+    this.keys = new Keys(this);
+  }
+
+  /** The list of a place: {list, source, word, notShown}, or {code, why}. */
+  async served(place, issuer, fresh) {
+    const url = place.url ?? (this.service === null ? null : `${this.service}/v1/status-lists/${toHex(place.listId).slice(2)}`);
+    const copy = fresh ? null : this.copyOf(place);
+    if (copy === null && url === null) {
+      return {code: RETRIEVAL, why: 'no service was named to get it from, and no copy of it'};
+    }
+    try {
+      const list = copy ?? await this.got(url, fresh);
+      return await this.opened(list, copy ? 'the copy' : `the list at ${url}`, [...this.signers, issuer, url && didWebOfHost(url)]);
+    } catch (failed) {
+      if (failed instanceof StatusListError) {
+        return {code: failed.code, why: failed.message};
+      }
+      throw failed;
+    }
+  }
+
+  async got(url, fresh) {
+    const isOfService = this.service !== null && url.startsWith(`${this.service}/`);
+    const {content, mediaType} = await this.get(url, LIST_ACCEPT, LIST_LIMITS.maxBytes, isOfService || this.allowPrivate, fresh);
+    return readList(content, mediaType);
+  }
+
+  copyOf(place) {
+    const ofPlace = this.copies.filter(({url}) => url !== null &&
+      (url === place.url || (place.listId !== null && equal(listIdIn(url) ?? [], place.listId))));
+    return ofPlace.reduce((one, other) => (other.signedAt ?? 0n) > (one.signedAt ?? 0n) ? other : one, ofPlace[0] ?? null);
+  }
+
+  async opened(list, source, maySign) {
+    let notShown = null;
+    if (!maySign.includes(list.signer)) {
+      const names = [...new Set(maySign.filter(Boolean))].sort();
+      notShown = `${list.signer} is not who may sign it, which is ${names.join(' or ') || 'nobody that is known'}`;
+    } else {
+      try {
+        await checkSignature(list, this.keys);
+      } catch (failed) {
+        if (failed.code !== RETRIEVAL) {
+          throw failed;
+        }
+        notShown = failed.message;
+      }
+    }
+    return {list, source, word: `by signature of ${list.signer}`, notShown};
+  }
+
+  async document(did) {
+    const {host, path} = documentPlace(did), isLocal = /^(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?$/.test(host);
+    const scheme = this.allowPrivate && isLocal ? 'http' : 'https';
+    let content;
+    try {
+      const accept = 'application/did+json, application/did+ld+json, application/json';
+      ({content} = await this.get(`${scheme}://${host}${path}`, accept, DOCUMENT_LIMITS.maxBytes, this.allowPrivate, false));
+    } catch (failed) {
+      throw failed instanceof StatusListError ? new StatusListError(RETRIEVAL, `the document of ${did} is out of reach: ${failed.message}`) : failed;
+    }
+    try {
+      return parseJson(content, DOCUMENT_LIMITS);
+    } catch (refused) {
+      throw unverified(`the document of ${did} is not one: ${asRefused(refused).message}`);
+    }
+  }
+
+  /** One answer, within a time and a size, without redirects. */
+  async get(url, accept, maxBytes, mayBePlain, fresh) {
+    try {
+      if (!/^https:\/\//i.test(url) && !(mayBePlain && /^http:\/\//i.test(url))) {
+        throw new Error('not a URL of HTTPS');
+      }
+      const response = await this.fetch(url, {
+        headers: {Accept: accept},
+        redirect: 'error',
+        credentials: 'omit',
+        cache: fresh ? 'reload' : 'default',
+        signal: AbortSignal.timeout(LIST_TIMEOUT_MS)
+      });
+      if (response.status !== 200) {
+        throw new Error(`the answer was ${response.status}`);
+      }
+      return {content: await bounded(response, maxBytes), mediaType: response.headers.get('content-type') ?? ''};
+    } catch (failed) {
+      throw new StatusListError(RETRIEVAL, `it was not got: ${failed.message}`);
+    }
+  }
+}
+
+async function bounded(response, maxBytes) {
+  const parts = [];
+  let size = 0;
+  for (let reader = response.body.getReader(), next = await reader.read(); !next.done; next = await reader.read()) {
+    parts.push(next.value);
+    size += next.value.length;
+    if (size > maxBytes) {
+      await reader.cancel();
+      throw new Error(`the answer is longer than ${maxBytes} bytes`);
+    }
+  }
+  return concat(...parts);
+}
+
+/** The DID that the host of a URL publishes (did:web, section 3.2); null where none is named. */
+function didWebOfHost(url) {
+  const [, host, port] = /^([^:[\]]+)(?::([0-9]*))?$/.exec(urlParts(url)?.host.split('@').at(-1) ?? '') ?? [];
+  return host ? `did:web:${host.toLowerCase()}${!port ? '' : `%3A${Number(port)}`}` : null;
+}
+
+function finding({namedAt = null, listId = null, url = null, purpose = null, index = null}, outcome, verdict, reason, rest = {}) {
+  const {basis = null, code = null, head = null} = rest;
+  return {
+    namedAt, list: listId && toHex(listId), url, purpose, index, outcome, verdict, basis,
+    version: head && Number(head.version), publishedAt: head && formatMoment(head.publishedAt), code, reason
+  };
+}
+
+function notTold(why, {code = null, head = null, ...place} = {}) {
+  return finding(place, CANNOT_TELL, 'unknown', why, {code, head});
+}
+
+/** What one bit says. `shown`: {head or null, source} or {why}. `served`: as `Lists.served` answers; null where it was not got. */
+async function judge(place, shown, served, now) {
+  const isOurs = place.listId !== null;
+  if (isOurs && shown.why) {
+    return notTold(shown.why, place);
+  }
+  const hasNoHead = !shown.why && shown.head === null, named = nameOf(place);
+  if (hasNoHead && place.namedAt === null && !served?.list) {
+    return finding(place, PASSED, 'clear', `nothing in ${named} was ever changed, says ${shown.source}`, {basis: 'ledger'});
+  }
+  if (!served?.list) {
+    return notTold(`${named}: ${served?.why ?? 'it was not asked for'}`, {...place, code: served?.code ?? RETRIEVAL});
+  }
+  const {list, source, word} = served;
+  let isBitSet;
+  try {
+    requireTheList(place, list, source);
+    isBitSet = isSet(list.bits, place.index);
+  } catch (unfit) {
+    return notTold(asRefused(unfit).message, {...place, code: unfit.code});
+  }
+  const told = (basis, words, head = null) => {
+    const suspends = (place.purpose ?? (list.purposes.every(one => one === 'suspension') ? 'suspension' : 'revocation')) === 'suspension';
+    const means = suspends ? 'suspended' : 'revoked';
+    return isBitSet
+      ? finding(place, FAILED, means, `${means}: ${words}`, {basis, head})
+      : finding(place, PASSED, 'clear', `not ${means}: ${words}`, {basis, head});
+  };
+  const wanting = signatureWanting(served, now);
+  if (shown.why || shown.head === null || !isOurs) {
+    const where = isOurs ? 'no version of it is on the ledger' : 'it is not a list that this ledger shows';
+    return wanting ? notTold(`${named}: ${wanting}`, {...place, code: VERIFICATION}) : told('signature', `${named} ${word}; ${where}`);
+  }
+  const {head} = shown, version = `version ${head.version}`;
+  if (equal(await headDigest(place.listId, head.version, list.bits), head.digest)) {
+    return told('ledger', `${version} of ${named}, on the ledger since ${formatMoment(head.publishedAt)}, says ${shown.source}`, head);
+  }
+  const unknown = why => notTold(`${source} is not ${version}, which is on the ledger: ${why}`, {...place, code: VERIFICATION, head});
+  if (served.notShown !== null) {
+    return unknown(`its signature shows nothing: ${served.notShown}`);
+  }
+  if (list.signedAt === null) {
+    return unknown('it does not say when it was signed');
+  }
+  if (list.signedAt <= head.publishedAt) {
+    const times = `was signed at ${formatMoment(list.signedAt)} and is not ${version}, on the ledger since ${formatMoment(head.publishedAt)}`;
+    return finding(place, FAILED, 'stale', `stale: ${source} ${times}, says ${shown.source}`, {head});
+  }
+  return wanting
+    ? unknown(wanting)
+    : told('signature', `${named} ${word} at ${formatMoment(list.signedAt)}, newer than ${version}; not yet on the ledger`, head);
+}
+
+function requireTheList(place, list, source) {
+  const isSame = list.url === null || list.url === place.url || (place.listId !== null && equal(listIdIn(list.url) ?? [], place.listId));
+  if (!isSame) {
+    throw unverified(`${source}: it is the list ${list.url}, not ${nameOf(place)}`);
+  }
+  if (place.purpose !== null && !list.purposes.includes(place.purpose)) {
+    throw unverified(`${source}: its purpose is ${[...list.purposes].sort().join(' and ')}, not ${place.purpose}`);
+  }
+}
+
+/** Why the signature does not count now; null when it does. */
+function signatureWanting({list, notShown}, now) {
+  if (notShown !== null) {
+    return `its signature shows nothing: ${notShown}`;
+  }
+  const begins = [list.signedAt, list.validFrom].filter(time => time !== null).reduce((one, other) => one > other ? one : other, -(2n ** 63n));
+  if (begins > now + SKEW) {
+    return `it is valid from ${formatMoment(begins)} only`;
+  }
+  return list.validUntil !== null && list.validUntil <= now ? `it was valid until ${formatMoment(list.validUntil)}` : null;
 }
 
 // The ledger: only the contract that the caller pinned counts
@@ -923,6 +1825,9 @@ export function isSet(bits, index) {
 const ANCHOR_OF = 'cf4ff901', STATUS_LIST_OF = 'e3432160'; // the first four bytes of Keccak-256 of anchorOf(bytes32), statusListOf(bytes32)
 const ROOT_ANCHORED = '0x2c5d3b111a2e93670091e23c70b548cf8dc67ad27e6d5560feffbb5c76cdbb8d';
 const NODE_TIMEOUT_MS = 15_000;
+
+/** SHA-256 of the code that our contract has at its address, whoever deployed it. */
+export const CODE_SHA256 = '0x4d151935f816aecfa111ab6eae1f8fbcc08b6c853864a93214b6988a9e31bb44';
 
 /** A node that does not answer, or answers with something else, is evidence of nothing. */
 class NoEvidence extends Error {}
@@ -956,7 +1861,7 @@ class Node {
     if (block === null) {
       throw new NoEvidence(`the node shows no block ${numberOrTag}`);
     }
-    return {number: quantity(block.number), hash: hash32(block.hash)};
+    return {number: quantity(block.number), hash: hash32(block.hash), time: timeOf(BigInt(quantity(block.timestamp)))};
   }
 
   /** Words of 32 bytes that a function answers with, as of one block. */
@@ -974,6 +1879,14 @@ function quantity(text) {
     throw new NoEvidence('the node answered with something that is no number');
   }
   return Number(text);
+}
+
+/** `seconds`: BigInt. */
+function timeOf(seconds) {
+  if (seconds > BigInt(LAST_SECOND)) {
+    throw new NoEvidence('the node answered with a time that is none');
+  }
+  return formatMoment(seconds * SECOND);
 }
 
 function hash32(text) {
@@ -999,14 +1912,30 @@ function parseFinality(text) {
   return text;
 }
 
-/** What the ledger says of a root: {head, anchor or null, canonical, finalHeight or why not}. */
-async function gatherEvidence(node, registry, root, finality) {
-  if (BigInt(await node.call('eth_chainId')) !== registry.chainId) {
+/** The newest block of the node, once it is known to be on the pinned chain and to have our contract's code at the pinned address. */
+async function headOf(node, registry) {
+  const [chainId, code, head] = await Promise.all([
+    node.call('eth_chainId'), node.call('eth_getCode', registry.contract, 'latest'), node.block('latest')
+  ]);
+  if (BigInt(quantity(chainId)) !== registry.chainId) {
     throw new NoEvidence(`the node is on another chain than ${registry.text}`);
   }
-  const head = await node.block('latest');
+  if (typeof code !== 'string' || !/^0x(?:[0-9a-f]{2})*$/i.test(code)) {
+    throw new NoEvidence('the node answered eth_getCode with something that is no hexadecimal');
+  }
+  if (code === '0x') {
+    throw new NoEvidence(`there is no contract at ${registry.text}`);
+  }
+  if (toHex(await sha256(fromHex(code))) !== CODE_SHA256) {
+    throw new NoEvidence(`the code at ${registry.text} is not the anchor registry of this version`);
+  }
+  return head;
+}
+
+/** What the ledger says of a root: {head, source, anchor or null, canonical, finalHeight or why not}. */
+async function gatherEvidence(node, registry, head, root, finality) {
   const [sequence, timestamp, blockNumber, leafCount] = await node.ask(registry, ANCHOR_OF + toHex(root).slice(2), 4, head);
-  const evidence = {head, anchor: null, canonical: null, ...await finalHeight(node, head, finality)};
+  const evidence = {head, source: sourceOf(head), anchor: null, canonical: null, ...await finalHeight(node, head, finality)};
   if (sequence === 0n) {
     return evidence;
   }
@@ -1023,10 +1952,26 @@ async function gatherEvidence(node, registry, root, finality) {
     blockNumber: number,
     transaction: hash32(log.transactionHash),
     anchoredBy: `0x${String(log.topics[3]).slice(-40).toLowerCase()}`,
-    anchoredAt: new Date(1000 * Number(timestamp)).toISOString().replace('.000Z', 'Z')
+    anchoredAt: timeOf(timestamp)
   };
   evidence.canonical = (await node.block(hex)).hash;
   return evidence;
+}
+
+function sourceOf(head) {
+  return `the ledger as of block ${head.number} at ${head.time}`;
+}
+
+/** The head of a list as of one block: {head: {version, publishedAt, digest} or null, source}, or {why}. */
+async function headShown(node, registry, head, listId) {
+  try {
+    const [version, timestamp, digest] = await node.ask(registry, STATUS_LIST_OF + toHex(listId).slice(2), 3, head);
+    const found = {version, publishedAt: timestamp * SECOND, digest: fromHex(digest.toString(16).padStart(64, '0'))};
+    timeOf(timestamp);
+    return {head: version ? found : null, source: sourceOf(head)};
+  } catch (failed) {
+    return {why: whyNoEvidence(failed)};
+  }
 }
 
 async function finalHeight(node, head, finality) {
@@ -1054,35 +1999,63 @@ function whyNoEvidence(failed) {
  *
  * `credential`: bytes of the file as its holder has it, or null. `proof`: bytes, or a value that JSON.parse gave. `registry`: the
  * contract you trust, `eip155:<chain id>:<address>`, never taken from the proof. `rpcUrl`: a node of that ledger. `finality`:
- * `finalized`, `safe` or `depth:<blocks>`.
+ * `finalized`, `safe` or `depth:<blocks>`. `service`: where lists that follow from a batch may be got; `statusLists`: copies of lists,
+ * as bytes; `statusSigners`: DIDs whose signature counts for every list; `allowPrivate`: lists may come over plain HTTP. A server that
+ * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
- * Answers {outcome, checks: [{check, outcome, reason}]}; throws Refused for what is no proof, and for arguments that cannot be used.
+ * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, anchor, checkedAt}, `anchor` being what the ledger
+ * holds of the root, or null. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
-export async function verify(
-  credential, proof, {registry = null, rpcUrl = null, finality = 'finalized', required = REQUIRED, fetch = globalThis.fetch} = {}
-) {
+export async function verify(credential, proof, {
+  registry = null, rpcUrl = null, finality = 'finalized', required = REQUIRED, service = null, statusLists = [], statusSigners = [],
+  allowPrivate = false, now = new Date(), fetch = globalThis.fetch
+} = {}) {
   const read = readProof(proof), pinned = registry === null ? null : parseRegistry(registry), rule = parseFinality(finality);
-  let evidence = null, node = null, why = pinned === null ? 'no contract is pinned: give registry' : 'no node was asked: give rpcUrl';
-  if (pinned !== null && rpcUrl !== null) {
-    node = new Node(rpcUrl, fetch);
+  const ledger = {
+    pinned, node: pinned && rpcUrl ? new Node(rpcUrl, fetch) : null, head: null, evidence: null,
+    why: pinned === null ? 'no contract is pinned: give registry' : 'no node was asked: give rpcUrl'
+  };
+  if (ledger.node) {
     try {
-      evidence = await gatherEvidence(node, pinned, read.root, rule);
+      ledger.head = await headOf(ledger.node, pinned);
+      ledger.evidence = await gatherEvidence(ledger.node, pinned, ledger.head, read.root, rule);
     } catch (failed) {
-      why = whyNoEvidence(failed);
+      ledger.why = whyNoEvidence(failed);
     }
   }
+  const copies = await Promise.all(statusLists.map(readCopy));
+  const lists = new Lists({service, signers: statusSigners, copies, allowPrivate, fetch: (...request) => fetch(...request)});
+  const at = momentOf(new Date(now).toISOString());
+  const found = await checkStatus(read, credential, ledger, lists, at), outcome = worst(found);
+  const deciding = found.filter(one => one.outcome === outcome).map(one => one.reason);
   const checks = [
     await checkDigest(read, credential),
     await checkPath(read),
     checkRegistry(read, pinned),
-    checkRoot(read, pinned, evidence, why),
-    checkFinality(evidence, why),
+    checkRoot(read, ledger),
+    checkFinality(ledger),
     checkIssuer(read, credential),
     told('credential-signature', CANNOT_TELL, "the credential's own signature was not checked"),
     told('accreditation', CANNOT_TELL, "the issuer's accreditation was not checked"),
-    await checkStatus(read, credential, node, pinned, evidence, why)
+    told('status', outcome, [...new Set(deciding)].join('; '))
   ];
-  return {outcome: worst(checks.filter(one => required.includes(one.check))), checks};
+  const anchor = ledger.evidence?.anchor ?? null;
+  return {
+    outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(read, checks, anchor), checks,
+    statusLists: found, anchor, checkedAt: formatMoment(at)
+  };
+}
+
+async function readCopy(content, number) {
+  try {
+    const list = await readList(content, '');
+    if (list.url === null) {
+      throw unreadable('it does not say which list it is');
+    }
+    return list;
+  } catch (refused) {
+    throw new Refused('invalid-input', `is no status list: ${asRefused(refused).message}`, `statusLists[${number}]`);
+  }
 }
 
 function told(check, outcome, reason) {
@@ -1124,7 +2097,22 @@ function checkRegistry(proof, pinned) {
     : told('registry', FAILED, `the proof names ${named}, the pinned contract is ${pinned.text}`);
 }
 
-function checkRoot(proof, pinned, evidence, why) {
+/** What may be said of the credential, in one sentence. */
+function statementOf(proof, checks, anchor) {
+  const outcomes = Object.fromEntries(checks.map(one => [one.check, one.outcome]));
+  const failed = checks.filter(one => one.outcome === FAILED).map(one => one.check);
+  if (failed.length) {
+    return `does not hold: ${failed.join(', ')} failed`;
+  }
+  if (anchor === null || ['path', 'registry', 'root'].some(name => outcomes[name] !== PASSED)) {
+    return `said to be anchored by ${proof.issuer}; not compared with a ledger`;
+  }
+  const notShown = [['finality', 'finality'], ['issuer-match', 'authorship'], ['status', 'status']]
+    .filter(([name]) => outcomes[name] !== PASSED).map(([, what]) => `; ${what} not shown`);
+  return `anchored by ${proof.issuer}, existed not later than ${anchor.anchoredAt}${notShown.join('')}`;
+}
+
+function checkRoot(proof, {pinned, evidence, why}) {
   if (evidence === null) {
     return told('root', CANNOT_TELL, why);
   }
@@ -1149,10 +2137,10 @@ function checkRoot(proof, pinned, evidence, why) {
     return told('root', FAILED, `the ledger differs from the proof: ${differences.join('; ')}`);
   }
   const stated = anchor.leafCount ? '' : '; the ledger does not state the leaf count, it was taken from the proof';
-  return told('root', PASSED, `anchored by ${anchor.anchoredBy} in block ${anchor.blockNumber} at ${anchor.anchoredAt}${stated}`);
+  return told('root', PASSED, `anchored by ${anchor.anchoredBy} in block ${anchor.blockNumber} at ${anchor.anchoredAt}, says ${evidence.source}${stated}`);
 }
 
-function checkFinality(evidence, why) {
+function checkFinality({evidence, why}) {
   if (evidence === null) {
     return told('finality', CANNOT_TELL, why);
   }
@@ -1195,10 +2183,8 @@ function readableClaims(body) {
   }
 }
 
-function checkIssuer(proof, credential) {
-  if (credential === null) {
-    return told('issuer-match', CANNOT_TELL, 'no credential was given');
-  }
+/** Whom a file names as its issuer, by its own words: {claimed}, undefined where nobody; or {fault}. Nothing is verified here. */
+export function claimedIssuer(credential) {
   const claims = readableClaims(credential), named = new Map();
   for (const [place, holder, name] of [['iss', claims, 'iss'], ['issuer', claims, 'issuer'], ['vc.issuer', claims?.get('vc'), 'issuer']]) {
     if (!(holder instanceof Map) || !holder.has(name)) {
@@ -1212,13 +2198,26 @@ function checkIssuer(proof, credential) {
       value = value.get('id');
     }
     if (typeof value !== 'string') {
-      return told('issuer-match', FAILED, `${place}: an issuer is a string, or an object with a string id`);
+      return {fault: `${place}: an issuer is a string, or an object with a string id`};
     }
     named.set(place, value);
   }
   const [claimed, ...others] = new Set(named.values());
-  if (others.length) {
-    return told('issuer-match', FAILED, `${[...named.keys()].join(', ')}: the credential names different issuers`);
+  return others.length ? {fault: `${[...named.keys()].join(', ')}: the credential names different issuers`} : {claimed};
+}
+
+/** Whether a name means something inside its file only. */
+function isLocal(name) {
+  return !/^[A-Za-z][A-Za-z0-9+.-]*:/.test(name) || name.toLowerCase().startsWith('urn:epass:');
+}
+
+function checkIssuer(proof, credential) {
+  if (credential === null) {
+    return told('issuer-match', CANNOT_TELL, 'no credential was given');
+  }
+  const {claimed, fault} = claimedIssuer(credential);
+  if (fault) {
+    return told('issuer-match', FAILED, fault);
   }
   if (claimed === undefined) {
     return told('issuer-match', CANNOT_TELL, 'the file names no issuer that can be read');
@@ -1226,40 +2225,76 @@ function checkIssuer(proof, credential) {
   if (claimed === proof.issuer) {
     return told('issuer-match', PASSED, `the credential names ${claimed} as its issuer, and so does the proof`);
   }
-  if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(claimed) || claimed.toLowerCase().startsWith('urn:epass:')) {
-    return told('issuer-match', CANNOT_TELL, `the credential names its issuer ${claimed}, a name with no meaning outside it`);
-  }
-  return told('issuer-match', FAILED, `the credential names ${claimed}, it was anchored by ${proof.issuer}`);
+  return isLocal(claimed)
+    ? told('issuer-match', CANNOT_TELL, `the credential names its issuer ${claimed}, a name with no meaning outside it`)
+    : told('issuer-match', FAILED, `the credential names ${claimed}, it was anchored by ${proof.issuer}`);
 }
 
-/** Passed only where the ledger alone shows that nothing of the batch was ever revoked or suspended. Lists are not got here. */
-async function checkStatus(proof, credential, node, pinned, evidence, why) {
-  if (evidence === null) {
-    return told('status', CANNOT_TELL, why);
+/** What every list says that speaks of the credential: those that it names, and the two that follow from its batch. */
+async function checkStatus(proof, credential, ledger, lists, now) {
+  const judged = (place, issuer) => place.outcome ? place : judgePlace(place, issuer, ledger, lists, now);
+  const found = [];
+  for (const place of credential === null ? [notTold('no credential was given, so the lists that it names are not known')] : namedPlaces(credential)) {
+    found.push(await judged(place, issuerOf(proof, credential)));
   }
-  if (evidence.anchor === null) {
-    return told('status', CANNOT_TELL, 'the root is not anchored');
+  const why = await ofAnother(proof, credential);
+  if (why !== null) {
+    return [...found, notTold(why)];
   }
-  if (await faultOfPath(proof) !== null || evidence.anchor.leafCount !== proof.treeSize) {
-    return told('status', CANNOT_TELL, "the proof's place in the batch is not known: its path, or its number of leaves, does not hold");
+  const unknown = ledger.evidence === null ? ledger.why : await whyPlaceIsNotKnown(proof, ledger.evidence.anchor);
+  for (const place of await batchPlaces(proof)) {
+    found.push(unknown === null ? await judged(place, proof.issuer) : notTold(unknown, place));
   }
+  return found;
+}
+
+async function judgePlace(place, issuer, {node, pinned, head, why}, lists, now) {
+  // The head before the list: a list that is got later can only be as new, or newer.
+  const isOurs = place.listId !== null;
+  const shown = !isOurs ? {why: 'the ledger has heads of lists of this software only'} : head ? await headShown(node, pinned, head, place.listId) : {why};
+  const isNeeded = !isOurs || (!shown.why && (shown.head !== null || place.namedAt !== null));
+  const served = isNeeded ? await lists.served(place, issuer, false) : null;
+  const found = await judge(place, shown, served, now);
+  if (found.verdict !== 'stale') {
+    return found;
+  }
+  const again = await lists.served(place, issuer, true);
+  return again.list ? judge(place, shown, again, now) : found;
+}
+
+/** Who may sign the lists that a credential names: whom it names as its issuer, or else the proof's. */
+function issuerOf(proof, credential) {
+  const {claimed, fault} = claimedIssuer(credential);
+  return !fault && claimed && !isLocal(claimed) && claimed.length <= 512 && DID.test(claimed) ? claimed : proof.issuer;
+}
+
+/** Why the proof says nothing of this credential: anyone can anchor another's credential in a batch of his own. */
+async function ofAnother(proof, credential) {
   if (credential === null) {
-    return told('status', CANNOT_TELL, 'no credential was given, so it is not known which lists it names');
+    return null;
   }
-  const claims = readableClaims(credential), envelope = claims?.get('vc');
-  if (claims?.has('credentialStatus') || claims?.has('status') || (envelope instanceof Map && envelope.has('credentialStatus'))) {
-    return told('status', CANNOT_TELL, 'the credential names status lists, which are not got here');
+  if (!(await canonicalCandidates(credential, proof.canonicalization)).some(form => equal(form.digest, proof.digest))) {
+    return "the proof is of another credential, so the list that follows from the credential's batch is not known";
   }
-  try {
-    for (const purpose of PURPOSES) {
-      const id = await batchListId(proof.root, proof.issuer, purpose);
-      const [version] = await node.ask(pinned, STATUS_LIST_OF + toHex(id).slice(2), 3, evidence.head);
-      if (version !== 0n) {
-        return told('status', CANNOT_TELL, `something in the ${purpose} list that follows from the batch was changed, and it is not got here`);
-      }
-    }
-  } catch (failed) {
-    return told('status', CANNOT_TELL, whyNoEvidence(failed));
+  const {claimed, fault} = claimedIssuer(credential);
+  if (fault) {
+    return fault;
   }
-  return told('status', PASSED, 'nothing in the lists that follow from the batch was ever changed');
+  return claimed === undefined || isLocal(claimed) || claimed === proof.issuer
+    ? null : `the credential is of ${claimed} and was anchored by ${proof.issuer}, who cannot say that it is revoked`;
+}
+
+/** Why the place in the batch may be wrong: the path must hold, and it binds the index only together with the number of leaves. */
+async function whyPlaceIsNotKnown(proof, anchor) {
+  if (await faultOfPath(proof) !== null) {
+    return "the proof's path does not hold, so the credential's place in the batch is not known";
+  }
+  if (anchor === null) {
+    return `root ${toHex(proof.root)} is not on the ledger, so there is no list that follows from its batch`;
+  }
+  if (anchor.leafCount === 0) {
+    return "the ledger does not state how many leaves the batch has, so the credential's place in it is the prover's word";
+  }
+  return anchor.leafCount === proof.treeSize
+    ? null : `the batch has ${anchor.leafCount} leaves and the proof is of ${proof.treeSize}, so the place in it is not known`;
 }

@@ -1,6 +1,10 @@
 // Our own module, service/web/verify.js, judges vectors and proofs as the tests hand them over.
 import * as ours from '../../service/web/verify.js';
+import {readFileSync} from 'node:fs';
 import {judge} from './cases.mjs';
+
+const ARTIFACT = JSON.parse(readFileSync(new URL('../../anchoring/ledger/artifacts/AnchorRegistry.json', import.meta.url)));
+const NODE = 'http://node.example/';
 
 const bytes = text => new Uint8Array(Buffer.from(text, 'base64'));
 const base64 = content => Buffer.from(content).toString('base64');
@@ -16,7 +20,45 @@ async function refusable(work) {
   }
 }
 
+const word = value => BigInt(value).toString(16).padStart(64, '0');
+
+/** What a node would answer that has these heads and this anchor. */
+function answerOf({isUp, block, anchor, heads, code = ARTIFACT.deployedBytecode}, {method, params}) {
+  if (!isUp) {
+    throw new TypeError('the node is down');
+  }
+  const [number, hash, timestamp] = block, hex = value => `0x${value.toString(16)}`;
+  switch (method) {
+    case 'eth_chainId': return hex(31337);
+    case 'eth_getCode': return code;
+    case 'eth_getBlockByNumber': return {number: hex(number), hash, timestamp: hex(timestamp)};
+    case 'eth_getLogs': return [{address: params[0].address, topics: [...params[0].topics, `0x${word(anchor[0])}`, `0x${word(0xa7)}`], transactionHash: anchor[4]}];
+    case 'eth_call': {
+      const key = `0x${params[0].data.slice(10)}`, isAnchor = params[0].data.startsWith('0xcf4ff901');
+      const words = isAnchor ? anchor?.slice(0, 4) ?? [0, 0, 0, 0] : heads[key] ?? [0, 0, 0];
+      return `0x${words.map(word).join('')}`;
+    }
+    default: throw new Error(method);
+  }
+}
+
+function fetchFrom({node, web}) {
+  return async (url, request) => {
+    if (url === NODE) {
+      return Response.json({jsonrpc: '2.0', id: 1, result: answerOf(node, JSON.parse(request.body))});
+    }
+    if (!Object.hasOwn(web, url)) {
+      throw new TypeError('nothing is there');
+    }
+    const [mediaType, body] = web[url];
+    return new Response(bytes(body), {headers: mediaType ? {'Content-Type': mediaType} : {}});
+  };
+}
+
 const JUDGES = {
+  status: ({credential, proof, options, copies, node, web}) => refusable(() => ours.verify(bytes(credential), bytes(proof), {
+    ...options, rpcUrl: NODE, statusLists: copies.map(bytes), fetch: fetchFrom({node, web})
+  })),
   canonical: ({body, mediaType, requested, limits}) => refusable(async () => {
     const form = await ours.canonicalize(bytes(body), mediaType, {requested, limits});
     return {canonicalization: form.canonicalization, canonical: base64(form.data), digest: ours.toHex(form.digest), notes: form.notes};
