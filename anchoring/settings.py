@@ -17,7 +17,7 @@ from anchoring.core.merkle import MAX_LEAVES
 from anchoring.core.proof import parse_registry
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES
 from anchoring.errors import InvalidInput, Misconfigured
-from anchoring.types import parse_address, parse_did
+from anchoring.types import parse_address, parse_did, parse_http_url
 
 PREFIX: Final = "CREDANCHOR_"
 DELIMITER: Final = "__"
@@ -39,6 +39,7 @@ def _checked(parse: object) -> AfterValidator:
 FinalityText = Annotated[str, _checked(parse_finality)]
 RegistryText = Annotated[str, _checked(parse_registry)]
 DidText = Annotated[str, _checked(parse_did)]
+HttpUrlText = Annotated[str, _checked(parse_http_url)]
 AddressText = Annotated[str, _checked(parse_address)]
 
 
@@ -251,6 +252,12 @@ class ApiSettings(_Group):
 
     trusted_proxies: str = "127.0.0.1,::1"
     """Addresses and networks, separated by commas, whose `X-Forwarded-For` is believed; `*` for any."""
+
+    public_rpc_url: HttpUrlText | None = None
+    """A node that anybody may ask from a browser. The page at `/verify` reads roots and heads of status lists from it."""
+
+    stats_cache_s: int = Field(default=5, ge=1, le=3600)
+    """How long a worker, and caches, keep what `GET /v1/stats` answers, in seconds."""
 
     vc_api_issuer: DidText | None = None
     """Whose credentials `/v1/vc-api` issues, to whoever asks; none switches it off. Only for runs of interoperability suites."""

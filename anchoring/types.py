@@ -49,6 +49,8 @@ DID_MAX_CHARACTERS: Final = 512
 _HEX_32: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
 _HEX_16: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{32})")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+URL_MAX_CHARACTERS: Final = 512
+_HTTP_URL: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 _DID: Final = re.compile(r"did:[a-z0-9]+:(?:[A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*(?:[A-Za-z0-9._-]|%[0-9A-Fa-f]{2})")
 
 
@@ -153,6 +155,16 @@ def parse_address(text: str, *, at: str | None = None) -> Address:
     if _ADDRESS.fullmatch(text) is None:
         raise InvalidInput("an address must be 0x and 40 hexadecimal digits", at=at)
     return Address(text.lower())
+
+
+def parse_http_url(text: str, *, at: str | None = None) -> str:
+    """An address of HTTP that a browser may be let connect to: without account, query, fragment, quotes, and as ASCII.
+
+    Raises: InvalidInput naming `at`.
+    """
+    if len(text) > URL_MAX_CHARACTERS or _HTTP_URL.fullmatch(text) is None:
+        raise InvalidInput("not a plain URL of HTTP, such as https://node.example/rpc", at=at)
+    return text
 
 
 def parse_did(text: str, *, at: str | None = None) -> Did:

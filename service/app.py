@@ -52,6 +52,7 @@ from service.routers import (
 from service.schemas import Problem
 from service.served_lists import ServedLists
 from service.state import Service
+from service.stats import StatsReader
 
 ROUTERS = tuple(
     one.router
@@ -99,6 +100,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         backlog=Backlog(reads.read, clock, limit=promises.max_waiting),
         metrics=metrics,
         figures=FigureReader(store, clock, promises),
+        stats=StatsReader(store, clock, fresh_s=settings.api.stats_cache_s),
         promises=promises,
         clock=clock,
         random_bytes=os.urandom,

@@ -14,7 +14,7 @@ OPEN: Final = (
 """What each answer carries that pages of other origins may read."""
 
 _READING: Final = ("/v1/", "/.well-known/")
-_WITH_A_KEY: Final = re.compile("/v1/(issuers|status-changes|batches/[^/]*/proofs$)")
+_WITH_A_KEY: Final = re.compile("/v1/(issuers($|/[^/]*/)|status-changes|batches/[^/]*/proofs$)")
 
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Origin": "*",

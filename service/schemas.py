@@ -414,6 +414,8 @@ class LedgerOut(Schema):
     code_hash: Hex32 | None
     finality: str
     nodes: int
+    public_node: str | None
+    """A node that anybody may ask, as the operator says."""
     waiting: int
     oldest_waiting: datetime | None
     sealed_batches: int
@@ -422,6 +424,70 @@ class LedgerOut(Schema):
     last_round: RoundOut | None
     promises: PromisesOut
     expected_wait_s: int
+
+
+class BatchCounts(Schema):
+    """How many batches are in each state."""
+
+    sealed: int
+    submitted: int
+    confirmed: int
+    final: int
+
+
+class HeadOut(Schema):
+    """The ledger's newest block, as the last round saw it."""
+
+    number: int
+    time: datetime
+    lag_s: int
+    """Seconds from its time until now."""
+
+
+class PastRound(Schema):
+    """One round."""
+
+    started_at: datetime
+    took_s: float | None
+    result: str | None
+    """None while it goes on, and for ever if it was killed."""
+    head_number: int | None
+
+
+class PastBatch(Schema):
+    """One anchored batch."""
+
+    sequence: int
+    leaf_count: int
+    anchored_at: datetime
+    to_final_s: float | None
+    """From sealing until it was seen to be final."""
+
+
+class StatsOut(Schema):
+    """How the installation is doing. Nothing in it is about one entry."""
+
+    as_of: datetime
+    waiting: int
+    batches: BatchCounts
+    status_lists: int
+    round_every_s: float
+    stalled_after_s: float
+    head: HeadOut | None
+    rounds: list[PastRound]
+    """The last 20, newest first."""
+    newest_batches: list[PastBatch]
+    """The last 60, newest first."""
+
+
+class IssuerPublic(Schema):
+    """Who an issuer is, for everybody."""
+
+    did: str
+    name: str
+    """As the operator recorded it."""
+    accreditation: None
+    """Not checked by this version."""
 
 
 class Readiness(Schema):

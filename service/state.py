@@ -23,6 +23,7 @@ from service.promises import Promises
 from service.quotas import Quotas
 from service.read_lane import ReadLane
 from service.served_lists import ServedLists
+from service.stats import StatsReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Service:
     backlog: Backlog
     metrics: Metrics
     figures: FigureReader
+    stats: StatsReader
     promises: Promises
     clock: Clock
     random_bytes: RandomBytes

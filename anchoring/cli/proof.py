@@ -27,6 +27,7 @@ from anchoring.cli.verifying import (
 from anchoring.core.bundle import MEMBER, bundle_to_json
 from anchoring.core.canonical import Canonicalization, canonical_candidates
 from anchoring.core.embedding import embed_proof, why_not_inside
+from anchoring.core.permalink import ImageKind, permalink
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import parse_proof, proof_to_json
@@ -99,6 +100,22 @@ def download(
     batch = parse_root(root, at="root")
     with open_client(url) as client:
         write_parts(output, client.batch_proofs(batch, wanted=wanted))
+
+
+@app.command()
+def qr(
+    proof: Annotated[Path, typer.Argument(help="The proof, whose issuer and digest the code names; - for stdin.")],
+    kind: Annotated[ImageKind, typer.Option("--format", help="Of the image.")] = ImageKind.SVG,
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
+    url: Annotated[str | None, typer.Option(help="The service whose page it opens; CREDANCHOR_CLIENT__URL by default.")] = None,
+) -> None:
+    """Draw a QR code that opens the page of a credential, to be printed on it. The service is not asked."""
+    from anchoring.qr import draw_qr
+    from anchoring.settings import read_settings
+
+    with about(proof):
+        found = parse_proof(read_file(proof))
+    write_bytes(output, draw_qr(permalink(url or read_settings().client.url, found.digest, found.issuer), kind))
 
 
 @app.command()

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from anchoring.ports.rounds import RoundResult
+
+COUNTED: Final = 1_000_000
+"""Up to so many entries are counted one by one; of more an upper bound will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,17 @@ class OpenSubmission:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchoredBatch:
+    """When a batch went which way. `final_at`: None until it is final."""
+
+    sequence: int
+    leaf_count: int
+    sealed_at: datetime
+    anchored_at: datetime
+    final_at: datetime | None
+
+
 class Figures(Protocol):
     """What operators watch. Each is read through an index, or grows with rounds and never with entries."""
 
@@ -81,6 +95,9 @@ class Figures(Protocol):
 
     def merge_delays_s(self, limit: int) -> Sequence[float]:
         """From the first entry's answer to finality, of so many final batches, the newest first."""
+
+    def newest_anchored(self, limit: int) -> Sequence[AnchoredBatch]:
+        """So many of the anchored batches, the newest first."""
 
     def head_seen(self) -> HeadSeen | None: ...
 

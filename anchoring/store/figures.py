@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Executable, func, select, text
 
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.status_version import VersionState
-from anchoring.ports.figures import Cost, HeadSeen, OpenSubmission, Outcome
+from anchoring.ports.figures import AnchoredBatch, Cost, HeadSeen, OpenSubmission, Outcome
 from anchoring.ports.rounds import RoundResult
 from anchoring.store.orphans import WITHOUT_BATCH
 from anchoring.store.tables import (
@@ -123,6 +123,15 @@ class SqlFigures:
             .limit(limit)
         )
         return [(row.final_at - row.received_at).total_seconds() for row in self._connection.execute(statement)]
+
+    def newest_anchored(self, limit: int) -> Sequence[AnchoredBatch]:
+        statement = (
+            select(batch.c.sequence, batch.c.leaf_count, batch.c.sealed_at, batch.c.anchored_at, batch.c.final_at)
+            .where(batch.c.state.in_((BatchState.CONFIRMED, BatchState.FINAL)), batch.c.sealed_at.is_not(None))
+            .order_by(batch.c.id.desc())
+            .limit(limit)
+        )
+        return [AnchoredBatch(**row) for row in self._connection.execute(statement).mappings()]
 
     def head_seen(self) -> HeadSeen | None:
         newest = self._connection.execute(_WITH_HEAD.order_by(round_record.c.id.desc()).limit(HEADS_COMPARED)).all()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from anchoring.ports.entries import Canary
-from anchoring.ports.figures import Cost, HeadSeen, OpenSubmission, Outcome
+from anchoring.ports.figures import COUNTED, Cost, HeadSeen, OpenSubmission, Outcome
 from anchoring.ports.rounds import RoundRecord
 from anchoring.ports.store import UnitOfWork
 
@@ -16,9 +16,6 @@ KILLED_AFTER = timedelta(hours=1)
 """A round that has not said how it ended for so long was killed."""
 
 KILLED = "killed"
-
-COUNTED = 1_000_000
-"""Up to so many entries are counted one by one; of more an upper bound will do."""
 
 FEES_LOOKED_AT = 10
 

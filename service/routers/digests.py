@@ -1,13 +1,17 @@
 """Posting digests, seeing how far they have come, and having them erased."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
+from fastapi import APIRouter, Query, Request, Response
+
+from anchoring.core.permalink import ImageKind, permalink
+from anchoring.qr import draw_qr
 from anchoring.types import SALT_BYTES, split_hex, to_hex
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.report_progress import report_pace
 from anchoring.usecases.submit_digests import Accepted
 from anchoring.usecases.trace_digest import trace_digest
-from service.answers import REVALIDATE, choices, exact_time, json_answer, links, standing_json
+from service.answers import REVALIDATE, cached_answer, choices, exact_time, json_answer, links, standing_json
 from service.bodies import compute, refuse_unknown_query
 from service.dependencies import DigestDep, DigestsWriter, IssuerQueryDep, ServiceDep
 from service.digest_bodies import BINARY, read_digests
@@ -97,6 +101,33 @@ def get_digest(request: Request, service: ServiceDep, digest: DigestDep, issuer:
     [standing] = standings
     wait_s = None if standing.state.is_anchored else pace.wait_s(standing.state, service.clock.now())
     return json_answer(standing_json(service, standing, wait_s), headers={"Cache-Control": REVALIDATE})
+
+
+@router.get(
+    "/v1/digests/{digest}/qr",
+    response_class=Response,
+    responses={
+        200: {"content": {kind.media_type: {"schema": {"type": "string", "format": "binary"}} for kind in ImageKind}},
+        300: {"model": Choices},
+        304: {"description": "Not modified"},
+    },
+    tags=["reading"],
+)
+def get_qr(
+    request: Request,
+    service: ServiceDep,
+    digest: DigestDep,
+    issuer: IssuerQueryDep,
+    kind: Annotated[ImageKind, Query(alias="format", description="of the image")] = ImageKind.SVG,
+) -> Response:
+    """A QR code to print on a credential: the address of the page that shows how it stands, with digest and issuer only."""
+    refuse_unknown_query(request, "issuer", "format")
+    with service.store.reading() as uow:
+        issuers = [standing.entry.issuer for standing in trace_digest(uow, digest, issuer)]
+    if len(issuers) > 1:
+        return choices(service, digest, issuers, "digest")
+    image = draw_qr(permalink(service.api.public_url, digest, issuers[0]), kind)
+    return cached_answer(request, image, kind.media_type, REVALIDATE)
 
 
 @router.delete("/v1/digests/{digest}", status_code=204, response_model=None, responses={202: {"model": Erasure} | _RETRY_AFTER})

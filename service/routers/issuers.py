@@ -12,12 +12,12 @@ from anchoring.errors import Conflict, NotFound
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did
 from anchoring.usecases.manage_issuers import add_issuer, create_key, get_issuer, living_key, revoke_key, rotate_key
-from service.answers import exact_time, json_answer
+from service.answers import REVALIDATE, exact_time, json_answer
 from service.bodies import refuse_unknown_query
 from service.dependencies import DidDep, KeysAdmin, Operator, ServiceDep
 from service.key_requests import LONGEST_OVERLAP_S, read_new_issuer, read_new_key, read_overlap
 from service.openapi import header, json_body
-from service.schemas import ApiKeysOut, IssuerOut, IssuersOut, NewApiKeyOut
+from service.schemas import ApiKeysOut, IssuerOut, IssuerPublic, IssuersOut, NewApiKeyOut
 from service.state import Service
 
 router = APIRouter(tags=["keys"])
@@ -60,6 +60,16 @@ async def post_issuer(request: Request, service: ServiceDep, _caller: Operator) 
 
     made = await service.writes.write(add)
     return json_answer(_issuer_json(made), status=201, headers=NOT_KEPT | {"Location": _keys_url(service, did)})
+
+
+@router.get("/v1/issuers/{did}", response_model=IssuerPublic, tags=["reading"])
+async def get_issuer_public(request: Request, service: ServiceDep, did: DidDep) -> Response:
+    """Who this is, as the operator recorded it. Whether it is accredited is not checked yet."""
+    refuse_unknown_query(request)
+    found = await service.reads.read(lambda uow: uow.issuers.with_did(did))
+    if found is None:
+        raise NotFound(f"issuer {did} is not known here")
+    return json_answer({"did": found.did, "name": found.name, "accreditation": None}, headers={"Cache-Control": REVALIDATE})
 
 
 @router.get("/v1/issuers/{did}/keys", response_model=ApiKeysOut)

@@ -1,14 +1,19 @@
 """Which ledger, and how things stand."""
 
+from datetime import datetime
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from anchoring.core.batch import BatchState
 from anchoring.types import to_hex
 from anchoring.usecases.report_progress import report_pace, report_progress
+from anchoring.usecases.report_stats import Stats
 from service.answers import REVALIDATE, anchor_json, exact_time, json_answer
 from service.bodies import refuse_unknown_query
 from service.dependencies import ServiceDep
-from service.schemas import LedgerOut
+from service.schemas import LedgerOut, StatsOut
+from service.state import Service
 
 router = APIRouter(tags=["reading"])
 
@@ -29,6 +34,7 @@ def get_ledger(request: Request, service: ServiceDep) -> Response:
         "codeHash": to_hex(identity.code_hash) if identity else None,
         "finality": str(service.finality),
         "nodes": service.nodes,
+        "publicNode": service.api.public_rpc_url,
         "waiting": progress.waiting,
         "oldestWaiting": exact_time(progress.oldest_waiting) if progress.oldest_waiting else None,
         "sealedBatches": progress.sealed,
@@ -46,3 +52,48 @@ def get_ledger(request: Request, service: ServiceDep) -> Response:
         "expectedWaitS": pace.wait_s(BatchState.WAITING, service.clock.now()),
     }
     return json_answer(answer, headers={"Cache-Control": REVALIDATE})
+
+
+@router.get("/v1/stats", response_model=StatsOut)
+def get_stats(request: Request, service: ServiceDep) -> Response:
+    """The last rounds and batches, what waits, and how far behind the ledger is: sums and times, nothing about a person."""
+    refuse_unknown_query(request)
+    as_of, stats = service.stats.read()
+    return json_answer(_stats_json(service, as_of, stats), headers={"Cache-Control": f"public, max-age={service.stats.fresh_s}"})
+
+
+def _stats_json(service: Service, now: datetime, stats: Stats) -> dict[str, Any]:
+    head = stats.head
+    return {
+        "asOf": exact_time(now),
+        "waiting": stats.waiting,
+        "batches": {state.value: stats.batches.get(state, 0) for state in BatchState if state is not BatchState.WAITING},
+        "statusLists": stats.status_lists,
+        "roundEveryS": service.promises.round_every_s,
+        "stalledAfterS": service.promises.stalled_s,
+        "head": {
+            "number": head.number,
+            "time": exact_time(head.time),
+            "lagS": round(max(0.0, (now - head.time).total_seconds())),
+        }
+        if head
+        else None,
+        "rounds": [
+            {
+                "startedAt": exact_time(one.started_at),
+                "tookS": round((one.finished_at - one.started_at).total_seconds(), 1) if one.finished_at else None,
+                "result": one.result,
+                "headNumber": one.head_number,
+            }
+            for one in stats.rounds
+        ],
+        "newestBatches": [
+            {
+                "sequence": one.sequence,
+                "leafCount": one.leaf_count,
+                "anchoredAt": exact_time(one.anchored_at),
+                "toFinalS": round((one.final_at - one.sealed_at).total_seconds(), 1) if one.final_at else None,
+            }
+            for one in stats.newest_batches
+        ],
+    }

@@ -30,7 +30,7 @@ def test_every_answer_says_what_browsers_must_not_do_with_it(shared_api: Api) ->
         assert "server" not in answer.headers
         assert "x-powered-by" not in answer.headers
         assert "set-cookie" not in answer.headers, "without cookies nobody acts for whoever has a page open"
-    assert len(tried) == 30
+    assert len(tried) == 33
 
 
 def test_pages_of_other_origins_may_read_what_is_open_and_nothing_else(shared_api: Api) -> None:
@@ -44,7 +44,7 @@ def test_pages_of_other_origins_may_read_what_is_open_and_nothing_else(shared_ap
             opened.add(one.template)
             head = shared_api.client.head(one.path)
             assert head.headers["access-control-allow-origin"] == "*"
-    assert len(opened) == 9
+    assert len(opened) == 12
     assert opened >= {"/v1/proofs/{digest}", "/v1/ledger", "/v1/batches", "/.well-known/did.json", "/v1/status-lists/{list_id}"}
 
 
