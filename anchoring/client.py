@@ -71,8 +71,8 @@ class AnchoringClient:
 
     @property
     def url(self) -> str:
-        """Where the service is."""
-        return str(self._http.base_url)
+        """Where the service is, without the account that may stand there."""
+        return str(self._http.base_url.copy_with(userinfo=b""))
 
     def close(self) -> None:
         """Close the connections."""
@@ -207,7 +207,7 @@ class AnchoringClient:
         return response
 
     def _unreachable(self, failed: httpx2.HTTPError) -> ServiceUnavailable:
-        return ServiceUnavailable(f"{self._http.base_url} does not answer: {type(failed).__name__}")
+        return ServiceUnavailable(f"{self.url} does not answer: {type(failed).__name__}")
 
 
 def _issuer(issuer: Did | None) -> dict[str, str]:

@@ -50,7 +50,7 @@ class _Group(BaseModel):
 class StoreSettings(_Group):
     """The database."""
 
-    url: str = "sqlite:///credanchor.db"
+    url: str = Field(default="sqlite:///credanchor.db", repr=False)
     """`sqlite:///<file>` or `postgresql://<user>:<password>@<host>/<database>`."""
 
     pool_size: int = Field(default=20, ge=1, le=1000)
@@ -291,7 +291,7 @@ class LimitSettings(_Group):
 class ClientSettings(_Group):
     """The command line as a client of the service."""
 
-    url: str = "http://127.0.0.1:8000"
+    url: str = Field(default="http://127.0.0.1:8000", repr=False)
     """The service that `credential submit`, `proof get` and `status` talk to."""
 
     api_key: SecretStr | None = None
