@@ -239,7 +239,10 @@ class ApiSettings(_Group):
     """Deepest nesting of JSON taken. It can only go down: verifiers read no deeper than 64."""
 
     body_timeout_s: float = Field(default=60.0, gt=0, le=3600)
-    """Longest a client may take to send a body, in seconds."""
+    """Longest a client may take to send a body of credentials, digests or changes, in seconds."""
+
+    small_body_timeout_s: float = Field(default=10.0, gt=0, le=3600)
+    """Longest it may take to send one of a few words, of at most 4,096 bytes, in seconds."""
 
     key_cache_s: float = Field(default=1.0, ge=0, le=60)
     """How long a worker goes by what it knows of an API key, in seconds: a revoked key opens nothing after that."""

@@ -51,7 +51,8 @@ _HEX_16: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{32})")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 URL_MAX_CHARACTERS: Final = 512
 _HTTP_URL: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
-_DID: Final = re.compile(r"did:[a-z0-9]+:(?:[A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*(?:[A-Za-z0-9._-]|%[0-9A-Fa-f]{2})")
+DID_PATTERN: Final = r"did:[a-z0-9]+:(?:[A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*(?:[A-Za-z0-9._-]|%[0-9A-Fa-f]{2})"
+_DID: Final = re.compile(DID_PATTERN)
 
 
 def split_hex(values: bytes, size: int) -> list[str]:

@@ -15,6 +15,7 @@ from anchoring.core.proof_json import parse_proof, proof_from_json
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import Report
 from anchoring.core.verification import verify as make_checks
+from anchoring.errors import InvalidInput
 from anchoring.types import Did, as_block_hash, parse_did, parse_hash
 
 FINALIZED: Final = "finalized"
@@ -47,6 +48,7 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     Raises: MalformedProof when it is no proof; InvalidInput naming the argument that cannot be used.
     """
     inclusion = _proof(proof)
+    _require_bytes(credential)
     pinned = parse_registry(registry, at="registry") if isinstance(registry, str) else registry
     ledger = Ledger(pinned=pinned, reader=open_reader_at(pinned, rpc_url, pin="registry=", node="rpc_url="))
     signers: list[Did] = [parse_did(one, at="status_signers") for one in status_signers]
@@ -73,6 +75,7 @@ def verify_offline(
     Raises: MalformedProof when proof or bundle is none; InvalidInput naming the argument that cannot be used.
     """
     inclusion = _proof(proof)
+    _require_bytes(credential)
     bundle = bundle_of(parse(proof) if isinstance(proof, bytes) else proof)
     pinned = parse_registry(registry, at="registry") if isinstance(registry, str) else registry
     trusted = as_block_hash(parse_hash(block_hash, what="a block hash", at="block_hash"))
@@ -81,5 +84,12 @@ def verify_offline(
     return make_checks(inclusion, credential=credential, pinned=pinned, evidence=evidence, status=NOT_OFFLINE, now=moment)
 
 
+def _require_bytes(credential: object) -> None:
+    if not isinstance(credential, bytes | None):
+        raise InvalidInput("must be bytes, the file as its holder has it, or None", at="credential")
+
+
 def _proof(proof: bytes | Mapping[str, Any]) -> InclusionProof:
+    if not isinstance(proof, bytes | Mapping):
+        raise InvalidInput("must be the JSON form, as bytes or parsed", at="proof")
     return parse_proof(proof) if isinstance(proof, bytes) else proof_from_json(proof)

@@ -15,7 +15,18 @@ from anchoring.core.issuer import Caller
 from anchoring.core.proof_formats import ProofFormat
 from anchoring.core.scopes import Scope as KeyScope
 from anchoring.errors import NotAllowed
-from anchoring.types import Did, Digest, ListId, Root, parse_did, parse_digest, parse_list_id, parse_root
+from anchoring.types import (
+    DID_MAX_CHARACTERS,
+    DID_PATTERN,
+    Did,
+    Digest,
+    ListId,
+    Root,
+    parse_did,
+    parse_digest,
+    parse_list_id,
+    parse_root,
+)
 from service.addresses import address_of
 from service.failed_attempts import SEND_A_KEY
 from service.state import Service
@@ -52,6 +63,8 @@ async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
     """Who holds this key. Raises: NotAllowed, in the same words whatever is wrong with the key; TooManyRequests."""
     if not key:
         raise NotAllowed(SEND_A_KEY)
+    if [name for name, _ in scope["headers"]].count(b"authorization") > 1:  # a proxy may go by another than we
+        raise NotAllowed("send one Authorization field, not several")
     began = time.monotonic()
     try:
         caller = await service.keys.holder_of(key.strip())
@@ -72,28 +85,34 @@ _HEX: Final = "64 hexadecimal digits, with or without 0x"
 _HEX_32: Final[dict[str, Any]] = {"pattern": "^(0x)?[0-9a-fA-F]{64}$"}  # described here, checked in `parse_digest`
 
 
+DID: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{DID_PATTERN}$", "maxLength": DID_MAX_CHARACTERS}
+_DID_IN_QUERY: Final[dict[str, Any]] = {"pattern": DID["pattern"]}
+
+
 async def digest_in_path(digest: Annotated[str, Path(description=_HEX, json_schema_extra=_HEX_32)]) -> Digest:
     """Raises: InvalidInput."""
-    return parse_digest(digest, at="digest")
+    return parse_digest(digest, at="path.digest")
 
 
 async def root_in_path(root: Annotated[str, Path(description=_HEX, json_schema_extra=_HEX_32)]) -> Root:
     """Raises: InvalidInput."""
-    return parse_root(root, at="root")
+    return parse_root(root, at="path.root")
 
 
 async def list_in_path(list_id: Annotated[str, Path(description=_HEX, json_schema_extra=_HEX_32)]) -> ListId:
     """Raises: InvalidInput."""
-    return parse_list_id(list_id, at="list_id")
+    return parse_list_id(list_id, at="path.list_id")
 
 
-async def did_in_path(did: Annotated[str, Path(description="DID of an issuer")]) -> Did:
+async def did_in_path(did: Annotated[str, Path(description="DID of an issuer", json_schema_extra=DID)]) -> Did:
     """Raises: InvalidInput."""
-    return parse_did(did, at="did")
+    return parse_did(did, at="path.did")
 
 
 async def issuer_in_query(
-    issuer: Annotated[str | None, Query(description="DID of the issuer whose entry is meant")] = None,
+    issuer: Annotated[
+        str | None, Query(description="DID of the issuer whose entry is meant", json_schema_extra=_DID_IN_QUERY)
+    ] = None,
 ) -> Did | None:
     """Raises: InvalidInput."""
     return None if issuer is None else parse_did(issuer, at="query.issuer")

@@ -78,15 +78,15 @@ def _takes(route: _Route, query: bytes) -> bool:
 
 
 async def _proof(request: Request, service: Service, digest: str) -> Response:
-    return await get_proof(request, service, parse_digest(digest, at="digest"), _issuer_in_query(request))
+    return await get_proof(request, service, parse_digest(digest, at="path.digest"), _issuer_in_query(request))
 
 
 async def _status(request: Request, service: Service, digest: str) -> Response:
-    return await get_status(request, service, parse_digest(digest, at="digest"), _issuer_in_query(request))
+    return await get_status(request, service, parse_digest(digest, at="path.digest"), _issuer_in_query(request))
 
 
 async def _list(request: Request, service: Service, list_id: str) -> Response:
-    return await get_list(request, service, parse_list_id(list_id, at="list_id"))
+    return await get_list(request, service, parse_list_id(list_id, at="path.list_id"))
 
 
 async def _digests(request: Request, service: Service, _last: str) -> Response:

@@ -18,14 +18,14 @@ LONGEST_OVERLAP_S: Final = 90 * 86_400
 
 async def read_new_issuer(request: Request, settings: ApiSettings) -> tuple[Did, str]:
     """Whom to let in, and what people call it. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
-    members = await read_members(request, {"did", "name"}, timeout_s=settings.body_timeout_s)
+    members = await read_members(request, {"did", "name"}, timeout_s=settings.small_body_timeout_s)
     did, name = _text(members.get("did"), "$.did"), _text(members.get("name"), "$.name")
     return parse_did(did, at="$.did"), name
 
 
 async def read_new_key(request: Request, settings: ApiSettings) -> tuple[frozenset[Scope], datetime | None]:
     """What a new key may do, and until when. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
-    members = await read_members(request, {"scopes", "expiresAt"}, timeout_s=settings.body_timeout_s)
+    members = await read_members(request, {"scopes", "expiresAt"}, timeout_s=settings.small_body_timeout_s)
     names, expires_at = members.get("scopes"), members.get("expiresAt")
     if not isinstance(names, list):
         raise InvalidInput("must be an array", at="$.scopes")
@@ -35,7 +35,7 @@ async def read_new_key(request: Request, settings: ApiSettings) -> tuple[frozens
 
 async def read_overlap(request: Request, settings: ApiSettings) -> int:
     """How long an old key still opens, in seconds. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
-    overlap_s = (await read_members(request, {"overlapS"}, timeout_s=settings.body_timeout_s)).get("overlapS")
+    overlap_s = (await read_members(request, {"overlapS"}, timeout_s=settings.small_body_timeout_s)).get("overlapS")
     if not isinstance(overlap_s, int) or isinstance(overlap_s, bool) or not 0 <= overlap_s <= LONGEST_OVERLAP_S:
         raise InvalidInput(f"must be a whole number from 0 to {LONGEST_OVERLAP_S}", at="$.overlapS")
     return overlap_s

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents. The only table of HTTP status codes; each `type` is described in docs/api.md."""
 
 import http
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from anchoring.core.status_codec import StatusListError
 from anchoring.errors import (
@@ -133,20 +134,46 @@ def refusal(error: AnchoringError) -> Response:
 
 async def _validation_error(_request: Request, error: RequestValidationError) -> Response:
     # The values are left out: they may be anything, and an answer must not repeat them.
-    wrong = [(".".join(str(part) for part in found["loc"]), found["msg"]) for found in error.errors()]
+    wrong = [(".".join(str(part) for part in found["loc"]), _words(found)) for found in error.errors()]
     status, title = STATUS[InvalidInput]
     detail = "; ".join(f"{at}: {message}" for at, message in wrong)
     return problem(status, InvalidInput.slug, title, detail, at=wrong[0][0] if wrong else None)
 
 
-async def _http_exception(_request: Request, error: HTTPException) -> Response:
+def _words(found: Mapping[str, Any]) -> str:
+    """What is wrong with a parameter, in our words."""
+    told, allowed = found["type"], found.get("ctx", {})
+    if told in _ALLOWED:
+        return _ALLOWED[told].format_map(allowed)
+    return str(allowed["error"]) if told == "value_error" else str(found["msg"])
+
+
+_ALLOWED: Final = {
+    "enum": "must be {expected}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "less_than": "must be less than {lt}",
+    "missing": "must be given",
+    "string_pattern_mismatch": "must match {pattern}",
+}
+
+
+def _methods(request: Request) -> str:
+    """All that the path takes, whichever route takes it; HEAD is GET without the body (`request_context`)."""
+    asked = ({**request.scope, "method": method} for method in ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"))
+    taken = [scope["method"] for scope in asked if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)]
+    return ", ".join([one for method in taken for one in ((method, "HEAD") if method == "GET" else (method,))])
+
+
+async def _http_exception(request: Request, error: HTTPException) -> Response:
     title = http.HTTPStatus(error.status_code).phrase.capitalize()
-    headers = error.headers or {}
+    headers = dict(error.headers or {})
     match error.status_code:
         case http.HTTPStatus.NOT_FOUND:
             detail = "nothing is served at this path"
         case http.HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"this path takes {headers.get('Allow')}"
+            headers["Allow"] = _methods(request)
+            detail = f"this path takes {headers['Allow']}"
         case _:
             detail = str(error.detail)
     response = problem(error.status_code, title.lower().replace(" ", "-"), title, detail)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from anchoring.types import DID_MAX_CHARACTERS, DID_PATTERN
+
 
 def _plain_digits(text: str) -> str:
     if not re.fullmatch("0|[1-9][0-9]{0,8}", text):
@@ -22,6 +24,7 @@ def _plain_seconds(text: str) -> str:
 
 Hex32 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$", examples=["0x" + "ab" * 32])]
 Hex16 = Annotated[str, Field(pattern=r"^0x[0-9a-f]{32}$", examples=["0x" + "cd" * 16])]
+DidText = Annotated[str, Field(pattern=f"^{DID_PATTERN}$", max_length=DID_MAX_CHARACTERS, examples=["did:web:uni.example"])]
 HexAddress = Annotated[str, Field(pattern=r"^0x[0-9a-f]{40}$")]
 PLAIN_SECONDS = BeforeValidator(_plain_seconds)
 PLAIN_DIGITS = BeforeValidator(_plain_digits)
@@ -64,7 +67,7 @@ class Links(Schema):
 class CredentialAccepted(Schema):
     """A credential was hashed and its digest recorded; the credential itself is forgotten."""
 
-    issuer: str
+    issuer: DidText
     digest: Hex32
     salt: Hex16
     canonicalization: Rule | None
@@ -79,7 +82,7 @@ class CredentialAccepted(Schema):
 class DigestsAccepted(Schema):
     """Arrays run parallel to the digests of the request. A digest posted before has its first salt and time."""
 
-    issuer: str
+    issuer: DidText
     salts: list[Hex16]
     received_at: list[datetime]
     max_merge_delay_s: int
@@ -90,7 +93,7 @@ class DigestsAccepted(Schema):
 class Standing(Schema):
     """How far a digest has come."""
 
-    issuer: str
+    issuer: DidText
     digest: Hex32
     canonicalization: Rule | None
     received_at: datetime
@@ -105,7 +108,7 @@ class Standing(Schema):
 class Choices(Schema):
     """Several issuers posted this digest: say which is meant."""
 
-    issuers: list[str]
+    issuers: list[DidText]
     links: list[str]
 
 
@@ -136,7 +139,7 @@ class Proof(Schema):
 
     type: Literal["CredentialAnchorProof"]
     version: Literal[1]
-    issuer: str
+    issuer: DidText
     digest: Hex32
     salt: Hex16
     canonicalization: Rule | None
@@ -187,7 +190,7 @@ class VerifyIn(Schema):
     credential_base64: str | None = None
     proof: dict[str, Any] | None = None
     """As `GET /v1/proofs/{digest}` gives it."""
-    issuer: str | None = None
+    issuer: DidText | None = None
     """Whose entry is meant, where no proof is sent and several issuers posted the credential."""
     require: list[CheckName] | None = None
     """Checks that must pass; at least one. By default those that this service can make."""
@@ -219,7 +222,7 @@ class VerifiedOut(Schema):
     """Told of a credential that passed every check; of any other there is a problem."""
 
     verified: Literal[True]
-    issuer: str
+    issuer: DidText
 
 
 class CheckOut(Schema):
@@ -271,7 +274,7 @@ class StatusListOut(Schema):
     list: Hex32
     url: str
     """What a credential names as `statusListCredential`, or as `uri` in `status.status_list`."""
-    issuer: str
+    issuer: DidText
     purpose: Purpose
     number: int
     entries: int
@@ -322,7 +325,7 @@ class ChangeMade(Schema):
 class ChangesMade(Schema):
     """In the order of the request."""
 
-    issuer: str
+    issuer: DidText
     changes: list[ChangeMade]
 
 
@@ -370,7 +373,7 @@ class StatusPlace(Schema):
 class StatusOut(Schema):
     """How a credential stands."""
 
-    issuer: str
+    issuer: DidText
     digest: Hex32
     status: Literal["clear", "suspended", "revoked", "cannot tell"]
     since: datetime | None
@@ -504,7 +507,7 @@ ScopeName = Literal["digests:write", "status:write", "issuer:admin", "operator"]
 class IssuerOut(Schema):
     """Who may post."""
 
-    did: str
+    did: DidText
     name: str
     added_at: datetime
 
@@ -532,13 +535,13 @@ class ApiKeyOut(Schema):
 class ApiKeysOut(Schema):
     """An issuer's keys, alive or not, oldest first."""
 
-    issuer: str
+    issuer: DidText
     keys: list[ApiKeyOut]
 
 
 class NewApiKeyOut(ApiKeyOut):
     """A key that was just made."""
 
-    issuer: str
+    issuer: DidText
     key: str
     """Its text, which is shown this once."""

@@ -13,7 +13,7 @@ from service.list_forms import FORMS
 
 async def read_new_list(request: Request, settings: ApiSettings) -> tuple[StatusPurpose, SignedBy]:
     """What list is wanted. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
-    members = await read_members(request, frozenset({"purpose", "signedBy"}), timeout_s=settings.body_timeout_s)
+    members = await read_members(request, frozenset({"purpose", "signedBy"}), timeout_s=settings.small_body_timeout_s)
     purpose, signed_by = members.get("purpose"), members.get("signedBy", SignedBy.SERVICE)
     if purpose not in tuple(StatusPurpose):
         raise InvalidInput(f"must be one of {', '.join(StatusPurpose)}", at="$.purpose")
@@ -24,7 +24,7 @@ async def read_new_list(request: Request, settings: ApiSettings) -> tuple[Status
 
 async def read_count(request: Request, settings: ApiSettings) -> int:
     """How many indexes are wanted. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
-    members = await read_members(request, frozenset({"count"}), timeout_s=settings.body_timeout_s)
+    members = await read_members(request, frozenset({"count"}), timeout_s=settings.small_body_timeout_s)
     count = members.get("count")
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise InvalidInput("must be a whole number from 1", at="$.count")

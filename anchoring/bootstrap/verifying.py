@@ -12,7 +12,7 @@ from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
 from anchoring.core.verification import Evidence, NoEvidence
-from anchoring.errors import VerificationError
+from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.types import BlockHash, Did
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Sources:
 def open_reader_at(pinned: Registry | None, rpc_url: str | None, *, pin: str, node: str) -> "RegistryReader | str":
     """Reads the pinned contract at a node, which is not asked yet; or why there is none. `pin`, `node`: how to name each.
 
-    Raises: Misconfigured.
+    Raises: InvalidInput naming the node.
     """
     # The ledger's library takes a while to import, so it is imported by whoever needs a ledger.
     from anchoring.ledger.registry_reader import EvmRegistryReader
@@ -53,7 +53,10 @@ def open_reader_at(pinned: Registry | None, rpc_url: str | None, *, pin: str, no
         return f"no contract is pinned: give {pin}"
     if rpc_url is None:
         return f"no node was asked: give {node}"
-    return EvmRegistryReader(JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S), pinned)
+    try:
+        return EvmRegistryReader(JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S), pinned)
+    except Misconfigured as wrong:
+        raise InvalidInput(wrong.message, at=node.removesuffix("=")) from None
 
 
 def find_evidence(ledger: Ledger, proof: InclusionProof, finality: str, *, at: str) -> Evidence | NoEvidence:
@@ -79,12 +82,10 @@ def find_offline(
         return NoEvidence("the proof has no bundle: credanchor proof bundle adds one")
     if pinned is None:
         return NoEvidence("no contract is pinned")
-    number, finality = proof.anchor.block_number, "the block hash that was given"
     try:
         anchor = anchor_from_bundle(bundle, proof, pinned, block_hash)
-    except VerificationError as wrong:
-        source = f"the bundle, in which {wrong.message}"
-        return Evidence(source=source, head_number=number, anchor=None, block_hash=None, final_height=None, finality=finality)
+    except VerificationError as wrong:  # whoever made it may have taken another block: nothing follows about the root
+        return NoEvidence(f"the bundle does not show it: {wrong.message}")
     shown = "receipt and storage" if bundle.state else "the receipt alone, there is no proof of storage"
     return Evidence(
         source=f"the bundle by {shown} (the transaction's hash is the proof's word)",
@@ -92,7 +93,7 @@ def find_offline(
         anchor=anchor,
         block_hash=block_hash,
         final_height=anchor.block.number,
-        finality=finality,
+        finality="the block hash that was given",
     )
 
 

@@ -26,7 +26,7 @@ def add(did: DidArgument, name: Annotated[str, typer.Option(help="Name shown to 
 
     parsed = parse_did(did, at="DID")
     with open_store(read_settings().store).writing() as uow:
-        add_issuer(uow, parsed, name, now=SystemClock().now())
+        add_issuer(uow, parsed, name, now=SystemClock().now(), at="--name")
         uow.commit()
     say(f"added {parsed}")
 

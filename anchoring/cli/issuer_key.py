@@ -38,7 +38,7 @@ def create(
     life = parse_life(expires, at="--expires") if expires else None
     with open_store(read_settings().store).writing() as uow:
         expires_at = None if life is None else now + timedelta(seconds=life)
-        key = create_key(uow, parsed, scopes=scopes, expires_at=expires_at, now=now, random_bytes=os.urandom)
+        key = create_key(uow, parsed, scopes=scopes, expires_at=expires_at, now=now, random_bytes=os.urandom, at="--expires")
         uow.commit()
     typer.echo(key.text)
 

@@ -24,6 +24,6 @@ def create(expires: issuer_key.Expires = None) -> None:
     now = SystemClock().now()
     expires_at = None if expires is None else now + timedelta(seconds=parse_life(expires, at="--expires"))
     with open_store(read_settings().store).writing() as uow:
-        key = create_operator_key(uow, expires_at=expires_at, now=now, random_bytes=os.urandom)
+        key = create_operator_key(uow, expires_at=expires_at, now=now, random_bytes=os.urandom, at="--expires")
         uow.commit()
     typer.echo(key.text)

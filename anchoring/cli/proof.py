@@ -21,7 +21,7 @@ from anchoring.cli.verifying import (
     members_of,
     named_sources,
     open_pinned,
-    refuse_network,
+    refuse_offline,
     sidecar_of,
 )
 from anchoring.core.bundle import MEMBER, bundle_to_json
@@ -184,8 +184,12 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     registry: RegistryOption = None,
     deployment: DeploymentOption = None,
     rpc_url: RpcUrlOption = None,
-    finality: Annotated[str, typer.Option(help="finalized, safe, or depth:<blocks>; depth:0 on QBFT ledgers.")] = "finalized",
-    require: Annotated[list[CheckName] | None, typer.Option(help="A check that must pass; may be repeated.")] = None,
+    finality: Annotated[
+        str | None, typer.Option(help="finalized, safe, or depth:<blocks>; depth:0 on QBFT ledgers.", show_default="finalized")
+    ] = None,
+    require: Annotated[
+        list[str] | None, typer.Option(help=f"A check that must pass; may be repeated: {', '.join(CheckName)}.")
+    ] = None,
     copies: ListOption = None,
     service: Annotated[str | None, typer.Option(help="Where to get lists that follow from a batch.")] = None,
     status_signer: SignerOption = None,
@@ -201,20 +205,21 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     """
     from anchoring.bootstrap.system import SystemClock
 
+    required = frozenset(map(_check_name, require)) if require else REQUIRED
     body, now = read_file(credential), SystemClock().now()
     content, named = find_proof(credential, body, proof)
     with about(named):
         inclusion = parse_proof(content)
     ledger = open_pinned(registry, deployment, rpc_url)
     if offline or block_hash:
-        refuse_network(rpc_url, service, copies)
+        further = {"list": copies, "status_signer": status_signer, "allow_private": allow_private}
+        refuse_offline(rpc_url=rpc_url, finality=finality, service=service, **further)
         evidence, status = find_all_offline(ledger.pinned, named, content, block_hash), NOT_OFFLINE
     else:
-        evidence = find_evidence(ledger, inclusion, finality, at="--finality")
+        evidence = find_evidence(ledger, inclusion, finality or "finalized", at="--finality")
         sources = named_sources(service, copies, status_signer, allow_private=allow_private)
         status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, now=now)
     report = verify(inclusion, credential=body, pinned=ledger.pinned, evidence=evidence, status=status, now=now)
-    required = frozenset(require) if require else REQUIRED
     if as_json:
         print_json(report_to_json(report, required))
     else:
@@ -223,6 +228,12 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
             typer.echo(f"{check.outcome:<11}  {check.name:<20}  {plain(check.reason)}{mark}")
         typer.echo(f"\n{report.statement}")
     raise typer.Exit(EXIT_CODES[report.outcome(required)])
+
+
+def _check_name(text: str) -> CheckName:
+    if text not in set(CheckName):
+        raise InvalidInput(f"must be one of {', '.join(CheckName)}", at="--require")
+    return CheckName(text)
 
 
 def _require_subject(credential: bytes, proof: InclusionProof) -> None:

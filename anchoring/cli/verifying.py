@@ -84,11 +84,11 @@ def open_pinned(registry: str | None, deployment: Path | None, rpc_url: str | No
     return Ledger(pinned=pinned, reader=open_reader_at(pinned, rpc_url, pin="--registry", node="--rpc-url"))
 
 
-def refuse_network(rpc_url: str | None, service: str | None, copies: list[Path] | None) -> None:
-    """Options that would be of no use offline must not go unnoticed. Raises: InvalidInput."""
-    for name, value in (("--rpc-url", rpc_url), ("--service", service), ("--list", copies)):
+def refuse_offline(**options: object) -> None:
+    """Options that would be of no use offline must not go unnoticed. Raises: InvalidInput naming the first."""
+    for name, value in options.items():
         if value:
-            raise InvalidInput("is of no use with --offline", at=name)
+            raise InvalidInput("is of no use with --offline", at=f"--{name.replace('_', '-')}")
 
 
 def find_all_offline(pinned: Registry | None, proof: Path, content: bytes, block_hash: str | None) -> Evidence | NoEvidence:

@@ -24,7 +24,7 @@ MAX_STATUS_ENTRIES: Final = 16
 MALFORMED: Final = StatusErrorCode.MALFORMED
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,14}")
-_OUR_PATH: Final = re.compile(r"/v1/status-lists/([0-9a-f]{64})")
+_OUR_PATH: Final = re.compile(r"/v1/status-lists/((?:0x)?[0-9a-fA-F]{64})")
 
 
 class EntryForm(StrEnum):
@@ -74,7 +74,10 @@ def entry_json(form: EntryForm, purpose: str, url: str, index: int) -> dict[str,
 
 
 def list_id_in(url: str) -> ListId | None:
-    """The id in the URL of one of our lists, `…/v1/status-lists/<64 hexadecimal digits>`; None in any other."""
+    """The id in the URL of one of our lists, `…/v1/status-lists/<64 hexadecimal digits>`; None in any other.
+
+    As the service does, it takes capitals and a `0x` before them.
+    """
     try:
         path = urlsplit(url).path
     except ValueError:

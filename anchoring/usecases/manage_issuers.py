@@ -29,10 +29,13 @@ MOST_KEYS = 100
 """Living keys of one issuer at most: with them it could fill the database."""
 
 
-def add_issuer(uow: UnitOfWork, did: Did, name: str, *, now: datetime) -> None:
-    """The caller commits. Raises: Conflict when the DID is known; InvalidInput for a name that is none."""
+def add_issuer(uow: UnitOfWork, did: Did, name: str, *, now: datetime, at: str = "name") -> None:
+    """The caller commits. `at`: where the name stood.
+
+    Raises: Conflict when the DID is known; InvalidInput for a name that is none.
+    """
     if not name.strip() or len(name) > NAME_MAX_CHARACTERS or not name.isprintable():
-        raise InvalidInput(f"must be 1 to {NAME_MAX_CHARACTERS} printable characters", at="name")
+        raise InvalidInput(f"must be 1 to {NAME_MAX_CHARACTERS} printable characters", at=at)
     if not uow.issuers.add(did, name.strip(), now):
         raise Conflict(f"issuer {did} is known already")
 
@@ -45,8 +48,9 @@ def create_key(
     expires_at: datetime | None = None,
     now: datetime,
     random_bytes: RandomBytes,
+    at: str = "expiresAt",
 ) -> ApiKey:
-    """A new key for an issuer; its text exists only in the answer. The caller commits.
+    """A new key for an issuer; its text exists only in the answer. The caller commits. `at`: where its end stood.
 
     Raises: NotFound; Conflict when the issuer has too many keys, or is the service itself; InvalidInput when it would be
     expired at once.
@@ -54,13 +58,20 @@ def create_key(
     issuer = get_issuer(uow, did)
     if did == CANARY:
         raise Conflict("this issuer is the service itself; its keys are the operator's: credanchor operator key create")
+    _check_end(expires_at, now, at)
     return _add_key(uow, issuer, scopes, expires_at, now, random_bytes)
 
 
 def create_operator_key(
-    uow: UnitOfWork, *, expires_at: datetime | None = None, now: datetime, random_bytes: RandomBytes
+    uow: UnitOfWork,
+    *,
+    expires_at: datetime | None = None,
+    now: datetime,
+    random_bytes: RandomBytes,
+    at: str = "expiresAt",
 ) -> ApiKey:
     """A new key for the operator, which posts for nobody. The caller commits. Raises: as `create_key`."""
+    _check_end(expires_at, now, at)
     uow.issuers.add(CANARY, CANARY_NAME, now)
     return _add_key(uow, get_issuer(uow, CANARY), frozenset({Scope.OPERATOR}), expires_at, now, random_bytes)
 
@@ -118,15 +129,18 @@ def _add_key(
     now: datetime,
     random_bytes: RandomBytes,
 ) -> ApiKey:
-    if expires_at is not None and expires_at <= now:
-        raise InvalidInput("must be in the future", at="expiresAt")
-    if expires_at is not None and expires_at - now > LONGEST_LIFE:
-        raise InvalidInput("must be at most ten years from now", at="expiresAt")
     if sum(key.lives(now) for key in uow.issuers.keys_of(issuer)) >= MOST_KEYS:
         raise Conflict(f"issuer {issuer.did} has {MOST_KEYS} keys in use: revoke those that it no longer needs")
     key = make_api_key(random_bytes(PREFIX_BYTES + SECRET_BYTES))
     uow.issuers.add_key(issuer, key, now, scopes=scopes, expires_at=expires_at)
     return key
+
+
+def _check_end(expires_at: datetime | None, now: datetime, at: str) -> None:
+    if expires_at is not None and expires_at <= now:
+        raise InvalidInput("must be in the future", at=at)
+    if expires_at is not None and expires_at - now > LONGEST_LIFE:
+        raise InvalidInput("must be at most ten years from now", at=at)
 
 
 def _read_key(text: str) -> ApiKey | None:

@@ -11,10 +11,18 @@ from anchoring.core.scopes import OF_ISSUERS, Scope, scopes_text
 from anchoring.errors import Conflict, NotFound
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did
-from anchoring.usecases.manage_issuers import add_issuer, create_key, get_issuer, living_key, revoke_key, rotate_key
+from anchoring.usecases.manage_issuers import (
+    NAME_MAX_CHARACTERS,
+    add_issuer,
+    create_key,
+    get_issuer,
+    living_key,
+    revoke_key,
+    rotate_key,
+)
 from service.answers import REVALIDATE, exact_time, json_answer
 from service.bodies import refuse_unknown_query
-from service.dependencies import DidDep, KeysAdmin, Operator, ServiceDep
+from service.dependencies import DID, DidDep, KeysAdmin, Operator, ServiceDep
 from service.key_requests import LONGEST_OVERLAP_S, read_new_issuer, read_new_key, read_overlap
 from service.openapi import header, json_body
 from service.schemas import ApiKeysOut, IssuerOut, IssuerPublic, IssuersOut, NewApiKeyOut
@@ -24,7 +32,7 @@ router = APIRouter(tags=["keys"])
 
 NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
-_NEW_ISSUER = json_body({"did": {"type": "string"}, "name": {"type": "string"}}, "did", "name")
+_NEW_ISSUER = json_body({"did": DID, "name": {"type": "string", "minLength": 1, "maxLength": NAME_MAX_CHARACTERS}}, "did", "name")
 _SCOPE = {"enum": [one for one in Scope if one in OF_ISSUERS]}
 _NEW_KEY = json_body(
     {
@@ -55,7 +63,7 @@ async def post_issuer(request: Request, service: ServiceDep, _caller: Operator) 
     did, name = await read_new_issuer(request, service.api)
 
     def add(uow: UnitOfWork) -> Issuer:
-        add_issuer(uow, did, name, now=service.clock.now())
+        add_issuer(uow, did, name, now=service.clock.now(), at="$.name")
         return get_issuer(uow, did)
 
     made = await service.writes.write(add)
@@ -88,7 +96,9 @@ async def post_key(request: Request, service: ServiceDep, caller: KeysAdmin, did
 
     def create(uow: UnitOfWork) -> tuple[ApiKey, StoredKey]:
         of, now = _meant(uow, caller, did), service.clock.now()
-        key = create_key(uow, of.did, scopes=scopes, expires_at=expires_at, now=now, random_bytes=service.random_bytes)
+        key = create_key(
+            uow, of.did, scopes=scopes, expires_at=expires_at, now=now, random_bytes=service.random_bytes, at="$.expiresAt"
+        )
         return key, living_key(uow, key.prefix, now=now)
 
     return _made(service, did, await service.writes.write(create))

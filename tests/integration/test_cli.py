@@ -305,7 +305,7 @@ def test_key_is_rotated_with_an_overlap(migrated: Credanchor) -> None:
         (("create", UNIVERSITY, "--scope", "digests:read"), "--scope: must be one or more of"),
         (("create", UNIVERSITY, "--expires", "soon"), "--expires: must be a duration such as 12h or 90d"),
         (("create", UNIVERSITY, "--expires", "3651d"), "--expires: must be a duration"),
-        (("create", UNIVERSITY, "--expires", "0"), "expiresAt: must be in the future"),
+        (("create", UNIVERSITY, "--expires", "0"), "--expires: must be in the future"),
         (("rotate", "00000000", "--overlap", "-1"), "--overlap: must be a duration"),
     ],
 )
@@ -731,9 +731,14 @@ def test_file_that_cannot_be_read_is_exit_code_2(credanchor: Credanchor, holder:
         (("--registry", REGISTRY, "--deployment", "x"), 2, "--deployment: give either --registry or --deployment"),
         (("--deployment", "missing.json"), 1, "deployment file missing.json cannot be read: No such file or directory"),
         (("--deployment", "credential.json"), 1, "credential.json is no deployment file"),
-        (("--registry", REGISTRY, "--rpc-url", f"http://[{SECRET}"), 1, "the node's address is not a URL"),
-        (("--registry", REGISTRY, "--rpc-url", "nonsense"), 1, "the node's address is not a URL"),
-        (("--registry", REGISTRY, "--rpc-url", f"ftp://{SECRET}@127.0.0.1"), 1, "the node's address is not a URL"),
+        (("--registry", REGISTRY, "--rpc-url", f"http://[{SECRET}"), 2, "--rpc-url: the node's address is not a URL"),
+        (("--registry", REGISTRY, "--rpc-url", "nonsense"), 2, "--rpc-url: the node's address is not a URL"),
+        (
+            ("--require", "root", "--require", "zzz"),
+            2,
+            "--require: must be one of digest, path, registry, root, finality, issuer-match",
+        ),
+        (("--registry", REGISTRY, "--rpc-url", f"ftp://{SECRET}@127.0.0.1"), 2, "--rpc-url: the node's address is not a URL"),
     ],
 )
 def test_proof_verify_refuses_options(

@@ -581,7 +581,7 @@ def test_proof_with_a_bundle_verifies_when_nobody_can_be_asked(
     assert json.loads(bundled.read_text()).keys() - json.loads(holder[1].read_text()).keys() == {"bundle"}
     assert (code, outcomes["root"], outcomes["finality"], outcomes["status"]) == (0, "passed", "passed", "cannot tell")
     assert statement.startswith(f"anchored by {UNIVERSITY}, existed not later than ")
-    assert (other_block[0], other_block[1]["root"]) == (3, "failed")
+    assert (other_block[0], other_block[1]["root"], other_block[1]["finality"]) == (4, "cannot tell", "cannot tell")
     assert (no_bundle[0], no_bundle[1]["root"]) == (4, "cannot tell")
     assert by_default[0] == 4
     # Online readers take the proof as it was.
@@ -596,7 +596,7 @@ def test_proof_with_a_bundle_verifies_when_nobody_can_be_asked(
         (lambda proof: proof["anchor"].update(blockHash=to_hex(make_digest(7))), 3, "root"),
         (lambda proof: proof.update(treeSize=2), 3, "root"),
         (lambda proof: proof["bundle"]["receipt"].reverse(), 0, None),
-        (lambda proof: proof["bundle"]["state"]["storage"].__setitem__(0, "0xc0"), 3, "root"),
+        (lambda proof: proof["bundle"]["state"]["storage"].__setitem__(0, "0xc0"), 4, None),
     ],
     ids=["sequence", "time", "block hash", "size", "order of nodes", "storage"],
 )
@@ -619,11 +619,15 @@ def test_offline_options_that_contradict_each_other_are_refused(
 ) -> None:
     base = "proof", "verify", holder[0], "--proof", holder[1], "--registry", deployed
     online = credanchor(*base, "--offline", "--block-hash", to_hex(make_digest(1)), "--rpc-url", node.url)
+    ruled = credanchor(*base, "--offline", "--block-hash", to_hex(make_digest(1)), "--finality", "depth:0")
+    trusted = credanchor(*base, "--offline", "--block-hash", to_hex(make_digest(1)), "--status-signer", UNIVERSITY)
     no_block = credanchor(*base, "--offline")
     no_hash = credanchor(*base, "--block-hash", "0x00")
     dead = credanchor("proof", "bundle", holder[1], "--rpc-url", DEAD_NODE)
 
     assert (online.code, online.error) == (2, "--rpc-url: is of no use with --offline")
+    assert (ruled.code, ruled.error) == (2, "--finality: is of no use with --offline")
+    assert (trusted.code, trusted.error) == (2, "--status-signer: is of no use with --offline")
     assert (no_block.code, no_block.error) == (2, "--offline: say which block you trust: give --block-hash")
     assert (no_hash.code, no_hash.error[:13]) == (2, "--block-hash:")
     assert dead.code == 4

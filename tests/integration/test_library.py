@@ -1,6 +1,7 @@
 """`anchoring.verify`, where neither service nor command line is installed; against a ledger in test_cli_ledger.py."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,7 @@ def test_verifier_fails_another_file_and_another_proof():
     [
         ({"proof": b"{}"}, MalformedProof, r"\$\.type"),
         ({"proof": b"{"}, MalformedProof, "line 1"),
+        ({"proof": "{}"}, InvalidInput, "proof: must be the JSON form, as bytes or parsed"),
         ({"proof": PROOF, "registry": "0x00"}, InvalidInput, "registry: expected eip155"),
         ({"proof": PROOF, "finality": "soon"}, InvalidInput, "finality: "),
         ({"proof": PROOF, "status_signers": ["uni"]}, InvalidInput, "status_signers: not a DID"),
@@ -96,3 +98,13 @@ def test_verifier_names_the_argument_that_cannot_be_used(arguments, error, words
 def test_package_offers_nothing_else():
     with pytest.raises(AttributeError, match="no attribute 'sign'"):
         anchoring.sign  # noqa: B018 - to ask is what is tried
+
+
+def test_verifier_refuses_a_credential_that_is_no_bytes():
+    text: Any = "str"
+    for ask in (
+        lambda: anchoring.verify(text, PROOF),
+        lambda: anchoring.verify_offline(text, PROOF, registry="eip155:1:0x" + "11" * 20, block_hash="0x" + "00" * 32),
+    ):
+        with pytest.raises(InvalidInput, match="credential: must be bytes, the file as its holder has it, or None"):
+            ask()

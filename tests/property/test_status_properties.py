@@ -47,7 +47,7 @@ def change(place: Place, number: int, *, is_set: bool) -> NewChange:
     )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_bits_are_the_fold_of_the_changes(store: SqlStore, steps: list[tuple[list[tuple[int, bool]], bool]]) -> None:
     with store.writing() as uow:

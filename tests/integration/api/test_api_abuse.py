@@ -3,10 +3,11 @@
 The operations are read from the document, so a new one is tried at once; one that takes a body nobody thought of fails a test.
 """
 
+import asyncio
 import gzip
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,10 @@ import pytest
 from anchoring.core.issuer import make_api_key
 from anchoring.core.scopes import OF_ISSUERS, Scope
 from anchoring.store import tables
+from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.manage_issuers import revoke_key
-from tests.api import Api, check_problem, hex_digest, make_key, make_operator_key, stored
-from tests.factories import ACADEMY, NOON, UNIVERSITY
+from tests.api import Api, check_problem, hex_digest, make_app, make_key, make_operator_key, run_async, stored
+from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer
 from tests.operations import FILLED, HEX, Operation, operations
 
 # Everybody on every operation.
@@ -305,3 +307,79 @@ def test_query_that_is_not_known_is_refused_on_every_operation(shared_api: Api, 
             expected = {200, 422, 503} if one.template in {"/healthz", "/readyz", "/metrics"} else {404, 422}
             assert answer.status_code in expected, (one, query, answer.status_code)
     assert stored(shared_api.store) == before
+
+
+def test_parameter_that_is_wrong_is_named_and_told_in_our_words_on_every_operation(
+    shared_api: Api, everything: dict[str, str]
+) -> None:
+    """What is wrong is wrong in the same words, whether the framework found it or we."""
+    tried = 0
+    document = shared_api.app.openapi()["paths"]
+    for one in operations(shared_api.app):
+        body = json.dumps({"count": 1, "overlapS": 1}).encode() if one.media_types else None
+        headers = {"Authorization": f"Bearer {everything[str(one)]}", "Content-Type": (one.media_types or ("",))[0]}
+        for parameter in document[one.template][one.method.lower()].get("parameters", []):
+            for wrong in ("-1", "zzz", "4294967296"):
+                where, name = parameter["in"], parameter["name"]
+                filled = FILLED | ({name: wrong} if where == "path" else {})
+                query = f"?{name}={wrong}" if where == "query" else ""
+                url = one.template.format(**filled) + query
+                answer = shared_api.client.request(one.method, url, content=body, headers=headers)
+                if answer.status_code == 404 or answer.is_success or (name, wrong) in TAKEN:
+                    continue  # it could be meant
+                problem = check_problem(answer, 422, "invalid-input")
+                assert problem["at"] in {f"{where}.{name}", "Accept"}, (one, name, problem)
+                assert problem["detail"].startswith(f"{problem['at']}: "), problem
+                assert not any(
+                    word in problem["detail"] for word in ("Input should", "String should", "Value error", "Field req")
+                )
+                tried += 1
+    assert tried >= 60
+
+
+TAKEN: frozenset[tuple[str, str]] = frozenset()
+
+
+def test_several_authorization_fields_open_nothing(shared_api: Api, everything: dict[str, str]) -> None:
+    """Whoever stands before the service may have looked at the other one."""
+    for one in operations(shared_api.app):
+        if not one.scopes:
+            continue
+        good, headers = everything[str(one)], [("Content-Type", (one.media_types or ("",))[0])]
+        for keys in ((good, good), (good, "ca_nonsense"), ("ca_nonsense", good)):
+            sent = headers + [("Authorization", f"Bearer {key}") for key in keys]
+            answer = shared_api.client.request(one.method, one.path, content=b"[]" if one.media_types else None, headers=sent)
+            assert check_problem(answer, 401, "not-allowed")["detail"] == "send one Authorization field, not several"
+
+
+def test_body_that_does_not_come_is_given_up_on_every_operation(store: SqlStore) -> None:
+    """Half of it, and then nothing, for as long as the operation waits."""
+    app = make_app(store, body_timeout_s=0.05, small_body_timeout_s=0.02)
+    issuer = make_key(store, add_issuer(store), *OF_ISSUERS)
+    operator = make_operator_key(store)
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b'{"'
+        await asyncio.Event().wait()
+
+    async def scenario(client: httpx2.AsyncClient) -> list[tuple[str, httpx2.Response]]:
+        found = []
+        for one in operations(app):
+            for media_type in one.media_types:
+                key = operator if one.scopes == {Scope.OPERATOR} else issuer
+                headers = {"Authorization": f"Bearer {key}", "Content-Type": media_type}
+                found.append((str(one), await client.request(one.method, one.path, content=half(), headers=headers)))
+        return found
+
+    answers = run_async(app, scenario)
+    waits = {
+        what: check_problem(answer, 400, "malformed-body")["detail"] for what, answer in answers if answer.status_code != 404
+    }
+    assert set(waits.values()) == {f"the body did not arrive within {wait} seconds" for wait in ("0.05", "0.02")}
+    assert {what for what, words in waits.items() if "0.02" in words} == {
+        "POST /v1/issuers",
+        "POST /v1/issuers/{did}/keys",
+        "POST /v1/issuers/{did}/keys/{prefix}/rotation",
+        "POST /v1/status-lists",
+        "POST /v1/status-lists/{list_id}/entries",
+    }

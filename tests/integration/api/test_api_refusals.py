@@ -306,7 +306,7 @@ def test_verify_refuses(shared_api: Api, question: Any, kind: tuple[int, str], a
     ],
 )
 def test_hexadecimal_in_paths_is_refused_unless_it_is_64_digits(shared_api: Api, path: str, written: str) -> None:
-    at = "root" if "batches" in path else "digest"
+    at = "path.root" if "batches" in path else "path.digest"
 
     refused(shared_api.get(path.format(written)), *INVALID, at, "64 hexadecimal digits")
 
@@ -314,8 +314,8 @@ def test_hexadecimal_in_paths_is_refused_unless_it_is_64_digits(shared_api: Api,
 @pytest.mark.parametrize(
     ("path", "at", "words"),
     [
-        ("/v1/batches?limit=0", "query.limit", "greater than or equal to 1"),
-        ("/v1/batches?limit=101", "query.limit", "less than or equal to 100"),
+        ("/v1/batches?limit=0", "query.limit", "must be 1 or more"),
+        ("/v1/batches?limit=101", "query.limit", "must be 100 or less"),
         *[
             (f"/v1/batches?limit={wrong}", "query.limit", "whole number in plain digits")
             for wrong in ("", "-1", "%2B5", "1_0", "1e1", "5.0", "%205", "5%0A", "05", "%EF%BC%95", "%D9%A3", "9" * 5000, MARKER)
@@ -337,7 +337,7 @@ def test_hexadecimal_in_paths_is_refused_unless_it_is_64_digits(shared_api: Api,
         (f"/v1/digests/{GOOD}?issuer=did:ebsi:%D1%96", "query.issuer", "not a DID"),
         (f"/v1/digests/{GOOD}?isuer={UNIVERSITY}", "query.isuer", "known here: issuer"),
         (f"/v1/proofs/{GOOD}?issuer={UNIVERSITY}&issuer={UNIVERSITY}", "query.issuer", "once"),
-        (f"/v1/proofs/{GOOD}?format=pdf", "query.format", "Input should be 'credanchor'"),
+        (f"/v1/proofs/{GOOD}?format=pdf", "query.format", "must be 'credanchor', 'merkletools'"),
         ("/v1/ledger?verbose=1", "query.verbose", "known here: none"),
     ],
 )
@@ -360,9 +360,11 @@ def test_posts_refuse_a_query(shared_api: Api, path: str) -> None:
         ("GET", "/v1/digests/..%2f..%2fetc%2fpasswd", 404, "not-found", "nothing is served"),
         ("GET", "/static-offline-docs/..%2f..%2f__init__.py", 404, "not-found", "nothing is served"),
         ("GET", "/redoc", 404, "not-found", "nothing is served"),
-        ("PUT", "/v1/ledger", 405, "method-not-allowed", "takes GET"),
+        ("PUT", "/v1/ledger", 405, "method-not-allowed", "takes GET, HEAD, OPTIONS"),
+        ("DELETE", "/v1/batches", 405, "method-not-allowed", "takes GET, HEAD, OPTIONS"),
+        ("PATCH", "/v1/issuers", 405, "method-not-allowed", "takes GET, HEAD, POST"),
         ("GET", "/v1/verify", 405, "method-not-allowed", "takes POST"),
-        ("TRACE", "/v1/ledger", 405, "method-not-allowed", "takes GET"),
+        ("TRACE", "/v1/ledger", 405, "method-not-allowed", "takes GET, HEAD, OPTIONS"),
     ],
 )
 def test_other_paths_and_methods_are_problems_too(
