@@ -96,9 +96,13 @@ class AnchoringClient:
         """How far a digest has come."""
         return self._json("GET", f"/v1/digests/{to_hex(digest)}", params=_issuer(issuer))
 
-    def get_proof(self, digest: Digest, issuer: Did | None = None) -> dict[str, Any] | StillWaiting:
-        """The proof as JSON, or how long it will still take. Raises: Conflict when several issuers posted the digest."""
-        response = self._request("GET", f"/v1/proofs/{to_hex(digest)}", params=_issuer(issuer))
+    def get_proof(self, digest: Digest, issuer: Did | None = None, *, bundle: bool = False) -> dict[str, Any] | StillWaiting:
+        """The proof as JSON, or how long it will still take. `bundle`: with its bundle, null while there is none.
+
+        Raises: Conflict when several issuers posted the digest.
+        """
+        params = _issuer(issuer) | ({"bundle": "true"} if bundle else {})
+        response = self._request("GET", f"/v1/proofs/{to_hex(digest)}", params=params)
         if response.status_code == httpx2.codes.ACCEPTED:
             return StillWaiting(str(_content(response, "state")["state"]), _retry_after_s(response))
         return _content(response, "anchor")
@@ -163,6 +167,7 @@ class AnchoringClient:
         digest: Digest,
         issuer: Did | None = None,
         *,
+        bundle: bool = False,
         at_most_s: float,
         final: bool,
         waiting: Callable[[str], None],
@@ -174,7 +179,7 @@ class AnchoringClient:
         """
         deadline = time.monotonic() + at_most_s
         while True:
-            found = self.get_proof(digest, issuer)
+            found = self.get_proof(digest, issuer, bundle=bundle)
             if isinstance(found, StillWaiting):
                 state, pause_s = found.state, found.retry_after_s
             elif final and found["anchor"]["state"] != "final":

@@ -23,6 +23,7 @@ from anchoring.ports.store import Store
 from anchoring.types import Root
 from anchoring.usecases.check_canaries import check_canaries
 from anchoring.usecases.follow_ledger import Followed, FollowRules, follow_ledger
+from anchoring.usecases.keep_bundles import keep_bundles
 from anchoring.usecases.keep_manifests import keep_manifests
 from anchoring.usecases.match_anchors import Reconciliation, match_new_anchors, reconcile, require_reconciled
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
@@ -84,6 +85,7 @@ class Round:
         self._holder = holder
         self._progress = progress
         self._contradictions: list[str] = []
+        self._without_bundle: set[int] = set()
         self._manifests = manifests
         self._random_bytes = random_bytes
 
@@ -94,7 +96,7 @@ class Round:
         holds the lease; LedgerUnavailable, and sealing is done all the same; ManifestsUnavailable, and following is done as well;
         other errors that a person must see. In each case the next round goes on where this one stopped.
         """
-        self._contradictions = []
+        self._contradictions, self._without_bundle = [], set()
         with self._lease(), self._recorded() as record:
             report = self._steps()
             head = report.followed.head
@@ -186,6 +188,7 @@ class Round:
             if contradiction not in self._contradictions:
                 self._contradictions.append(contradiction)
                 log.error("node.contradicted", detail=contradiction)
+        keep_bundles(self._store, self._ledger, self._renewing, given_up=self._without_bundle)
         return followed
 
     def _check_identity(self) -> None:

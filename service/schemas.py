@@ -134,8 +134,26 @@ class AnchorOut(Schema):
     state: Literal["confirmed", "final"]
 
 
+class StateProof(Schema):
+    """Nodes of two tries, from the root down."""
+
+    account: list[str]
+    storage: list[str]
+
+
+class Bundle(Schema):
+    """What shows an anchor without a node: docs/proof-format.md, section 8. `state`: null where no node gave it."""
+
+    type: Literal["AnchorBundle"]
+    version: Literal[1]
+    header: str
+    transaction_index: int
+    receipt: list[str]
+    state: StateProof | None
+
+
 class Proof(Schema):
-    """Inclusion proof, version 1: docs/proof-format.md."""
+    """Inclusion proof, version 1: docs/proof-format.md. `bundle`: where it was asked for; null while there is none."""
 
     type: Literal["CredentialAnchorProof"]
     version: Literal[1]
@@ -148,6 +166,7 @@ class Proof(Schema):
     path: list[Hex32]
     root: Hex32
     anchor: AnchorOut
+    bundle: Bundle | None = None
 
 
 class MerkleToolsProof(Schema):

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient
 
 from anchoring.bootstrap.signing import open_key_ring
 from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace, RootToAnchor, SubmissionState
+from anchoring.core.bundle import Bundle
 from anchoring.core.issuer import Issuer
 from anchoring.core.proof import Registry
 from anchoring.core.scopes import WRITING, Scope
@@ -42,6 +43,7 @@ from service.app import ROUTERS, create_app
 from service.routers.status_lists import W3C_TYPES
 from service.schemas import Problem
 from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, post
+from tests.fakes import fake_bundle
 from tests.records import BLOCK, batch_in, make_attempt, make_root, make_submission
 
 T = TypeVar("T")
@@ -264,10 +266,10 @@ def seal(place: Place) -> Batch:
     return batch
 
 
-def anchor(place: Place, batch: Batch, *, final: bool = True) -> Anchor:
-    """As though a round had seen the batch anchored, a second after it was sealed."""
+def anchor(place: Place, batch: Batch, *, final: bool = True, branch: int = 0) -> Anchor:
+    """As though a round had seen the batch anchored, a second after it was sealed. `branch`: another one after a reorg."""
     assert batch.tree is not None
-    block = BlockPlace(number=100 + batch.id, hash=BlockHash(bytes([batch.id]) * 32))
+    block = BlockPlace(number=100 + batch.id, hash=BlockHash(bytes([batch.id + branch]) * 32))
     made = Anchor(
         root=batch.tree.root,
         sequence=batch.id,
@@ -319,6 +321,18 @@ def spend(store: SqlStore, *, nonce: int, fee_wei: int, state: SubmissionState =
         [opened] = uow.submissions.in_state(SubmissionState.SUBMITTED)
         assert uow.submissions.change_state(opened.id, SubmissionState.SUBMITTED, state, mined=mined)
         uow.commit()
+
+
+def keep_bundle(api: Api, batch: Batch) -> Bundle:
+    """As though a round had taken what shows the anchor of the batch."""
+    with api.store.writing() as uow:
+        found = uow.batches.with_id(batch.id)
+        assert found
+        assert found.anchor
+        bundle = fake_bundle(found.anchor)
+        assert uow.bundles.keep(batch.id, found.anchor.block, bundle)
+        uow.commit()
+    return bundle
 
 
 def take_back(api: Api, batch: Batch) -> None:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from anchoring.core.batch import Anchor, Attempt, BlockPlace, HeadToPublish, PublishedHead, RootToAnchor
+from anchoring.core.bundle import Bundle, StateProof
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
-from anchoring.errors import LedgerUnavailable, Misconfigured
+from anchoring.errors import LedgerUnavailable, Misconfigured, VerificationError
 from anchoring.ledger.broadcast_answers import classify
 from anchoring.ledger.second_opinion import FurtherNodes
 from anchoring.ports.ledger import Broadcast, Head, LedgerIdentity, Opinion, Receipt, Reception, RecordedAnchor, StatusHead
@@ -25,7 +26,7 @@ class FakeLedger:
     """Implements ports.Ledger on a fake chain.
 
     `lag`: how many of the newest blocks this client's node has not seen yet. `is_silent`: it answers nothing. `further`: other
-    nodes that are asked for a second opinion, each with a chain of its own or the same.
+    nodes that are asked for a second opinion, each with a chain of its own or the same. `proves_storage`: knows `eth_getProof`.
     """
 
     def __init__(self, chain: FakeChain, faults: Faults | None = None, signer: Address = OURS) -> None:
@@ -34,6 +35,8 @@ class FakeLedger:
         self.lag = 0
         self.node = "first:8545"
         self.is_silent = False
+        self.proves_storage = True
+        self.lacks_bundles = False
         self.further: list[FakeLedger] = []
         self.signer = signer
 
@@ -158,6 +161,14 @@ class FakeLedger:
             return Broadcast(reception=Reception.SILENCE, words=silent.message)
         return Broadcast(reception=Reception.ACCEPTED if words == "accepted" else classify(words), words=words)
 
+    def bundle(self, anchor: Anchor) -> Bundle:
+        """Such as its chain would make: the tests of the real ledger say what is in one."""
+        with self._asked("bundle"):
+            seen = self._seen()
+            if self.lacks_bundles or anchor.block.number >= len(seen) or seen[anchor.block.number].place != anchor.block:
+                raise LedgerUnavailable(f"node {self.node} does not have block {anchor.block.number}")
+            return fake_bundle(anchor, proves_storage=self.proves_storage)
+
     def second_opinion(self, anchors: Sequence[Anchor], heads: Sequence[PublishedHead] = ()) -> Opinion:
         assert self.faults.open_units == 0
         return self._further().second_opinion(anchors, heads)
@@ -193,6 +204,31 @@ class FakeLedger:
         if head.block.number >= len(seen) or seen[head.block.number].place != head.block:
             raise LedgerUnavailable(f"the node no longer has block {head.block.number}")
         return seen[head.block.number]
+
+
+def fake_bundle(anchor: Anchor, *, proves_storage: bool = True) -> Bundle:
+    """Says what the real one proves."""
+    numbers = (anchor.sequence, anchor.leaf_count, anchor.block.number, int(anchor.anchored_at.timestamp()))
+    said = (anchor.root, anchor.transaction, bytes.fromhex(anchor.anchored_by[2:]), b"".join(one.to_bytes(8) for one in numbers))
+    state = StateProof(account=(anchor.block.hash,), storage=(anchor.root,)) if proves_storage else None
+    return Bundle(header=anchor.block.hash, index=0, receipt=said, state=state)
+
+
+def anchor_from_fake(bundle: Bundle, root: Root, transaction: TxHash, registry: Registry, block_hash: BlockHash) -> Anchor:
+    """As `anchor_from_bundle` of the real ledger."""
+    said_root, said_transaction, anchored_by, numbers = bundle.receipt
+    if (bundle.header, said_root, said_transaction) != (block_hash, root, transaction):
+        raise VerificationError("the bundle is of another anchor")
+    sequence, leaf_count, number, time = (int.from_bytes(numbers[start : start + 8]) for start in range(0, 32, 8))
+    return Anchor(
+        root=root,
+        sequence=sequence,
+        leaf_count=leaf_count,
+        anchored_by=Address("0x" + anchored_by.hex()),
+        transaction=transaction,
+        block=BlockPlace(number=number, hash=block_hash),
+        anchored_at=datetime.fromtimestamp(time, UTC),
+    )
 
 
 class Mines(Protocol):

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from anchoring.errors import AnchoringError, StoreUnavailable
 from anchoring.ports.batches import Batches
+from anchoring.ports.bundles import Bundles
 from anchoring.ports.entries import Canaries, Entries
 from anchoring.ports.figures import Figures
 from anchoring.ports.issuers import Issuers
@@ -167,6 +168,10 @@ class _FaultyUnitOfWork:
     @property
     def batches(self) -> Batches:
         return self._uow.batches
+
+    @property
+    def bundles(self) -> Bundles:
+        return self._uow.bundles
 
     @property
     def canaries(self) -> Canaries:

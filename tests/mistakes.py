@@ -14,7 +14,7 @@ from sqlalchemy import literal, select, update
 from anchoring.core import finality
 from anchoring.core.batch import Anchor, Attempt
 from anchoring.store import entries, tables
-from anchoring.store.batches import SqlBatches, _recorded_in
+from anchoring.store.batches import SqlBatches, recorded_in
 from anchoring.store.submissions import SqlSubmissions
 from anchoring.usecases import follow_ledger, open_submission
 
@@ -68,7 +68,7 @@ def state_not_compared_in_updates() -> None:
     def change(self: Any, batch_ids: Any, was: Any, values: Any, block: Any = None) -> bool:
         changed = update(tables.batch).where(tables.batch.c.id.in_(batch_ids)).values(**values)
         if block is not None:
-            changed = changed.where(_recorded_in(block))
+            changed = changed.where(recorded_in(block))
         return bool(self._connection.execute(changed).rowcount == len(batch_ids))
 
     def change_state(self: Any, submission_id: int, was: Any, becomes: Any, *, mined: Any = None) -> bool:

@@ -46,6 +46,7 @@ def restore_store(settings: StoreSettings, path: Path, progress: Progress, *, re
 
 def examine_store(settings: StoreSettings, progress: Progress) -> list[Finding]:
     """Whether database and records are whole. Raises: Misconfigured, StateCorrupt, StoreUnavailable."""
+    from anchoring.ledger.offline import anchor_from_bundle
     from anchoring.ledger.signed_transaction import transaction_hash
 
     with opened(settings.url, busy_timeout_s=settings.busy_timeout_s) as engine:
@@ -53,5 +54,5 @@ def examine_store(settings: StoreSettings, progress: Progress) -> list[Finding]:
         with be_present(engine):
             store = SqlStore(engine)
             findings = check_database(engine)
-            findings += check_store(store, hash_of=transaction_hash, progress=progress)
+            findings += check_store(store, hash_of=transaction_hash, prove=anchor_from_bundle, progress=progress)
             return findings + check_status_lists(store, progress=progress)

@@ -83,7 +83,7 @@ def find_offline(
     if pinned is None:
         return NoEvidence("no contract is pinned")
     try:
-        anchor = anchor_from_bundle(bundle, proof, pinned, block_hash)
+        anchor = anchor_from_bundle(bundle, proof.root, proof.anchor.transaction, pinned, block_hash)
     except VerificationError as wrong:  # whoever made it may have taken another block: nothing follows about the root
         return NoEvidence(f"the bundle does not show it: {wrong.message}")
     shown = "receipt and storage" if bundle.state else "the receipt alone, there is no proof of storage"
@@ -102,7 +102,7 @@ def make_bundle(proof: InclusionProof, rpc_url: str) -> Bundle:
     from anchoring.ledger.bundles import fetch_bundle
     from anchoring.ledger.rpc import JsonRpc
 
-    return fetch_bundle(JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S), proof)
+    return fetch_bundle(JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S), proof.root, proof.anchor)
 
 
 def find_status(

@@ -45,6 +45,7 @@ def get(
     issuer: Annotated[str | None, typer.Option(help="DID of the issuer, where several posted the digest.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the anchor is final.")] = False,
     timeout_s: Annotated[float, typer.Option(help="Longest wait, in seconds.")] = 600.0,
+    bundle: Annotated[bool, typer.Option("--bundle", help="With what shows its anchor without a node.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write the proof to this file instead of stdout.")] = None,
     url: Annotated[str | None, typer.Option(help="The service; CREDANCHOR_CLIENT__URL by default.")] = None,
 ) -> None:
@@ -54,7 +55,11 @@ def get(
     wanted, by = parse_digest(digest, at="digest"), parse_did(issuer, at="--issuer") if issuer else None
     with open_client(url) as client:
         at_most_s = timeout_s if wait else 0.0
-        found = client.wait_for_proof(wanted, by, at_most_s=at_most_s, final=wait, waiting=lambda state: say(f"{state} …"))
+        found = client.wait_for_proof(
+            wanted, by, bundle=bundle, at_most_s=at_most_s, final=wait, waiting=lambda state: say(f"{state} …")
+        )
+    if bundle and found.get(MEMBER) is None:
+        say("the service has no bundle of it yet: ask again later, or make one with: credanchor proof bundle")
     _hand_over(found, output)
 
 
@@ -72,7 +77,7 @@ def rebuild(
     """Make the proof of a digest from static files alone, without a service. Its path is verified; the anchor is for `verify`."""
     from anchoring.bootstrap.static_files import open_static_files
     from anchoring.settings import read_settings
-    from anchoring.usecases.rebuild_proof import OwnEntry, rebuild_proof
+    from anchoring.usecases.rebuild_proof import OwnEntry, published_bundle, rebuild_proof
 
     entry = OwnEntry(
         issuer=parse_did(issuer, at="--issuer"),
@@ -84,7 +89,8 @@ def rebuild(
     place = open_static_files(files, read_settings().tiles, writes=False)
     with progress_bar() as progress:
         made = rebuild_proof(place, entry, progress, root=wanted, since=since.replace(tzinfo=UTC) if since else None)
-    _hand_over(proof_to_json(made), output)
+    found = published_bundle(place, made.root)
+    _hand_over(proof_to_json(made) | ({MEMBER: bundle_to_json(found)} if found else {}), output)
 
 
 @app.command()

@@ -63,10 +63,13 @@ def bundle_to_json(bundle: Bundle) -> dict[str, Any]:
 def bundle_of(proof: object) -> Bundle | None:
     """The bundle in a proof that was parsed; None where it has none. Raises: MalformedProof naming the member."""
     value = proof.get(MEMBER) if isinstance(proof, Mapping) else None
-    if value is None:
-        return None
+    return None if value is None else bundle_from_json(value, at=f"$.{MEMBER}")
+
+
+def bundle_from_json(value: object, *, at: str = "$") -> Bundle:
+    """A bundle that was parsed. Raises: MalformedProof naming the member."""
     try:
-        return _read(Members(value, f"$.{MEMBER}"))
+        return _read(Members(value, at))
     except InvalidInput as wrong:
         raise MalformedProof(wrong.reason, at=wrong.at) from wrong
 

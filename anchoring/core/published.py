@@ -24,6 +24,8 @@ PAGE_BATCHES: Final = 1_000
 PAGE_BYTES: Final = 2_000_000
 SHORT_BYTES: Final = 10_000
 """Far more than the longest page has, and the longest of the other files in JSON."""
+BUNDLE_BYTES: Final = 2_000_000
+"""What a receipt with the logs of a whole block may take."""
 
 PAGES_PATH: Final = "batches/pages.json"
 """How many pages there are: many a store does not tell strangers that a file is missing."""
@@ -45,6 +47,10 @@ def page_path(number: int) -> str:
 
 def batch_path(root: Root) -> str:
     return f"batches/{to_hex(root)}/batch.json"
+
+
+def bundle_path(root: Root) -> str:
+    return f"batches/{to_hex(root)}/bundle.json"
 
 
 def tile_path(root: Root, at: TileCoordinate) -> str:

@@ -1,17 +1,20 @@
 """Fetching what proves an anchor without a node, from a node that has it (`offline.py` checks it)."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import rlp
 from trie.hexary import HexaryTrie
 
+from anchoring.core.batch import Anchor, BatchState
 from anchoring.core.bundle import Bundle, StateProof
-from anchoring.core.proof import InclusionProof
-from anchoring.errors import LedgerUnavailable
+from anchoring.core.proof import AnchorClaim, Registry
+from anchoring.errors import LedgerUnavailable, VerificationError
 from anchoring.ledger.answers import excerpt, read_number, unhex
-from anchoring.ledger.offline import hash_of_header, receipt_key, storage_key
+from anchoring.ledger.offline import anchor_from_bundle, hash_of_header, receipt_key, storage_key
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
-from anchoring.types import to_hex
+from anchoring.types import Root, to_hex
 
 _BYTES, _NUMBER = False, True
 _HEADER: Final = {
@@ -42,12 +45,42 @@ _LATER: Final = {
 """Fields that upgrades of Ethereum added, in the order of their coming."""
 
 
-def fetch_bundle(rpc: JsonRpc, proof: InclusionProof) -> Bundle:
-    """What proves the anchor that the proof names. `state` is None where the node gives no `eth_getProof` of that block.
+def checked_bundle(nodes: Sequence[JsonRpc], registry: Registry, anchor: Anchor) -> Bundle:
+    """Implements ports.Ledger.bundle. `nodes`: one or more, asked in turn until one proves the storage as well."""
+    by_receipt: Bundle | None = None
+    failed: list[LedgerUnavailable] = []
+    for rpc in nodes:
+        try:
+            bundle = _checked(rpc, registry, anchor)
+        except LedgerUnavailable as unavailable:
+            failed.append(unavailable)
+            continue
+        if bundle.state is not None:
+            return bundle
+        by_receipt = by_receipt or bundle
+    if by_receipt is None:
+        raise failed[0]
+    return by_receipt
+
+
+def _checked(rpc: JsonRpc, registry: Registry, anchor: Anchor) -> Bundle:
+    """Without its proof of storage where that does not hold: some nodes make it of another block."""
+    whole = fetch_bundle(rpc, anchor.root, AnchorClaim.of(anchor, BatchState.CONFIRMED, registry))
+    why = VerificationError("it proves another anchor")
+    for bundle in (whole, replace(whole, state=None)):
+        try:
+            if anchor_from_bundle(bundle, anchor.root, anchor.transaction, registry, anchor.block.hash) == anchor:
+                return bundle
+        except VerificationError as wrong:
+            why = wrong
+    raise LedgerUnavailable(f"node {rpc.host} gave a bundle that does not hold: {why.message}")
+
+
+def fetch_bundle(rpc: JsonRpc, root: Root, claim: AnchorClaim) -> Bundle:
+    """What proves that the root is anchored as it is claimed. `state`: None where the node gives no `eth_getProof` of that block.
 
     Raises: LedgerUnavailable when the node does not have the block, or hashes headers in another way than Ethereum.
     """
-    claim = proof.anchor
     block = _read(rpc, "eth_getBlockByHash", to_hex(claim.block_hash), False)
     if not isinstance(block, dict):
         raise LedgerUnavailable(f"node {rpc.host} does not have block {to_hex(claim.block_hash)}")
@@ -60,7 +93,8 @@ def fetch_bundle(rpc: JsonRpc, proof: InclusionProof) -> Bundle:
         hashes = [str(one) for one in block["transactions"]]
         index = hashes.index(to_hex(claim.transaction))
         receipts = _receipts(rpc, to_hex(claim.block_hash), hashes)
-        return Bundle(header=header, index=index, receipt=_receipt_proof(rpc, block, receipts, index), state=_state(rpc, proof))
+        receipt, state = _receipt_proof(rpc, block, receipts, index), _state(rpc, root, claim)
+        return Bundle(header=header, index=index, receipt=receipt, state=state)
     except (KeyError, TypeError, AttributeError, ValueError) as malformed:
         raise LedgerUnavailable(f"node {rpc.host} answered with a malformed block, receipt or proof") from malformed
 
@@ -98,12 +132,13 @@ def _encode_receipt(receipt: dict[str, Any]) -> bytes:
     return (bytes([kind]) if kind else b"") + bytes(rlp.encode(content))
 
 
-def _state(rpc: JsonRpc, proof: InclusionProof) -> StateProof | None:
+def _state(rpc: JsonRpc, root: Root, claim: AnchorClaim) -> StateProof | None:
     """Old state is not kept by every node: then the receipt has to do."""
-    claim = proof.anchor
     try:
-        answer = rpc.read("eth_getProof", claim.registry.contract, [to_hex(storage_key(proof.root))], hex(claim.block_number))
-    except RpcRefusal:
+        answer = rpc.read("eth_getProof", claim.registry.contract, [to_hex(storage_key(root))], hex(claim.block_number))
+    except RpcRefusal as refused:
+        if refused.is_about_rate:
+            raise LedgerUnavailable(f"node {rpc.host} refused eth_getProof: {excerpt(refused.message)}") from refused
         return None
     [word] = answer["storageProof"]
     return StateProof(

@@ -16,12 +16,14 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 
 from anchoring.core.batch import Anchor, Attempt, BlockPlace, HeadToPublish, PublishedHead, RootToAnchor
+from anchoring.core.bundle import Bundle
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.proof import Registry
 from anchoring.errors import LedgerRejected, LedgerUnavailable, Misconfigured
 from anchoring.ledger.answers import excerpt, pinned, read_number, unhex
 from anchoring.ledger.artifact import anchor_registry
 from anchoring.ledger.broadcast_answers import classify
+from anchoring.ledger.bundles import checked_bundle
 from anchoring.ledger.calls import encode_call
 from anchoring.ledger.registry_reader import LOGS_BLOCK_RANGE, EvmRegistryReader, NoContract
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
@@ -107,6 +109,9 @@ class EvmLedger(EvmRegistryReader):
 
     def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
         return self._further.still_shown(block)
+
+    def bundle(self, anchor: Anchor) -> Bundle:
+        return checked_bundle(self._answering, self._registry, anchor)
 
     @property
     def signer(self) -> Address:

@@ -14,10 +14,10 @@ from trie.hexary import HexaryTrie
 
 from anchoring.core.batch import Anchor, BlockPlace
 from anchoring.core.bundle import Bundle, StateProof
-from anchoring.core.proof import InclusionProof, Registry
+from anchoring.core.proof import Registry
 from anchoring.errors import VerificationError
 from anchoring.ledger.artifact import anchor_registry
-from anchoring.types import BlockHash, Root, as_block_hash, parse_address, to_hex
+from anchoring.types import BlockHash, Root, TxHash, as_block_hash, parse_address, to_hex
 
 ROOT_ANCHORED: Final = keccak(text="RootAnchored(bytes32,uint64,uint64,address)")
 ANCHORS_SLOT: Final = 3
@@ -29,27 +29,27 @@ _TOPICS: Final = 4
 _CODE_HASH: Final = 3
 
 
-def anchor_from_bundle(bundle: Bundle, proof: InclusionProof, registry: Registry, block_hash: BlockHash) -> Anchor:
-    """The anchor of the proof's root, as the block of this hash proves it.
+def anchor_from_bundle(bundle: Bundle, root: Root, transaction: TxHash, registry: Registry, block_hash: BlockHash) -> Anchor:
+    """The anchor of this root, as the block of this hash proves it.
 
-    The transaction is the one that the proof names: a receipt does not say its hash.
+    `transaction`: as it is claimed, since a receipt does not say its hash.
 
     Raises: VerificationError saying what does not follow.
     """
     header = _header(bundle, block_hash)
     number, time = _integer(header[_NUMBER]), _integer(header[_TIME])
-    sequence, leaf_count, anchored_by = _event(bundle, header[_RECEIPTS_ROOT], registry, proof.root)
+    sequence, leaf_count, anchored_by = _event(bundle, header[_RECEIPTS_ROOT], registry, root)
     if bundle.state is not None:
-        word = _word(bundle.state, header[_STATE_ROOT], registry, proof.root)
+        word = _word(bundle.state, header[_STATE_ROOT], registry, root)
         expected = sequence | time << 64 | number << 128 | leaf_count << 192
         if word != expected:
             raise VerificationError(f"the contract's storage holds {word:#x} for the root, and its event says {expected:#x}")
     return Anchor(
-        root=proof.root,
+        root=root,
         sequence=sequence,
         leaf_count=leaf_count,
         anchored_by=parse_address(to_hex(anchored_by)),
-        transaction=proof.anchor.transaction,
+        transaction=transaction,
         block=BlockPlace(number=number, hash=block_hash),
         anchored_at=datetime.fromtimestamp(time, UTC),
     )

@@ -18,6 +18,7 @@ from anchoring.core.batch import (
     RootToAnchor,
     leaf_count_matches,
 )
+from anchoring.core.bundle import Bundle
 from anchoring.core.fees import Fee, FeePolicy
 from anchoring.core.finality import FinalityRule
 from anchoring.core.proof import Registry
@@ -223,6 +224,12 @@ class Ledger(RegistryReader, Protocol):
 
     def still_shown(self, block: BlockPlace) -> tuple[str, ...]:
         """A sentence for each further node that shows this block, which the first one shows no more."""
+
+    def bundle(self, anchor: Anchor) -> Bundle:
+        """What proves this anchor without a node, and was found to. Where no node proves its storage, by the receipt alone.
+
+        Raises: LedgerUnavailable when no node gives what proves it.
+        """
 
     def transaction_count(self, at: Head) -> int:
         """Transactions of our key mined up to this head; never the pending ones."""

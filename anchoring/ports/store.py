@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from anchoring.ports.batches import Batches
+from anchoring.ports.bundles import Bundles
 from anchoring.ports.entries import Canaries, Entries
 from anchoring.ports.figures import Figures
 from anchoring.ports.issuers import Issuers
@@ -23,6 +24,8 @@ class UnitOfWork(Protocol):
     def canaries(self) -> Canaries: ...
     @property
     def batches(self) -> Batches: ...
+    @property
+    def bundles(self) -> Bundles: ...
     @property
     def status_versions(self) -> StatusVersions: ...
     @property

@@ -155,7 +155,7 @@ class SqlBatches:
     def of_entries(self, entry_ids: Sequence[int]) -> list[Batch | None]:
         rows = self._connection.execute(self._statements.of_entries, pack(self._connection, entry_ids)).all()
         wanted = pack(self._connection, list({row.id for row in rows}))
-        batches = {row.id: _batch(row) for row in self._connection.execute(self._statements.with_ids, wanted)} if rows else {}
+        batches = {row.id: read_batch(row) for row in self._connection.execute(self._statements.with_ids, wanted)} if rows else {}
         found = {row.place: batches[row.id] for row in rows}
         return [found.get(place) for place in range(len(entry_ids))]
 
@@ -176,7 +176,7 @@ class SqlBatches:
         return list(self._connection.execute(statement).scalars())
 
     def anchored_in(self, block: BlockPlace) -> Sequence[Batch]:
-        return self._all(select(batch).where(_recorded_in(block)).order_by(batch.c.id))
+        return self._all(select(batch).where(recorded_in(block)).order_by(batch.c.id))
 
     def newest_final(self) -> Batch | None:
         final = batch.c.state == BatchState.FINAL
@@ -235,15 +235,15 @@ class SqlBatches:
         """Compare-and-set: all of them, or nothing is to be committed. `block`: where they must be recorded."""
         changed = update(batch).where(batch.c.id.in_(batch_ids), batch.c.state.in_(was)).values(**values)
         if block is not None:
-            changed = changed.where(_recorded_in(block))
+            changed = changed.where(recorded_in(block))
         return self._connection.execute(changed).rowcount == len(batch_ids)
 
     def _first(self, statement: Any) -> Batch | None:
         row = self._connection.execute(statement).first()
-        return None if row is None else _batch(row)
+        return None if row is None else read_batch(row)
 
     def _all(self, statement: Any) -> list[Batch]:
-        return [_batch(row) for row in self._connection.execute(statement)]
+        return [read_batch(row) for row in self._connection.execute(statement)]
 
 
 # Statements of hot routes are made once: to make one costs more than to run it.
@@ -276,7 +276,7 @@ _SQLITE: Final = _Statements(packed.SQLITE)
 _POSTGRESQL: Final = _Statements(packed.POSTGRESQL)
 
 
-def _recorded_in(block: BlockPlace) -> ColumnElement[bool]:
+def recorded_in(block: BlockPlace) -> ColumnElement[bool]:
     return (batch.c.block_number == block.number) & (batch.c.block_hash == block.hash)
 
 
@@ -284,7 +284,7 @@ def _tile(level: int, n: int, width: int, subtree: bytes) -> Tile:
     return Tile(at=TileCoordinate(level, n), width=width, subtree=subtree)
 
 
-def _batch(row: Row[Any]) -> Batch:
+def read_batch(row: Row[Any]) -> Batch:
     tree = None
     if row.root is not None:
         tree = SealedTree(tree_size=row.leaf_count, root=Root(row.root), right_edge=row.right_edge)

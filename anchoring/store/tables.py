@@ -387,6 +387,15 @@ anchor_history: Final = Table(
     sqlite_autoincrement=True,
 )
 
+anchor_bundle: Final = Table(
+    "anchor_bundle",
+    metadata,
+    Column("batch_id", RowId, ForeignKey("batch.id"), primary_key=True, autoincrement=False),
+    Column("block_hash", LargeBinary, nullable=False, comment="the block it is of, which a reorg may have taken away"),
+    Column("content", Text, nullable=False, comment="JSON, as in a proof"),
+    _bytes_check("block_hash", 32),
+)
+
 orphan_anchor: Final = Table(
     "orphan_anchor",
     metadata,

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from anchoring.errors import StoreUnavailable
 from anchoring.store.batches import SqlBatches
+from anchoring.store.bundles import SqlBundles
 from anchoring.store.canaries import SqlCanaries
 from anchoring.store.engine import KeptConnection, transaction
 from anchoring.store.entries import SqlEntries
@@ -32,6 +33,7 @@ class SqlUnitOfWork:
         self.entries = SqlEntries(connection)
         self.canaries = SqlCanaries(connection)
         self.batches = SqlBatches(connection, kept)
+        self.bundles = SqlBundles(connection)
         self.status_versions = SqlStatusVersions(connection)
         self.submissions = SqlSubmissions(connection)
         self.orphans = SqlOrphans(connection)

@@ -1,24 +1,28 @@
 """Whether what is recorded hangs together: ranges, leaves, trees, transactions. The ledger is not asked."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
-from anchoring.core.batch import Batch, BatchState, SubmissionState
+from anchoring.core.batch import Anchor, Batch, BatchState, SubmissionState
+from anchoring.core.bundle import Bundle
 from anchoring.core.findings import RESTORE, Finding
 from anchoring.core.portions import pages
+from anchoring.core.proof import Registry
 from anchoring.core.tree_check import CheckedTree, check_tree
-from anchoring.errors import StateCorrupt
+from anchoring.errors import StateCorrupt, VerificationError
 from anchoring.ports.runtime import Progress
 from anchoring.ports.store import Store, UnitOfWork
-from anchoring.types import TxHash, to_hex
+from anchoring.types import BlockHash, Root, TxHash, to_hex
 
+ProveAnchor: TypeAlias = Callable[[Bundle, Root, TxHash, Registry, BlockHash], Anchor]
 BATCHES_AT_ONCE = 100
 ALL_ENTRIES = 2**62
 
 
-def check_store(store: Store, *, hash_of: Callable[[bytes], TxHash], progress: Progress) -> list[Finding]:
+def check_store(store: Store, *, hash_of: Callable[[bytes], TxHash], prove: ProveAnchor, progress: Progress) -> list[Finding]:
     """Look at every batch, oldest last, and at every signed transaction; programs may go on meanwhile.
 
-    `hash_of`: the hash of a signed transaction.
+    `hash_of`: the hash of a signed transaction. `prove`: the anchor that a bundle proves.
 
     Raises: StoreUnavailable.
     """
@@ -26,8 +30,9 @@ def check_store(store: Store, *, hash_of: Callable[[bytes], TxHash], progress: P
     entries: list[str] = []
     trees: list[str] = []
     leaves: list[str] = []
+    bundles: list[str] = []
     newer: Batch | None = None
-    checked = 0
+    checked = proven = 0
     for batch in _batches(store):
         with store.reading() as uow:
             ranges += _range_faults(uow, batch, newer)
@@ -36,6 +41,9 @@ def check_store(store: Store, *, hash_of: Callable[[bytes], TxHash], progress: P
                 checked_tree = check_tree(batch.tree, uow.batches.tiles(batch.id))
                 trees += [f"batch {batch.id}: {fault}" for fault in checked_tree.faults]
                 leaves += _leaf_faults(uow, batch, checked_tree)
+            found = _bundle_faults(uow, batch, prove)
+        bundles += found or []
+        proven += found == []
         newer, checked = batch, checked + 1
         progress("checking batches", batch.last_id - batch.first_id + 1, batch.last_id)
     if newer is not None:
@@ -46,6 +54,7 @@ def check_store(store: Store, *, hash_of: Callable[[bytes], TxHash], progress: P
         Finding.of("entries", entries, advice=RESTORE),
         Finding.of("trees", trees, advice=RESTORE),
         Finding.of("leaves", leaves, advice=RESTORE),
+        Finding.of("bundles", bundles, advice=RESTORE, good=f"{proven} batches"),
         Finding.of("submissions", _strays(store), advice=RESTORE),
         Finding.of("attempts", _attempt_faults(store, hash_of), advice=RESTORE),
     ]
@@ -94,6 +103,21 @@ def _leaf_faults(uow: UnitOfWork, batch: Batch, tree: CheckedTree) -> list[str]:
     except StateCorrupt as corrupt:
         return [f"batch {batch.id}: {corrupt.message}"]
     return [f"batch {batch.id}: {lacking} entries have no leaf in its tree"] if lacking else []
+
+
+def _bundle_faults(uow: UnitOfWork, batch: Batch, prove: ProveAnchor) -> list[str] | None:
+    """None where there is no bundle, which is no fault: not every node gives what it is made of, and a later round asks again."""
+    identity, anchor = uow.rounds.identity(), batch.anchor
+    if identity is None or anchor is None:
+        return None
+    try:
+        bundle = uow.bundles.of(anchor.root, anchor.block.hash)
+        if bundle is None:
+            return None
+        is_proved = prove(bundle, anchor.root, anchor.transaction, identity.registry, anchor.block.hash) == anchor
+    except (StateCorrupt, VerificationError) as wrong:
+        return [f"batch {batch.id}: {wrong.message}"]
+    return [] if is_proved else [f"batch {batch.id}: its bundle proves another anchor than is recorded"]
 
 
 def _strays(store: Store) -> list[str]:

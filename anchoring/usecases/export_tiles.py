@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchoring.core.batch import Batch, BatchState
+from anchoring.core.bundle import bundle_to_json
 from anchoring.core.proof import AnchorClaim, Registry
 from anchoring.core.published import (
     PAGE_BATCHES,
@@ -19,6 +20,7 @@ from anchoring.core.published import (
     PublishedBatch,
     batch_path,
     batch_to_json,
+    bundle_path,
     page_from_json,
     page_path,
     page_to_json,
@@ -89,6 +91,7 @@ class _Export:
             self._files.write([(page_path(number), _encode(page_to_json(ours)))])
         for root in {facts.root for facts in published} - {facts.root for facts in ours}:
             self._files.delete(batch_path(root))
+            self._files.delete(bundle_path(root))
             self.report.withdrawn += 1
 
     def count_pages(self, count: int) -> None:
@@ -109,6 +112,10 @@ class _Export:
             tiles = self._tiles(batch, wanted[start : start + TILES_A_READ])
             self._files.write(((tile_path(facts.root, tile.at), tile.served) for tile in tiles), unchanging=True)
             self.report.tiles += len(tiles)
+        with self._store.reading() as uow:
+            bundle = uow.bundles.of(facts.root, facts.anchor.block_hash)
+        if bundle is not None:
+            self._files.write([(bundle_path(facts.root), _encode(bundle_to_json(bundle)))])
         self._files.write([(path, content)])
 
     def _tiles(self, batch: Batch, wanted: Sequence[TileCoordinate]) -> list[Tile]:

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from anchoring.core.bundle import Bundle, bundle_from_json
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.merkle import NODE_BYTES
 from anchoring.core.proof import InclusionProof
 from anchoring.core.published import (
+    BUNDLE_BYTES,
     PAGE_BYTES,
     PAGES_PATH,
     SHORT_BYTES,
     PublishedBatch,
     batch_from_json,
     batch_path,
+    bundle_path,
     page_from_json,
     page_path,
     pages_from_json,
@@ -36,7 +39,7 @@ from anchoring.core.tiles import (
     tiles_of_path,
     tree_with_edge,
 )
-from anchoring.errors import InvalidInput, NotFound, VerificationError
+from anchoring.errors import InvalidInput, MalformedProof, NotFound, VerificationError
 from anchoring.ports.runtime import Progress
 from anchoring.ports.static_files import StaticFiles
 from anchoring.types import Did, Digest, LeafHash, Root, Salt, to_hex
@@ -81,6 +84,14 @@ def rebuild_proof(
     )
 
 
+def published_bundle(files: StaticFiles, root: Root) -> Bundle | None:
+    """What is said to show the anchor without a node; None where none is published.
+
+    Raises: FilesUnavailable; VerificationError when the file is none.
+    """
+    return _read_json(files, bundle_path(root), BUNDLE_BYTES, bundle_from_json)
+
+
 def _candidates(files: StaticFiles, progress: Progress, root: Root | None, since: datetime | None) -> Iterator[PublishedBatch]:
     if root is not None:
         yield _read_batch(files, root)
@@ -112,7 +123,7 @@ def _read_json(files: StaticFiles, path: str, most: int, read: Callable[[object]
     content = _read(files, path, most)
     try:
         return None if content is None else read(parse(content))
-    except InvalidInput as malformed:
+    except (InvalidInput, MalformedProof) as malformed:
         raise VerificationError(f"{path}: {malformed.message}") from malformed
 
 

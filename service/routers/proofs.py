@@ -6,10 +6,11 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from anchoring.core.batch import BatchState
+from anchoring.core.bundle import MEMBER, Bundle, bundle_to_json
 from anchoring.core.pace import Pace
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import ProofFormat, write_proof
-from anchoring.errors import NotFound
+from anchoring.errors import InvalidInput, NotFound
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest
 from anchoring.usecases.prove_inclusion import prove_digests
@@ -17,7 +18,7 @@ from anchoring.usecases.report_progress import report_pace
 from anchoring.usecases.trace_digest import Standing, trace_digest
 from service.answers import FINAL, REVALIDATE, cached_answer, choices, json_answer, json_bytes, standing_json
 from service.bodies import refuse_unknown_query
-from service.dependencies import DigestDep, FormatDep, IssuerQueryDep, ServiceDep
+from service.dependencies import BundleDep, DigestDep, FormatDep, IssuerQueryDep, ServiceDep
 from service.openapi import header
 from service.schemas import Choices, MerkleToolsProof, Proof
 from service.schemas import Standing as StandingOut
@@ -36,11 +37,20 @@ MEDIA_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """`issuer`: None where any is meant. `round_period_s`: as configured."""
+    """`issuer`: None where any is meant. `bundle`: whether that is wanted too. `round_period_s`: as configured."""
 
     digest: Digest
     issuer: Did | None
+    bundle: bool
     round_period_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """`bundle`: None also where none was asked for."""
+
+    proof: InclusionProof
+    bundle: Bundle | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +79,43 @@ class _Unproven:
     },
 )
 async def get_proof(
-    request: Request, service: ServiceDep, digest: DigestDep, issuer: IssuerQueryDep, wanted: FormatDep = ProofFormat.CREDANCHOR
+    request: Request,
+    service: ServiceDep,
+    digest: DigestDep,
+    issuer: IssuerQueryDep,
+    wanted: FormatDep = ProofFormat.CREDANCHOR,
+    bundle: BundleDep = False,
 ) -> Response:
     """The inclusion proof of a digest. While it waits for the ledger: 202 with its state and `Retry-After`, and no proof."""
-    refuse_unknown_query(request, "issuer", "format")
-    found: InclusionProof | _Unproven = await service.reads.read_together(_find, _Asked(digest, issuer, service.round_period_s))
+    refuse_unknown_query(request, "issuer", "format", "bundle")
+    if bundle and wanted is not ProofFormat.CREDANCHOR:
+        raise InvalidInput(f"the format {wanted} has no place for a bundle", at="query.bundle")
+    asked = _Asked(digest, issuer, bundle, service.round_period_s)
+    found: _Proven | _Unproven = await service.reads.read_together(_find, asked)
     if isinstance(found, _Unproven):
         if len(found.standings) > 1:
             issuers = [standing.entry.issuer for standing in found.standings]
-            return choices(service, digest, issuers, "proof", more=_format_query(wanted))
+            return choices(service, digest, issuers, "proof", more=_more_query(wanted, bundle=bundle))
         return _waiting(service, found)
-    written = write_proof(found, wanted, at="query.format")
-    is_final = found.anchor.state is BatchState.FINAL
+    written = write_proof(found.proof, wanted, at="query.format")
+    if bundle and isinstance(written, dict):
+        written[MEMBER] = found.bundle and bundle_to_json(found.bundle)
+    settled = found.proof.anchor.state is BatchState.FINAL and (found.bundle is not None or not bundle)
     body = written if isinstance(written, bytes) else json_bytes(written)
-    return cached_answer(request, body, MEDIA_TYPES[wanted], FINAL if is_final else REVALIDATE)
+    return cached_answer(request, body, MEDIA_TYPES[wanted], FINAL if settled else REVALIDATE)
 
 
-def _format_query(wanted: ProofFormat) -> str:
-    return "" if wanted is ProofFormat.CREDANCHOR else f"&format={wanted}"
+def _more_query(wanted: ProofFormat, *, bundle: bool) -> str:
+    return ("" if wanted is ProofFormat.CREDANCHOR else f"&format={wanted}") + ("&bundle=true" if bundle else "")
 
 
-def _find(uow: UnitOfWork, asked: list[_Asked]) -> list[InclusionProof | _Unproven | NotFound]:
+def _find(uow: UnitOfWork, asked: list[_Asked]) -> list[_Proven | _Unproven | NotFound]:
     proofs = prove_digests(uow, [(one.digest, one.issuer) for one in asked])
-    return [proof or _unproven(uow, one) for one, proof in zip(asked, proofs, strict=True)]
+    return [_proven(uow, one, proof) if proof else _unproven(uow, one) for one, proof in zip(asked, proofs, strict=True)]
+
+
+def _proven(uow: UnitOfWork, one: _Asked, proof: InclusionProof) -> _Proven:
+    return _Proven(proof, uow.bundles.of(proof.root, proof.anchor.block_hash) if one.bundle else None)
 
 
 def _unproven(uow: UnitOfWork, one: _Asked) -> _Unproven | NotFound:

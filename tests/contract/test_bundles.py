@@ -11,6 +11,7 @@ from eth_utils.crypto import keccak
 
 import anchoring
 from anchoring.bootstrap.verifying import find_offline
+from anchoring.core.batch import Anchor
 from anchoring.core.bundle import NODES_MAX, Bundle, bundle_of, bundle_to_json
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.proof_json import proof_to_json
@@ -66,7 +67,7 @@ def anchored() -> Iterator[Anchored]:
             anchored_at=found.anchored_at,
         )
         proof = replace(proof, anchor=claim)
-        yield Anchored(network, proof, fetch_bundle(network.anvil.rpc, proof))
+        yield Anchored(network, proof, fetch_bundle(network.anvil.rpc, proof.root, proof.anchor))
 
 
 @pytest.fixture
@@ -75,19 +76,24 @@ def proxy(anchored: Anchored) -> Iterator[RpcProxy]:
         yield made
 
 
+def proven(anchored: Anchored, bundle: Bundle, proof: InclusionProof | None = None, registry: Registry | None = None) -> Anchor:
+    proof = proof or anchored.proof
+    pinned = registry or anchored.network.registry
+    return anchor_from_bundle(bundle, proof.root, proof.anchor.transaction, pinned, anchored.block_hash)
+
+
 def test_bundle_proves_the_anchor_that_the_contract_shows(anchored: Anchored) -> None:
     shown = anchored.network.ledger.find_anchor(anchored.proof.root, anchored.network.ledger.head())
 
     assert anchored.bundle.state is not None
     assert len(anchored.bundle.receipt) > 1
-    assert anchor_from_bundle(anchored.bundle, anchored.proof, anchored.network.registry, anchored.block_hash) == shown
+    assert proven(anchored, anchored.bundle) == shown
 
 
 def test_bundle_without_a_proof_of_storage_proves_the_same(anchored: Anchored) -> None:
-    whole = anchor_from_bundle(anchored.bundle, anchored.proof, anchored.network.registry, anchored.block_hash)
     by_receipt = replace(anchored.bundle, state=None)
 
-    assert anchor_from_bundle(by_receipt, anchored.proof, anchored.network.registry, anchored.block_hash) == whole
+    assert proven(anchored, by_receipt) == proven(anchored, anchored.bundle)
 
 
 def test_bundle_survives_its_json_form_and_is_small(anchored: Anchored) -> None:
@@ -124,7 +130,7 @@ def _as_text(case: dict[str, Any]) -> dict[str, Any]:
 
 def refusal(anchored: Anchored, bundle: Bundle, proof: InclusionProof | None = None, registry: Registry | None = None) -> str:
     with pytest.raises(VerificationError) as refused:
-        anchor_from_bundle(bundle, proof or anchored.proof, registry or anchored.network.registry, anchored.block_hash)
+        proven(anchored, bundle, proof, registry)
     return refused.value.message
 
 
@@ -228,7 +234,7 @@ def test_library_refuses_a_bundle_that_is_none_and_a_hash_that_is_none(anchored:
 
 
 def fetched(proxy: RpcProxy, proof: InclusionProof) -> Bundle:
-    return fetch_bundle(JsonRpc(proxy.url, timeout_s=5), proof)
+    return fetch_bundle(JsonRpc(proxy.url, timeout_s=5), proof.root, proof.anchor)
 
 
 def test_node_without_storage_proofs_and_bulk_receipts_still_gives_the_receipt(anchored: Anchored, proxy: RpcProxy) -> None:

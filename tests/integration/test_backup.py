@@ -23,6 +23,7 @@ from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.check_store import check_store
 from tests.api import stored
 from tests.factories import ACADEMY, NOON, add_issuer, make_digest, post
+from tests.fakes import anchor_from_fake
 from tests.filled import fill, hash_of
 from tests.installation import Installation, no_progress
 from tests.sessions import Session
@@ -63,7 +64,7 @@ def kept(engine: Engine) -> dict[str, Any]:
 
 def faults(engine: Engine) -> list[str]:
     """What `store check` finds."""
-    found = check_database(engine) + check_store(SqlStore(engine), hash_of=hash_of, progress=no_progress)
+    found = check_database(engine) + check_store(SqlStore(engine), hash_of=hash_of, prove=anchor_from_fake, progress=no_progress)
     return [fault for finding in found for fault in finding.faults]
 
 

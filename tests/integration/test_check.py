@@ -15,6 +15,7 @@ from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.check_status_lists import check_status_lists
 from anchoring.usecases.check_store import check_store
+from tests.fakes import anchor_from_fake
 from tests.filled import fill, hash_of
 from tests.installation import RULES, Installation, no_progress
 
@@ -24,7 +25,7 @@ on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
 def check(store: SqlStore) -> dict[str, Finding]:
     """What is wrong, by what was examined."""
-    found = check_database(store._engine) + check_store(store, hash_of=hash_of, progress=no_progress)
+    found = check_database(store._engine) + check_store(store, hash_of=hash_of, prove=anchor_from_fake, progress=no_progress)
     found += check_status_lists(store, progress=no_progress)
     return {finding.what: finding for finding in found if not finding.is_right}
 
@@ -77,6 +78,12 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "references",
         "1 tiles are filed under another leaf",
     ),
+    "bundle of another batch": (
+        "UPDATE anchor_bundle SET content = (SELECT content FROM anchor_bundle WHERE batch_id = 1) WHERE batch_id = 2",
+        "bundles",
+        "batch 2: the bundle is of another anchor",
+    ),
+    "bundle that is none": ("UPDATE anchor_bundle SET content = '{}' WHERE batch_id = 2", "bundles", "batch 2 is none"),
     "submission lost": (
         "UPDATE submission SET state = 'displaced' WHERE state = 'submitted'",
         "submissions",

@@ -19,6 +19,7 @@ import pytest
 from anchoring.bootstrap import store as opening
 from anchoring.bootstrap import system
 from anchoring.client import AnchoringClient
+from anchoring.core.bundle import bundle_to_json
 from anchoring.core.canonical import canonicalize
 from anchoring.core.issuer import CANARY
 from anchoring.core.proof_json import proof_to_json
@@ -29,7 +30,7 @@ from anchoring.types import to_hex
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.seal_batches import seal_batches
 from scripts.devnet import COMMAND, ROOT, free_port
-from tests.api import Api, Place, anchor, check_problem, post_and_anchor, running, seal
+from tests.api import Api, Place, anchor, check_problem, keep_bundle, post_and_anchor, running, seal
 from tests.commands import COMMANDS
 from tests.credanchor import Credanchor, run_process
 from tests.factories import ACADEMY, UNIVERSITY, FrozenClock, make_digest, post, submit
@@ -483,6 +484,19 @@ def test_proof_get_prints_or_writes_the_proof(credanchor: Credanchor, service: A
     assert json.loads(printed.out)["digest"] == DIGEST
     assert (written.code, written.out, written.err) == (0, "", f"written to {tmp_path / 'proof.json'}\n")
     assert json.loads((tmp_path / "proof.json").read_text()) == json.loads(printed.out)
+
+
+def test_proof_get_with_its_bundle_says_when_there_is_none(credanchor: Credanchor, service: Api) -> None:
+    _, batch = post_and_anchor(service, 1)
+
+    without = credanchor("proof", "get", DIGEST, "--bundle")
+    bundle = keep_bundle(service, batch)
+    whole = credanchor("proof", "get", DIGEST, "--bundle")
+
+    assert (without.code, json.loads(without.out)["bundle"]) == (0, None)
+    assert "the service has no bundle of it yet" in without.err
+    assert (whole.code, whole.err) == (0, "")
+    assert json.loads(whole.out)["bundle"] == bundle_to_json(bundle)
 
 
 def test_proof_get_fails_in_words(credanchor: Credanchor, service: Api, tmp_path: Path) -> None:

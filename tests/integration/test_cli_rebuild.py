@@ -130,6 +130,10 @@ def test_proof_is_rebuilt_from_exported_tiles_when_the_database_is_gone(
     verify = ["proof", "verify", "award.pdf", "--proof", "proof.json", "--deployment", "deployment.json", "--rpc-url", node.url]
     verified = installation(*verify, "--finality", "depth:0", "--require", "digest", "--require", "path", "--require", "root")
     assert verified.code == 0, verified.out
+    block_hash = json.loads((tmp_path / "proof.json").read_text())["anchor"]["blockHash"]
+    offline = installation(*verify[:-2], "--offline", "--block-hash", block_hash, "--require", "root", "--require", "finality")
+    assert offline.code == 0, offline.out
+    assert "the bundle by receipt and storage" in offline.out
     printed = installation(*words, "--salt", to_hex(entry.salt), "--since", "2026-01-01", "--canonicalization", "raw")
     assert json.loads(printed.out) == json.loads((tmp_path / "proof.json").read_text())
 

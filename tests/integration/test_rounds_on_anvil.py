@@ -7,9 +7,11 @@ import pytest
 import stamina
 
 from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.bundle import Bundle
 from anchoring.errors import LedgerRejected, LedgerUnavailable
 from anchoring.jobs import Round
 from anchoring.ledger.evm import EvmLedger
+from anchoring.ledger.offline import anchor_from_bundle
 from anchoring.ledger.rpc import JsonRpc
 from anchoring.ports.entries import Entry
 from anchoring.store import tables
@@ -84,6 +86,45 @@ def test_round_takes_what_waits_to_final_in_one_transaction(scene):
     assert scene.proxy.calls.count("eth_sendRawTransaction") == 1  # nothing waits: nothing is sent
 
 
+def kept_bundles(scene) -> list[Bundle]:
+    """Of every batch, each found to prove the anchor that is recorded."""
+    with scene.store.reading() as uow:
+        anchors = [batch.anchor for batch in uow.batches.in_state("confirmed", "final", limit=100)]
+        bundles = [uow.bundles.of(anchor.root, anchor.block.hash) for anchor in anchors]
+    for bundle, anchor in zip(bundles, anchors, strict=True):
+        assert anchor == anchor_from_bundle(bundle, anchor.root, anchor.transaction, scene.network.registry, anchor.block.hash)
+    return bundles
+
+
+def test_round_keeps_what_shows_its_anchors_without_a_node(scene):
+    scene.post(*range(4))
+    scene.round()
+    assert [bundle.state is not None for bundle in kept_bundles(scene)] == [True, True]
+
+
+def test_node_without_proofs_of_storage_or_with_wrong_ones_leaves_the_receipt(scene):
+    proof_of_nothing = {"accountProof": ["0xc0"], "storageProof": [{"proof": ["0xc0"]}]}
+    refuses = lambda call: call.error(-32601, "no such method") if call.method == "eth_getProof" else call.forward()  # noqa: E731
+    deceives = lambda call: call.result(proof_of_nothing) if call.method == "eth_getProof" else call.forward()  # noqa: E731
+    for number, rule in enumerate([refuses, deceives]):
+        scene.proxy.rule = rule
+        scene.post(number)
+        scene.round()
+    assert [bundle.state for bundle in kept_bundles(scene)] == [None, None]
+
+
+def test_node_that_gives_no_receipts_leaves_the_bundle_to_a_later_round(scene):
+    scene.post(1)
+    with stamina.set_testing(True):
+        scene.proxy.rule = lambda call: 503 if call.method == "eth_getBlockReceipts" else call.forward()
+        scene.round()
+    assert scene.states() == [FINAL]
+    assert rows(scene.store, tables.anchor_bundle) == []
+    scene.proxy.rule = Call.forward
+    scene.round()
+    assert len(kept_bundles(scene)) == 1
+
+
 @pytest.mark.parametrize("arrives", [False, True], ids=["before", "after"])
 def test_answer_to_the_broadcast_is_lost(scene, arrives):
     def loses_the_broadcast(call: Call) -> Answer:
@@ -122,6 +163,7 @@ def test_reorg_of_confirmed_and_of_final_batches_is_healed(scene):
     scene.network.reorg(1)
     scene.round()
     assert scene.states() == [FINAL, FINAL]
+    assert len(kept_bundles(scene)) == 2
     scene.check()
     scene.network.reorg(4)
     scene.round(follow_s=0)

@@ -13,7 +13,7 @@ import pytest
 
 from anchoring.core.batch import BatchState
 from anchoring.core.proof_json import proof_to_json
-from anchoring.core.published import PAGES_PATH, batch_path, page_path, tile_path
+from anchoring.core.published import PAGES_PATH, batch_path, bundle_path, page_path, tile_path
 from anchoring.core.tiles import TILE_WIDTH, TileCoordinate
 from anchoring.errors import FilesUnavailable, InvalidInput, NotFound, StateCorrupt, VerificationError
 from anchoring.objects import open_files
@@ -23,7 +23,7 @@ from anchoring.store import tables
 from anchoring.types import Root, Salt, to_hex
 from anchoring.usecases import export_tiles as exporting
 from anchoring.usecases.export_tiles import ExportReport, export_tiles
-from anchoring.usecases.rebuild_proof import OwnEntry, rebuild_proof
+from anchoring.usecases.rebuild_proof import OwnEntry, published_bundle, rebuild_proof
 from tests.factories import ACADEMY
 from tests.installation import RULES, Installation, no_progress, with_finality
 from tests.object_store import ObjectStore, run_object_store
@@ -133,6 +133,38 @@ def test_proof_from_files_is_the_one_that_is_served(installation, place):
         assert rebuilt | {"canonicalization": entry.canonicalization} == answer.json()
 
 
+def test_bundle_is_published_with_its_batch_and_withdrawn_with_it(installation, folder):
+    [entry, *_] = seal(installation, 3)
+    export(installation, folder.writer())
+    [root] = roots(installation)
+    anchor = rebuild_proof(folder.reader(), own(entry), no_progress).anchor
+    with installation.store.reading() as uow:
+        kept = uow.bundles.of(root, anchor.block_hash)
+    assert kept is not None
+    assert published_bundle(folder.reader(), root) == kept
+    path = Path(folder.written, bundle_path(root))
+    path.write_text("{}")
+    with pytest.raises(VerificationError, match=r"bundle.json: .*type"):
+        published_bundle(folder.reader(), root)
+    installation.chain.reorg(installation.chain.blocks[-1].place.number - anchor.block_number + 1)
+    installation.make_round(rules=UNHURRIED).run()
+    export(installation, folder.writer())
+    assert published_bundle(folder.reader(), root) is None
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_batch_without_a_bundle_is_published_and_gets_it_when_all_is_written_again(installation, folder):
+    installation.ledger.lacks_bundles = True
+    seal(installation, 3)
+    export(installation, folder.writer())
+    [root] = roots(installation)
+    assert published_bundle(folder.reader(), root) is None
+    installation.ledger.lacks_bundles = False
+    installation.round()
+    export(installation, folder.writer(), again=True)
+    assert published_bundle(folder.reader(), root) is not None
+
+
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_proof_from_three_levels_of_tiles(installation, folder):
     some = seal(installation, TILE_WIDTH**2 + 300)
@@ -228,7 +260,7 @@ def test_what_is_published_is_not_written_again_unless_asked(installation, folde
     assert watched.written == []
     seal(installation, 5)
     assert export(installation, watched) == ExportReport(published=1, tiles=1, known=2)
-    assert len(watched.written) == 3
+    assert len(watched.written) == 4
     assert export(installation, watched, again=True) == ExportReport(published=3, tiles=5)
 
 
@@ -248,7 +280,7 @@ def test_nothing_that_is_not_final_is_published(installation, folder):
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_export_that_fails_at_any_file_names_no_batch_whose_tiles_are_not_there(installation, tmp_path):
     some = seal(installation, 3, 300, 2)
-    files_in_all = 1 + 3 + 1 + 3 + 1 + 1
+    files_in_all = 1 + 3 + 1 + 3 + 3 + 1 + 1
     for left in range(files_in_all + 1):
         place = Place(written=str(tmp_path / f"after-{left}"), read=str(tmp_path / f"after-{left}"))
         failing = Watched(place.writer(), left=left)

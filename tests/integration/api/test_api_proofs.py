@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from anchoring.core.bundle import bundle_to_json
 from anchoring.core.left_right import LeftRightProof
 from anchoring.core.proof_formats import read_any
 from anchoring.core.proof_json import proof_from_json
@@ -19,6 +20,7 @@ from tests.api import (
     check_problem,
     hex_digest,
     issuer_query,
+    keep_bundle,
     make_key,
     post_and_anchor,
     record_round,
@@ -340,3 +342,54 @@ def test_anchors_name_the_contract_that_the_rounds_belong_to(api: Api) -> None:
     proof = proof_from_json(api.get(f"/v1/proofs/{hex_digest(1)}").json())
 
     assert proof.anchor.registry == IDENTITY.registry
+
+
+# Bundles
+
+
+def test_get_proof_with_its_bundle_is_the_proof_with_one_member_more(api: Api) -> None:
+    _, batch = post_and_anchor(api, 1)
+    bundle = keep_bundle(api, batch)
+
+    response = api.get(f"/v1/proofs/{hex_digest(1)}?bundle=true")
+
+    bare = api.get(f"/v1/proofs/{hex_digest(1)}")
+    assert response.json() == bare.json() | {"bundle": bundle_to_json(bundle)}
+    assert response.headers["cache-control"] == "public, max-age=300"
+    assert response.headers["etag"] != bare.headers["etag"]
+    assert api.get(f"/v1/proofs/{hex_digest(1)}?bundle=false").content == bare.content
+
+
+def test_get_proof_whose_bundle_is_not_there_yet_says_so_and_is_not_kept(api: Api) -> None:
+    post_and_anchor(api, 1)
+
+    response = api.get(f"/v1/proofs/{hex_digest(1)}?bundle=true")
+
+    assert (response.status_code, response.json()["bundle"]) == (200, None)
+    assert response.headers["cache-control"] == "no-cache"
+
+
+def test_get_proof_after_a_reorg_has_no_bundle_of_the_block_that_is_gone(api: Api) -> None:
+    _, batch = post_and_anchor(api, 1)
+    keep_bundle(api, batch)
+    take_back(api, batch)
+    anchor(api, batch, branch=1)
+
+    assert api.get(f"/v1/proofs/{hex_digest(1)}?bundle=true").json()["bundle"] is None
+
+
+def test_get_proof_with_a_bundle_in_a_format_without_place_for_it_is_refused(api: Api) -> None:
+    post_and_anchor(api, 1)
+
+    response = api.get(f"/v1/proofs/{hex_digest(1)}?bundle=true&format=merkletools")
+
+    assert check_problem(response, 422, "invalid-input")["at"] == "query.bundle"
+
+
+def test_get_proof_of_several_issuers_leads_on_to_bundles(api: Api) -> None:
+    post_and_anchor(api, 1)
+    post(api.store, add_issuer(api.store, ACADEMY, "Academy"), 1)
+
+    links = api.get(f"/v1/proofs/{hex_digest(1)}?bundle=true").json()["links"]
+
+    assert [link.endswith("&bundle=true") for link in links] == [True, True]
