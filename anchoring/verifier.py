@@ -3,12 +3,21 @@
 Needs what `pip install credanchor` brings: neither web framework nor database, and no library that could sign for a ledger.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from anchoring.bootstrap.verifying import NOT_OFFLINE, Ledger, Sources, find_evidence, find_offline, find_status, open_reader_at
+from anchoring.bootstrap.verifying import (
+    NOT_OFFLINE,
+    Ledger,
+    Sources,
+    find_evidence,
+    find_offline,
+    find_status,
+    open_reader_at,
+    trusted_blocks,
+)
 from anchoring.core.bundle import bundle_of
 from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import parse_proof, proof_from_json
@@ -16,7 +25,7 @@ from anchoring.core.strict_json import parse
 from anchoring.core.verification import Report
 from anchoring.core.verification import verify as make_checks
 from anchoring.errors import InvalidInput
-from anchoring.types import Did, as_block_hash, parse_did, parse_hash
+from anchoring.types import Did, parse_did
 
 FINALIZED: Final = "finalized"
 
@@ -64,13 +73,15 @@ def verify_offline(
     proof: bytes | Mapping[str, Any],
     *,
     registry: str | Registry,
-    block_hash: str,
+    block_hash: str | None = None,
+    validators: Collection[str] = (),
     now: datetime | None = None,
 ) -> Report:
     """Make every check that the proof's bundle allows; nobody is asked.
 
-    `block_hash`: of the block you trust to be on the ledger for good, in hexadecimal; *finality* is of this. `status` is always
-    *cannot tell*. The other arguments are those of `verify`.
+    `block_hash`: of the block you trust to be on the ledger for good, in hexadecimal. `validators`: accounts of all validators of
+    a QBFT or IBFT 2.0 ledger, whose seals on the block count in its place. *finality* is of these. `status` is always *cannot
+    tell*. The other arguments are those of `verify`.
 
     Raises: MalformedProof when proof or bundle is none; InvalidInput naming the argument that cannot be used.
     """
@@ -78,7 +89,7 @@ def verify_offline(
     _require_bytes(credential)
     bundle = bundle_of(parse(proof) if isinstance(proof, bytes) else proof)
     pinned = parse_registry(registry, at="registry") if isinstance(registry, str) else registry
-    trusted = as_block_hash(parse_hash(block_hash, what="a block hash", at="block_hash"))
+    trusted = trusted_blocks(block_hash, validators, at_hash="block_hash", at_validators="validators")
     evidence = find_offline(pinned, inclusion, bundle, trusted)
     moment = now or datetime.now(UTC)
     return make_checks(inclusion, credential=credential, pinned=pinned, evidence=evidence, status=NOT_OFFLINE, now=moment)

@@ -1,6 +1,6 @@
 """What a verifier gives becomes evidence: the pinned contract at a node, and ways to status lists. No settings are read."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
 from anchoring.core.verification import Evidence, NoEvidence
 from anchoring.errors import InvalidInput, Misconfigured, VerificationError
-from anchoring.types import BlockHash, Did
+from anchoring.types import Address, BlockHash, Did, as_block_hash, parse_address, parse_hash
 
 if TYPE_CHECKING:
     from anchoring.ports.ledger import RegistryReader
@@ -69,20 +69,34 @@ def find_evidence(ledger: Ledger, proof: InclusionProof, finality: str, *, at: s
     return evidence_from_node(ledger.reader, proof.root, rule)
 
 
-def find_offline(
-    pinned: Registry | None, proof: InclusionProof, bundle: Bundle | None, block_hash: BlockHash
-) -> Evidence | NoEvidence:
-    """What the bundle proves under the block that the verifier named. No node is asked.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedBlocks:
+    """What the verifier knows of the ledger without asking: the hash of a final block, all validators, or both."""
 
-    That the block is one of the ledger, and final, is the verifier's own word.
+    block_hash: BlockHash | None = None
+    validators: frozenset[Address] = frozenset()
+
+
+def find_offline(
+    pinned: Registry | None, proof: InclusionProof, bundle: Bundle | None, trusted: TrustedBlocks
+) -> Evidence | NoEvidence:
+    """What the bundle proves under a block that the verifier named, or that the ledger's validators sealed. No node is asked.
+
+    That the named block is one of the ledger, and final, is the verifier's own word.
     """
+    from anchoring.ledger.headers import hash_of_header, require_seals
     from anchoring.ledger.offline import anchor_from_bundle
 
     if bundle is None:
         return NoEvidence("the proof has no bundle: credanchor proof bundle adds one")
     if pinned is None:
         return NoEvidence("no contract is pinned")
+    finality = "the block hash that was given"
     try:
+        if trusted.validators:
+            sealed = require_seals(bundle.header, trusted.validators)
+            finality = f"the seals of {sealed} of {len(trusted.validators)} validators"
+        block_hash = trusted.block_hash or hash_of_header(bundle.header)
         anchor = anchor_from_bundle(bundle, proof.root, proof.anchor.transaction, pinned, block_hash)
     except VerificationError as wrong:  # whoever made it may have taken another block: nothing follows about the root
         return NoEvidence(f"the bundle does not show it: {wrong.message}")
@@ -93,7 +107,17 @@ def find_offline(
         anchor=anchor,
         block_hash=block_hash,
         final_height=anchor.block.number,
-        finality="the block hash that was given",
+        finality=finality,
+    )
+
+
+def trusted_blocks(block_hash: str | None, validators: Collection[str], *, at_hash: str, at_validators: str) -> TrustedBlocks:
+    """`at_hash`, `at_validators`: how to name each. Raises: InvalidInput, also when neither is given."""
+    if block_hash is None and not validators:
+        raise InvalidInput("say which block you trust, or whose seals on it", at=at_hash)
+    return TrustedBlocks(
+        block_hash=as_block_hash(parse_hash(block_hash, what="a block hash", at=at_hash)) if block_hash is not None else None,
+        validators=frozenset(parse_address(one, at=at_validators) for one in validators),
     )
 
 

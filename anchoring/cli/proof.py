@@ -201,6 +201,9 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     status_signer: SignerOption = None,
     allow_private: PrivateOption = False,
     block_hash: Annotated[str | None, typer.Option(help="The block you trust, for --offline.")] = None,
+    validators: Annotated[
+        Path | None, typer.Option(help="All validators of a QBFT or IBFT 2.0 ledger, for --offline: a JSON array of accounts.")
+    ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: the proof's bundle must show all.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -217,10 +220,11 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     with about(named):
         inclusion = parse_proof(content)
     ledger = open_pinned(registry, deployment, rpc_url)
-    if offline or block_hash:
+    if offline or block_hash or validators:
         further = {"list": copies, "status_signer": status_signer, "allow_private": allow_private}
         refuse_offline(rpc_url=rpc_url, finality=finality, service=service, **further)
-        evidence, status = find_all_offline(ledger.pinned, named, content, block_hash), NOT_OFFLINE
+        evidence = find_all_offline(ledger.pinned, named, content, block_hash=block_hash, validators=validators)
+        status = NOT_OFFLINE
     else:
         evidence = find_evidence(ledger, inclusion, finality or "finalized", at="--finality")
         sources = named_sources(service, copies, status_signer, allow_private=allow_private)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from anchoring.bootstrap.verifying import Ledger, Sources, find_offline, open_reader_at
+from anchoring.bootstrap.verifying import Ledger, Sources, find_offline, open_reader_at, trusted_blocks
 from anchoring.cli.output import about, read_file
 from anchoring.core.bundle import bundle_of
 from anchoring.core.canonical import canonical_candidates
@@ -17,7 +17,7 @@ from anchoring.core.proof_json import parse_proof
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import Evidence, NoEvidence
 from anchoring.errors import InvalidInput
-from anchoring.types import as_block_hash, parse_did, parse_hash
+from anchoring.types import parse_did
 
 EXIT_CODES: Final = {Outcome.PASSED: 0, Outcome.FAILED: 3, Outcome.CANNOT_TELL: 4}
 
@@ -91,13 +91,28 @@ def refuse_offline(**options: object) -> None:
             raise InvalidInput("is of no use with --offline", at=f"--{name.replace('_', '-')}")
 
 
-def find_all_offline(pinned: Registry | None, proof: Path, content: bytes, block_hash: str | None) -> Evidence | NoEvidence:
-    """What the bundle in the proof's file proves under this block. Raises: InvalidInput, MalformedProof."""
-    if block_hash is None:
-        raise InvalidInput("say which block you trust: give --block-hash", at="--offline")
-    trusted = as_block_hash(parse_hash(block_hash, what="a block hash", at="--block-hash"))
+def find_all_offline(
+    pinned: Registry | None, proof: Path, content: bytes, *, block_hash: str | None, validators: Path | None
+) -> Evidence | NoEvidence:
+    """What the bundle in the proof's file proves under this block, or these validators' seals.
+
+    Raises: InvalidInput, MalformedProof.
+    """
+    if block_hash is None and validators is None:
+        raise InvalidInput("say which block you trust, or whose seals on it: give --block-hash or --validators", at="--offline")
+    accounts = _read_accounts(validators) if validators else ()
+    trusted = trusted_blocks(block_hash, accounts, at_hash="--block-hash", at_validators=str(validators))
     with about(proof):
         return find_offline(pinned, parse_proof(content), bundle_of(parse(content)), trusted)
+
+
+def _read_accounts(path: Path) -> list[str]:
+    """As a node's `qbft_getValidatorsByBlockNumber` gives them."""
+    with about(path):
+        value = parse(read_file(path))
+        if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+            raise InvalidInput("must be an array of one or more accounts, each 0x and 40 hexadecimal digits", at="$")
+        return [str(one) for one in value]
 
 
 def named_sources(service: str | None, copies: list[Path] | None, signers: list[str] | None, *, allow_private: bool) -> Sources:

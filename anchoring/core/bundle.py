@@ -17,7 +17,8 @@ BUNDLE_VERSION: Final = 1
 MEMBER: Final = "bundle"
 """Where it stands in a proof."""
 
-HEADER_MAX_BYTES: Final = 4 * 1024
+HEADER_MAX_BYTES: Final = 16 * 1024
+"""Of QBFT with some two hundred validators."""
 NODES_MAX: Final = 64
 NODE_MAX_BYTES: Final = 128 * 1024
 """Of one node of a trie; the one with the receipt holds all its logs."""

@@ -12,7 +12,8 @@ from anchoring.core.bundle import Bundle, StateProof
 from anchoring.core.proof import AnchorClaim, Registry
 from anchoring.errors import LedgerUnavailable, VerificationError
 from anchoring.ledger.answers import excerpt, read_number, unhex
-from anchoring.ledger.offline import anchor_from_bundle, hash_of_header, receipt_key, storage_key
+from anchoring.ledger.headers import hash_of_header
+from anchoring.ledger.offline import anchor_from_bundle, receipt_key, storage_key
 from anchoring.ledger.rpc import JsonRpc, RpcRefusal
 from anchoring.types import Root, to_hex
 
@@ -79,7 +80,7 @@ def _checked(rpc: JsonRpc, registry: Registry, anchor: Anchor) -> Bundle:
 def fetch_bundle(rpc: JsonRpc, root: Root, claim: AnchorClaim) -> Bundle:
     """What proves that the root is anchored as it is claimed. `state`: None where the node gives no `eth_getProof` of that block.
 
-    Raises: LedgerUnavailable when the node does not have the block, or hashes headers in another way than Ethereum.
+    Raises: LedgerUnavailable when the node does not have the block, or hashes headers as none of the ledgers known here.
     """
     block = _read(rpc, "eth_getBlockByHash", to_hex(claim.block_hash), False)
     if not isinstance(block, dict):
@@ -88,7 +89,7 @@ def fetch_bundle(rpc: JsonRpc, root: Root, claim: AnchorClaim) -> Bundle:
         header = rlp.encode([_field(block[name], kind) for name, kind in _HEADER.items()] + _later_fields(block))
         if hash_of_header(header) != claim.block_hash:
             raise LedgerUnavailable(
-                f"the headers of {claim.registry.ledger} are hashed in another way, as QBFT's are: no bundle can be made"
+                f"the headers of {claim.registry.ledger} are hashed in a way that is not known here: no bundle can be made"
             )
         hashes = [str(one) for one in block["transactions"]]
         index = hashes.index(to_hex(claim.transaction))

@@ -17,13 +17,13 @@ from anchoring.core.bundle import Bundle, StateProof
 from anchoring.core.proof import Registry
 from anchoring.errors import VerificationError
 from anchoring.ledger.artifact import anchor_registry
-from anchoring.types import BlockHash, Root, TxHash, as_block_hash, parse_address, to_hex
+from anchoring.ledger.headers import hash_of_header, read_header
+from anchoring.types import BlockHash, Root, TxHash, parse_address, to_hex
 
 ROOT_ANCHORED: Final = keccak(text="RootAnchored(bytes32,uint64,uint64,address)")
 ANCHORS_SLOT: Final = 3
 
 _STATE_ROOT, _RECEIPTS_ROOT, _NUMBER, _TIME = 3, 5, 8, 11
-_FIELDS_LEAST: Final = 15
 _FIRST_BYTE_OF_A_LIST: Final = 0xC0
 _TOPICS: Final = 4
 _CODE_HASH: Final = 3
@@ -55,11 +55,6 @@ def anchor_from_bundle(bundle: Bundle, root: Root, transaction: TxHash, registry
     )
 
 
-def hash_of_header(header: bytes) -> BlockHash:
-    """As Ethereum and Clique ledgers hash it; QBFT and IBFT 2.0 leave parts of it out."""
-    return as_block_hash(keccak(header))
-
-
 def receipt_key(index: int) -> bytes:
     """Where the trie of receipts holds the one of the transaction at this place."""
     encoded: bytes = rlp.encode(index)
@@ -71,14 +66,11 @@ def storage_key(root: Root) -> bytes:
     return keccak(root + ANCHORS_SLOT.to_bytes(32))
 
 
-def _header(bundle: Bundle, block_hash: BlockHash) -> list[bytes]:
+def _header(bundle: Bundle, block_hash: BlockHash) -> list[Any]:
     found = hash_of_header(bundle.header)
     if found != block_hash:
         raise VerificationError(f"the bundle's header is of block {to_hex(found)}, not of {to_hex(block_hash)}")
-    fields = _decode(bundle.header, "the header")
-    if not isinstance(fields, list) or len(fields) < _FIELDS_LEAST:
-        raise VerificationError("the header is none of a block")
-    return fields
+    return read_header(bundle.header)
 
 
 def _event(bundle: Bundle, receipts_root: bytes, registry: Registry, root: Root) -> tuple[int, int, bytes]:

@@ -10,7 +10,7 @@ import rlp
 from eth_utils.crypto import keccak
 
 import anchoring
-from anchoring.bootstrap.verifying import find_offline
+from anchoring.bootstrap.verifying import TrustedBlocks, find_offline
 from anchoring.core.batch import Anchor
 from anchoring.core.bundle import NODES_MAX, Bundle, bundle_of, bundle_to_json
 from anchoring.core.proof import InclusionProof, Registry
@@ -21,6 +21,7 @@ from anchoring.ledger.bundles import fetch_bundle
 from anchoring.ledger.offline import anchor_from_bundle, storage_key
 from anchoring.ledger.rpc import JsonRpc
 from anchoring.types import Address, BlockHash, as_code_hash, as_root, to_hex
+from tests.bft import KEYS, BftBlock, account
 from tests.networks import AnvilNetwork, anvil_network
 from tests.other_verifiers import ask
 from tests.rpc_proxy import RpcProxy, rpc_proxy
@@ -195,15 +196,52 @@ def test_foreign_code_at_the_pinned_address_is_refused(anchored: Anchored, monke
 def test_evidence_is_of_the_block_that_the_verifier_named(anchored: Anchored) -> None:
     registry, proof, bundle = anchored.network.registry, anchored.proof, anchored.bundle
 
-    good = find_offline(registry, proof, bundle, anchored.block_hash)
-    elsewhere = find_offline(registry, proof, bundle, BlockHash(bytes(32)))
+    good = find_offline(registry, proof, bundle, TrustedBlocks(block_hash=anchored.block_hash))
+    elsewhere = find_offline(registry, proof, bundle, TrustedBlocks(block_hash=BlockHash(bytes(32))))
 
     assert isinstance(good, Evidence)
     assert isinstance(elsewhere, NoEvidence)
     assert (good.block_hash, good.final_height) == (anchored.block_hash, proof.anchor.block_number)
     assert "header is of block" in elsewhere.why
-    assert isinstance(find_offline(registry, proof, None, anchored.block_hash), NoEvidence)
-    assert isinstance(find_offline(None, proof, bundle, anchored.block_hash), NoEvidence)
+    assert isinstance(find_offline(registry, proof, None, TrustedBlocks(block_hash=anchored.block_hash)), NoEvidence)
+    assert isinstance(find_offline(None, proof, bundle, TrustedBlocks(block_hash=anchored.block_hash)), NoEvidence)
+
+
+@pytest.mark.parametrize("is_ibft", [True, False], ids=["ibft", "qbft"])
+def test_block_that_pinned_validators_sealed_needs_no_hash(anchored: Anchored, is_ibft: bool) -> None:
+    """The same roots of receipts and state, in a header as a QBFT or IBFT 2.0 ledger would have it."""
+    validators = frozenset(account(key) for key in KEYS[:4])
+    block = BftBlock(is_ibft=is_ibft, fields=rlp.decode(anchored.bundle.header), validators=sorted(validators))
+    proof = replace(anchored.proof, anchor=replace(anchored.proof.anchor, block_hash=BlockHash(block.hash)))
+
+    def find(sealed: BftBlock, **trusted: Any) -> Evidence | NoEvidence:
+        bundle = replace(anchored.bundle, header=sealed.header)
+        return find_offline(anchored.network.registry, proof, bundle, TrustedBlocks(validators=validators, **trusted))
+
+    good, poor = find(block.sealed_by(*KEYS[:3])), find(block.sealed_by(*KEYS[1:3]))
+    elsewhere = find(block.sealed_by(*KEYS[:3]), block_hash=BlockHash(bytes(32)))
+    changed = find(replace(block, validators=[account(key) for key in KEYS[1:5]]).sealed_by(*KEYS[1:5]))
+
+    assert isinstance(good, Evidence)
+    assert good.anchor is not None
+    assert (good.block_hash, good.anchor.root) == (block.hash, proof.root)
+    assert good.finality == "the seals of 3 of 4 validators"
+    for found, why in ((poor, "2 of 4 validators sealed"), (elsewhere, "header is of block"), (changed, "names other validators")):
+        assert isinstance(found, NoEvidence)
+        assert why in found.why
+
+
+def test_node_of_a_qbft_ledger_gives_bundles(anchored: Anchored, proxy: RpcProxy) -> None:
+    fields = rlp.decode(anchored.bundle.header)
+    block = BftBlock(is_ibft=False, fields=fields, validators=[account(KEYS[0])]).sealed_by(KEYS[0])
+    header = rlp.decode(block.header)
+    shown = anchored.network.anvil.rpc.send("eth_getBlockByHash", to_hex(anchored.block_hash), False)
+    changes = {"hash": to_hex(block.hash), "extraData": to_hex(header[12]), "mixHash": to_hex(header[13])}
+    receipts = anchored.network.anvil.rpc.send("eth_getBlockReceipts", hex(anchored.proof.anchor.block_number))
+    proxy.answers(eth_getBlockByHash=shown | changes, eth_getBlockReceipts=receipts)
+    proof = replace(anchored.proof, anchor=replace(anchored.proof.anchor, block_hash=BlockHash(block.hash)))
+
+    assert fetched(proxy, proof) == replace(anchored.bundle, header=block.header)
 
 
 OFFLINE = """
@@ -267,7 +305,7 @@ def test_ledger_that_hashes_headers_in_another_way_makes_no_bundle(anchored: Anc
     block = anchored.network.anvil.rpc.send("eth_getBlockByHash", to_hex(anchored.block_hash), False)
     proxy.answers(eth_getBlockByHash=block | {"extraData": "0x00"})
 
-    with pytest.raises(LedgerUnavailable, match="hashed in another way"):
+    with pytest.raises(LedgerUnavailable, match="hashed in a way that is not known"):
         fetched(proxy, anchored.proof)
 
 
@@ -288,7 +326,7 @@ def test_receipts_of_another_block_make_no_bundle(anchored: Anchored, proxy: Rpc
         ({"type": "Bundle"}, "$.bundle.type"),
         ({"version": 2}, "$.bundle.version"),
         ({"header": "0x0"}, "$.bundle.header"),
-        ({"header": "0x" + "00" * 5_000}, "$.bundle.header"),
+        ({"header": "0x" + "00" * 17_000}, "$.bundle.header"),
         ({"transactionIndex": -1}, "$.bundle.transactionIndex"),
         ({"receipt": []}, "$.bundle.receipt"),
         ({"receipt": [7]}, "$.bundle.receipt"),

@@ -623,13 +623,29 @@ def test_offline_options_that_contradict_each_other_are_refused(
     trusted = credanchor(*base, "--offline", "--block-hash", to_hex(make_digest(1)), "--status-signer", UNIVERSITY)
     no_block = credanchor(*base, "--offline")
     no_hash = credanchor(*base, "--block-hash", "0x00")
+    holder[1].with_name("none.json").write_text("{}")
+    holder[1].with_name("wrong.json").write_text('["0x00"]')
+    holder[1].with_name("validators.json").write_text(json.dumps(["0x" + "11" * 20]))
+    no_accounts = credanchor(*base, "--validators", holder[1].with_name("none.json"))
+    no_account = credanchor(*base, "--validators", holder[1].with_name("wrong.json"))
+    no_bundle = credanchor(*base, "--validators", holder[1].with_name("validators.json"))
+    bundled = holder[1].with_name("bundled.json")
+    credanchor("proof", "bundle", holder[1], "--rpc-url", node.url, "--output", bundled)
+    no_seals = credanchor(*base[:-3], bundled, *base[-2:], "--validators", holder[1].with_name("validators.json"))
     dead = credanchor("proof", "bundle", holder[1], "--rpc-url", DEAD_NODE)
 
     assert (online.code, online.error) == (2, "--rpc-url: is of no use with --offline")
     assert (ruled.code, ruled.error) == (2, "--finality: is of no use with --offline")
     assert (trusted.code, trusted.error) == (2, "--status-signer: is of no use with --offline")
-    assert (no_block.code, no_block.error) == (2, "--offline: say which block you trust: give --block-hash")
+    assert (no_block.code, no_block.error) == (
+        2,
+        "--offline: say which block you trust, or whose seals on it: give --block-hash or --validators",
+    )
     assert (no_hash.code, no_hash.error[:13]) == (2, "--block-hash:")
+    assert (no_accounts.code, "$: must be an array of one or more accounts" in no_accounts.error) == (2, True)
+    assert (no_account.code, "wrong.json: an address must be" in no_account.error) == (2, True)
+    assert (no_bundle.code, "the proof has no bundle" in no_bundle.out) == (4, True)
+    assert (no_seals.code, "no validator seals it" in no_seals.out) == (4, True)
     assert dead.code == 4
     assert SECRET not in dead.err
 
