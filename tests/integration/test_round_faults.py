@@ -38,6 +38,7 @@ EFFECTS = LOCAL | {
     "sign",
     "broadcast",
     "receipt",
+    "bundle",
     "transactions_of",
     "manifest_claim",
     "manifest_write",
