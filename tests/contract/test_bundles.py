@@ -226,7 +226,11 @@ def test_block_that_pinned_validators_sealed_needs_no_hash(anchored: Anchored, i
     assert good.anchor is not None
     assert (good.block_hash, good.anchor.root) == (block.hash, proof.root)
     assert good.finality == "the seals of 3 of 4 validators"
-    for found, why in ((poor, "2 of 4 validators sealed"), (elsewhere, "header is of block"), (changed, "names other validators")):
+    for found, why in (
+        (poor, "2 of 4 validators sealed"),
+        (elsewhere, "header is of block"),
+        (changed, "names other validators"),
+    ):
         assert isinstance(found, NoEvidence)
         assert why in found.why
 
