@@ -14,6 +14,7 @@ PROCESSES ?= 2
 BIN := .venv/bin
 NPM := contracts tests/oracles tests/oracles/ebsi tests/oracles/formats
 PEERS := tests/bench/peers
+ANALYSIS := tests/analysis
 SET_UP := .venv/.set-up $(NPM:%=%/node_modules/.set-up)
 CODE := anchoring service scripts tests migrations
 # npm brings forge for Linux on x86-64; elsewhere it is looked for on the path.
@@ -21,7 +22,7 @@ FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs
 
 .DEFAULT_GOAL := help
 .PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check vectors vectors-check openapi openapi-check \
-	format bench bench-hosts bench-large bench-peers soak faults lock ci clean
+	format analyze audit-deps bench bench-hosts bench-large bench-peers soak faults lock ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,16 +98,25 @@ bench-hosts: $(SET_UP) ## Workers and rounds on several hosts, one PostgreSQL: n
 bench-peers: $(SET_UP) $(PEERS)/node_modules/.set-up $(PEERS)/.venv/.set-up ## Trees and gas beside what others use
 	$(BIN)/python -m tests.bench.peers
 
+analyze: $(SET_UP) $(ANALYSIS)/.venv/.set-up ## slither on the contracts; fails for what nobody has looked at
+	PATH="$(dir $(FORGE)):$(abspath $(ANALYSIS)/.venv/bin):$$PATH" $(BIN)/python -m tests.analysis.contracts
+
+audit-deps: $(ANALYSIS)/.venv/.set-up ## Known vulnerabilities of the locked dependencies; needs PyPI's and npm's own services
+	$(ANALYSIS)/.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
+	@for folder in $(NPM) $(PEERS); do echo "npm audit: $$folder"; (cd $$folder && npm audit --package-lock-only) || exit 1; done
+
 lock: ## Pin dependencies with hashes (needs uv)
 	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		--extra service --extra dev pyproject.toml --output-file requirements.txt
 	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		$(PEERS)/requirements.in --output-file $(PEERS)/requirements.txt
+	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
+		$(ANALYSIS)/requirements.in --output-file $(ANALYSIS)/requirements.txt
 
 ci: check ops-check test ## What continuous integration runs
 
 clean: ## Remove what was installed and built, but no data
-	rm -rf .venv $(PEERS)/.venv $(NPM:%=%/node_modules) $(PEERS)/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv $(PEERS)/.venv $(ANALYSIS)/.venv $(NPM:%=%/node_modules) $(PEERS)/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/.set-up: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with PYTHON=")'
@@ -118,7 +128,7 @@ clean: ## Remove what was installed and built, but no data
 $(BIN)/promtool: | $(SET_UP)
 	$(BIN)/python -m scripts.promtool
 
-$(PEERS)/.venv/.set-up: $(PEERS)/requirements.txt
+$(PEERS)/.venv/.set-up $(ANALYSIS)/.venv/.set-up: %/.venv/.set-up: %/requirements.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
