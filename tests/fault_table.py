@@ -516,6 +516,223 @@ ROWS: Final[Sequence[Row]] = (
 )
 
 
+API, U = "tests/integration/api/test_api_", "tests/unit/core/test_"
+
+ABUSE_HEAD: Final = "| abuse | what must happen | shown by |\n| --- | --- | --- |\n"
+
+ABUSE: Final[Sequence[Row]] = (
+    Row(
+        "H01",
+        "a body without end is refused as soon as it is too large, and nobody without a key has any read",
+        [
+            API + "faults.py::test_endless_body_is_refused_as_soon_as_it_is_too_large",
+            API + "faults.py::test_body_that_is_declared_too_large_is_refused_unread",
+            API + "faults.py::test_length_that_says_nothing_or_too_little_is_counted",
+            API + "faults.py::test_stranger_cannot_make_the_service_read",
+        ],
+    ),
+    Row(
+        "H02",
+        "a body that does not come is given up; half-open clients hinder neither others nor the end. Slow headers are the reverse proxy's",
+        [
+            API + "abuse.py::test_body_that_does_not_come_is_given_up_on_every_operation",
+            E + "service.py::test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_open_clients",
+            E + "service.py::test_service_stops_in_order_while_a_body_is_arriving",
+        ],
+    ),
+    Row(
+        "H03",
+        "depth and long numbers are refused before anything is built of them",
+        [
+            API + "abuse.py::test_body_that_is_none_is_refused_on_every_operation",
+            U + "strict_json.py::test_parse_refuses_extreme_depth_at_once",
+            U + "strict_json.py::test_parse_takes_linear_time_over_hostile_input",
+        ],
+    ),
+    Row(
+        "H04",
+        "what JSON cannot hold is refused, and never repeated in the answer",
+        [
+            API + "abuse.py::test_body_that_is_none_is_refused_on_every_operation",
+            API + "refusals.py::test_post_digests_refuses_json",
+            U + "strict_json.py::test_parse_refuses_numbers_that_lose_their_value",
+        ],
+    ),
+    Row(
+        "H05",
+        "duplicate keys, other encodings, unknown members and parameters, numbers written otherwise: refused",
+        [
+            API + "abuse.py::test_body_that_is_none_is_refused_on_every_operation",
+            API + "abuse.py::test_query_that_is_not_known_is_refused_on_every_operation",
+            API + "abuse.py::test_parameter_that_is_wrong_is_named_and_told_in_our_words_on_every_operation",
+            U + "strict_json.py::test_parse_refuses_other_encodings",
+        ],
+    ),
+    Row(
+        "H06",
+        "hexadecimal of any other form is refused",
+        [
+            API + "refusals.py::test_hexadecimal_in_paths_is_refused_unless_it_is_64_digits",
+            API + "refusals.py::test_post_digests_refuses_json",
+        ],
+    ),
+    Row(
+        "H07",
+        "numbers are held against their text, text is hashed as it is, and what is shown hides no direction",
+        [
+            U + "strict_json.py::test_parse_refuses_numbers_that_lose_their_value",
+            U + "strict_json.py::test_json_path_is_short_ascii",
+            API + "issuers.py::test_what_is_wrong_is_named_and_changes_nothing",
+        ],
+    ),
+    Row(
+        "H08",
+        "all lines or none; the line is named; a client that leaves leaves nothing",
+        [
+            API + "refusals.py::test_post_digests_refuses_ndjson_and_names_the_line",
+            API + "refusals.py::test_post_digests_refuses_bytes_and_names_the_first_that_is_left_over",
+            API + "faults.py::test_client_that_leaves_in_mid_body_leaves_nothing",
+        ],
+    ),
+    Row(
+        "H09",
+        "a media type that is not taken is 415",
+        [API + "abuse.py::test_media_type_that_is_not_taken_is_415_on_every_operation"],
+    ),
+    Row(
+        "H10",
+        "keys that open nothing are answered alike, in one time, and end in 429; addresses are believed of trusted proxies alone",
+        [
+            API + "abuse.py::test_stranger_gets_the_same_401_on_every_operation_that_needs_a_key",
+            API + "abuse.py::test_several_authorization_fields_open_nothing",
+            API + "failed_attempts.py::test_guesses_from_one_address_end_in_429_and_hinder_nobody_else",
+            API + "failed_attempts.py::test_answer_takes_as_long_whatever_is_wrong_with_the_key",
+            E + "service.py::test_workers_share_limits_and_believe_proxies_that_are_trusted_alone",
+        ],
+    ),
+    Row(
+        "H11",
+        "nothing of another issuer is reached or changed, on any operation",
+        [
+            API + "abuse.py::test_key_reaches_nothing_of_another_issuer_on_any_operation",
+            API + "abuse.py::test_key_of_any_scope_is_let_into_what_names_its_scope_and_nothing_else",
+        ],
+    ),
+    Row(
+        "H12",
+        "a change that is replayed does not take effect again; an exact repetition gives the first answer",
+        [
+            I + "status_changes.py::test_a_replayed_suspension_does_not_take_effect_again",
+            I + "status_changes.py::test_an_exact_repetition_gives_the_recorded_change",
+            U + "status_change.py::test_change_as_of_another_state_is_refused",
+        ],
+    ),
+    Row(
+        "H13",
+        "no document makes us ask inside the own network, however the address is written or the name resolves",
+        [
+            C + "bounded_http.py::test_nothing_inside_the_own_network_is_fetched_unless_allowed",
+            C + "bounded_http.py::test_name_is_looked_up_once_and_what_was_looked_at_is_connected_to",
+            C + "bounded_http.py::test_name_with_an_address_inside_among_others_is_not_connected_to",
+            C + "bounded_http.py::test_fetching_takes_urls_of_https_only",
+            C + "bounded_http.py::test_fetching_reads_to_the_bound_and_no_redirect",
+        ],
+    ),
+    Row(
+        "H14",
+        "nothing compressed is blown up: not a body, not an answer, not a status list beyond its size",
+        [
+            API + "abuse.py::test_compressed_body_is_refused_unread_on_every_operation",
+            C + "bounded_http.py::test_compressed_answer_is_not_unpacked",
+            U + "status_codec.py::test_few_bytes_that_expand_to_many_are_not_expanded",
+        ],
+    ),
+    Row("H15", "paths lead to no file", [API + "abuse.py::test_path_that_is_none_is_refused_on_every_operation"]),
+    Row(
+        "H16",
+        "nothing that was sent makes a header field",
+        [
+            API + "abuse.py::test_path_that_is_none_is_refused_on_every_operation",
+            API + "faults.py::test_request_id_is_taken_over_if_it_is_harmless",
+        ],
+    ),
+    Row("H17", "one request, one line of the log", [API + "faults.py::test_each_request_is_one_line_of_the_log_without_secrets"]),
+    Row(
+        "H18",
+        "no secret in a log, an answer, an error, a traceback or the help, whatever fails",
+        [
+            I + "secrets.py::test_every_command_fails_without_showing_a_secret",
+            I + "secrets.py::test_every_operation_fails_without_showing_a_secret",
+            I + "secrets.py::test_setting_that_is_wrong_is_named_and_not_shown",
+            I + "secrets.py::test_traceback_in_the_log_shows_no_values",
+            API + "failed_attempts.py::test_what_was_sent_is_not_in_the_log",
+        ],
+    ),
+    Row(
+        "H19",
+        "key files that others can read are refused; a remote signer is not believed",
+        [
+            I + "signer.py::test_file_that_others_can_read_is_refused",
+            I + "signer.py::test_file_of_another_user_is_refused",
+            I + "signer.py::test_key_is_shown_nowhere",
+            C + "remote_signer.py::test_signer_that_signs_something_else_is_named_with_the_field",
+            C + "remote_signer.py::test_signer_that_signs_with_another_key_is_refused",
+            C + "remote_signer.py::test_token_goes_over_no_network_in_the_clear",
+        ],
+    ),
+    Row(
+        "H20",
+        "a request that two readers may read differently is refused",
+        [E + "service.py::test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_open_clients"],
+    ),
+    Row(
+        "H21",
+        "no page is framed, runs what it was not given, or acts with anybody's key",
+        [
+            API + "hygiene.py::test_every_answer_says_what_browsers_must_not_do_with_it",
+            API + "hygiene.py::test_page_runs_only_the_scripts_that_stand_in_it",
+            API + "hygiene.py::test_browsers_that_ask_first_are_told_to_read_and_to_send_no_key",
+        ],
+    ),
+    Row(
+        "H22",
+        "what a proof claims is checked again, or cannot be told",
+        [
+            U + "proof.py::test_proof_is_judged_as_the_vector_says",
+            U + "proof.py::test_inner_node_does_not_pass_for_a_digest",
+            U + "verification.py::test_state_in_the_proof_counts_for_nothing",
+            U + "verification.py::test_registry_fails_for_another_contract_or_chain",
+            API + "verify.py::test_verify_believes_nothing_the_proof_says_of_its_anchor",
+        ],
+    ),
+    Row(
+        "H23",
+        "what may change is kept for minutes at most, and a proof is taken back with its block",
+        [
+            API + "proofs.py::test_get_proof_of_a_final_anchor_may_be_kept_five_minutes",
+            API + "proofs.py::test_get_proof_of_a_confirmed_anchor_must_be_asked_for_again",
+            API + "proofs.py::test_get_proof_is_taken_back_with_its_block",
+        ],
+    ),
+    Row(
+        "H24",
+        "proofs need no node; what a node did not show cannot be told, and is never a failure",
+        [
+            API + "proofs.py::test_get_proof_of_every_entry_verifies",
+            API + "verify.py::test_verify_cannot_tell_of_a_root_it_has_not_seen",
+            I + "cli.py::test_node_that_does_not_answer_is_never_a_failure",
+            U + "verification.py::test_nothing_is_told_of_the_ledger_without_evidence",
+        ],
+    ),
+)
+
+
+def render_abuse() -> str:
+    """The table of what is tried by people. Nothing in it is counted: each test fails if one try succeeds."""
+    lines = [f"| {row.id} | {row.must} | {', '.join(f'`{name_of(test)}`' for test in row.tests)} |\n" for row in ABUSE]
+    return ABUSE_HEAD + "".join(lines)
+
+
 def render(row: Row, counts: Mapping[str, Counter[str]] | None) -> str:
     """One line. Without counts: their places are left open."""
     if not row.tests:
@@ -549,6 +766,11 @@ def run(tests: Sequence[str], counted: Path) -> bool:
     return not done.returncode
 
 
+def replaced(page: str, column: str, table: str) -> str:
+    """The page with this table in the place of the one whose first column has this name."""
+    return re.sub(rf"\| {column} \|.*?\n(?=\n|\Z)", lambda _: table, page, count=1, flags=re.DOTALL)
+
+
 def main() -> None:
     """Run every test of the table, or those of the files named; the table is written once all have passed on this commit."""
     by_file: dict[str, list[str]] = {}
@@ -567,7 +789,8 @@ def main() -> None:
         counts |= {test: Counter(count) for test, count in json.loads(path.read_text(encoding="utf-8")).items()}
     table = HEAD + "".join(render(row, counts) + "\n" for row in ROWS)
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(re.sub(r"\| fault \|.*?\n(?=\n|\Z)", lambda _: table, page, count=1, flags=re.DOTALL), encoding="utf-8")
+    page = replaced(replaced(page, "fault", table), "abuse", render_abuse())
+    PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import gzip
 import socket
 import ssl
+from typing import Any
 
+import httpcore2
 import pytest
 
 from anchoring.bounded_http import AnswerTooLong, HttpGetter, HttpPoster, NoAnswer
@@ -220,6 +222,36 @@ def test_nothing_inside_the_own_network_is_fetched_unless_allowed(host, serve):
     with pytest.raises(NoAnswer, match="inside this network"):
         HttpGetter(timeout_s=10, max_bytes=LIMIT).get(f"https://{host}:{server.port}/", accept="*/*")
     assert server.connections == 0
+
+
+def address(host: str) -> tuple[Any, ...]:
+    return (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 443))
+
+
+def test_name_is_looked_up_once_and_what_was_looked_at_is_connected_to(monkeypatch):
+    """A name that leads elsewhere the second time (rebinding) leads nowhere."""
+    asked, connected = [], []
+
+    def look_up(*_: Any, **__: Any) -> list[Any]:
+        asked.append(1)
+        return [address("93.184.216.34" if len(asked) == 1 else "127.0.0.1")]
+
+    def connect(_self: Any, host: str, *_: Any, **__: Any) -> Any:
+        connected.append(host)
+        raise httpcore2.ConnectError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
+    with pytest.raises(NoAnswer, match="ConnectError"):
+        HttpGetter(timeout_s=1, max_bytes=LIMIT).get("https://uni.example/", accept="*/*")
+    assert (asked, connected) == ([1], ["93.184.216.34"])
+
+
+def test_name_with_an_address_inside_among_others_is_not_connected_to(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address("93.184.216.34"), address("10.0.0.1")])
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", lambda *_, **__: pytest.fail("connected"))
+    with pytest.raises(NoAnswer, match="inside this network"):
+        HttpGetter(timeout_s=1, max_bytes=LIMIT).get("https://uni.example/", accept="*/*")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,55 @@ def test_service_stops_in_order_while_a_body_is_arriving(environment: dict[str, 
     assert "Traceback" not in log
 
 
+SMUGGLED = {
+    "both lengths": b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX",
+    "two lengths": b"Content-Length: 0\r\nContent-Length: 30\r\n\r\nGET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
+    "line that is folded": b"X-One: 1\r\n Transfer-Encoding: chunked\r\n\r\n",
+    "blank before the colon": b"Content-Length : 30\r\n\r\n",
+}
+
+
+def answers_to(port: int, content: bytes) -> bytes:
+    """All that comes back to these bytes."""
+    with connected(port) as client:
+        client.sendall(content)
+        client.settimeout(10)
+        found = b""
+        while part := client.recv(65_536):
+            found += part
+        return found
+
+
+def test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_open_clients(environment: dict[str, str]) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [COMMAND, "service", "run", "--port", str(port)], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    half_open: list[socket.socket] = []
+    try:
+        half_open += [connected(port) for _ in range(50)]
+        for i, client in enumerate(half_open):
+            client.sendall([b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: service\r\nX-One: "][i % 3])
+        for name, content in SMUGGLED.items():
+            answer = answers_to(port, b"POST /v1/verify HTTP/1.1\r\nHost: service\r\nConnection: close\r\n" + content)
+            assert answer.startswith(b"HTTP/1.1 400"), (name, answer[:200])
+            assert answer.count(b"HTTP/1.1 ") == 1, (name, "one request got two answers")
+        assert answers_to(port, b"\x16\x03\x01\x02\x00\x01 not HTTP\r\n\r\n").startswith(b"HTTP/1.1 400")
+        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
+            assert answer.status == 200, "the others are served meanwhile"
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=60)
+        assert time.monotonic() - began < 30
+    finally:
+        for client in half_open:
+            client.close()
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert "Traceback" not in log
+
+
 def scraped(port: int) -> dict[str, float]:
     """Answers to `/healthz` and posts that the service has counted."""
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
