@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 a proof does not verify, 4 try again la
 
 import logging
 import sys
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
@@ -23,7 +22,6 @@ from anchoring.errors import (
     StoreUnavailable,
     VerificationError,
 )
-from anchoring.logs import configure_logs
 
 EXIT_CODES: Final[dict[type[AnchoringError], int]] = {
     InvalidInput: 2,
@@ -40,6 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Anchors microcredentials on an EBSI-style ledger and hands out proofs that anyone can check.",
 )
 for noun in (credential, proof, entry, status, issuer, operator, anchor, ledger, store, tiles, service):
@@ -48,6 +47,8 @@ for noun in (credential, proof, entry, status, issuer, operator, anchor, ledger,
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(version("credanchor"))
         raise typer.Exit
 
@@ -59,6 +60,9 @@ def credanchor(
     ] = False,
 ) -> None:
     """Settings come from CREDANCHOR_… environment variables: docs/settings.md."""
+    from anchoring.logs import configure_logs
+
+    configure_logs(level=logging.ERROR)  # not stdout, where results go; commands that run for long say more
 
 
 def exit_code(error: AnchoringError) -> int:
@@ -68,7 +72,6 @@ def exit_code(error: AnchoringError) -> int:
 
 def main() -> None:
     """The console script. Errors become one sentence on stderr and an exit code."""
-    configure_logs(level=logging.ERROR)  # not stdout, where results go; commands that run for long say more
     try:
         app()
     except AnchoringError as error:

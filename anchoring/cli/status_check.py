@@ -1,7 +1,7 @@
 """`credanchor status check`: whether a credential is revoked or suspended, found out without trusting the service."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,6 @@ from anchoring.cli.verifying import (
     open_pinned,
     read_proof,
 )
-from anchoring.client import AnchoringClient, StillWaiting
 from anchoring.core.canonical import canonical_candidates
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time, proof_from_json
@@ -29,6 +28,9 @@ from anchoring.core.status_places import batch_places
 from anchoring.core.verification import NoEvidence
 from anchoring.errors import AnchoringError, InvalidInput, NotFound, ServiceUnavailable
 from anchoring.types import Did, Digest, parse_did, parse_digest, parse_list_id
+
+if TYPE_CHECKING:  # an HTTP client takes long to import, and `--help` needs none
+    from anchoring.client import AnchoringClient
 
 
 def check(  # noqa: PLR0913, PLR0917 - one for each option
@@ -77,8 +79,10 @@ def _subject(text: str) -> tuple[bytes | None, list[Digest]]:
     return body, [form.digest for form in canonical_candidates(body, None)]
 
 
-def _proof_from(client: AnchoringClient, digests: list[Digest], issuer: Did | None) -> tuple[InclusionProof | None, str]:
+def _proof_from(client: "AnchoringClient", digests: list[Digest], issuer: Did | None) -> tuple[InclusionProof | None, str]:
     """The service's proof, which is then checked; or why there is none."""
+    from anchoring.client import StillWaiting
+
     why = "the credential has no digest"
     for digest in digests:
         try:
@@ -94,7 +98,7 @@ def _proof_from(client: AnchoringClient, digests: list[Digest], issuer: Did | No
     return None, why
 
 
-def _bound(client: AnchoringClient, proof: InclusionProof) -> tuple[StatusPlace, ...] | None:
+def _bound(client: "AnchoringClient", proof: InclusionProof) -> tuple[StatusPlace, ...] | None:
     """The places that the service says it gave the credential, which is not at hand to be read; None when it does not say."""
     try:
         lists = client.get_status(proof.digest, proof.issuer)["lists"]
