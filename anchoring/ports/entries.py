@@ -112,8 +112,8 @@ class Entries(Protocol):
     def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
         """Whether one with after_id < id ≤ up_to_id is of another issuer than the canary."""
 
-    def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[LeafHash]:
-        """The leaf of every entry of the range that is not erased, in any order."""
+    def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
+        """The leaf of every entry of the range that is not erased, some at a time, in any order."""
 
     def count_after(self, entry_id: int) -> int:
         """How many entries have a higher id, those of the canary not counted."""

@@ -98,24 +98,11 @@ class SqlEntries:
         first_id, last_id, count = row
         return EntryRange(first_id=first_id, last_id=last_id, count=count) if count else None
 
-    def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[LeafHash]:
-        issuers = self._connection.execute(select(issuer.c.id, issuer.c.did))
-        issuer_ids = {row.id: issuer_id_of(Did(row.did)) for row in issuers}
-        steps = {key: leaf_step(issuer_id, Salt(b"")) for key, issuer_id in issuer_ids.items()}
-        with driver_errors(self._connection) as driver, closing(self._leaf_rows(driver, first_id, last_id)) as rows:
-            while some := rows.fetchmany(ROWS_A_FETCH):
-                try:
-                    hashes: Any = [sha256(steps[key] + salt + digest).digest() for key, salt, digest in some]
-                    yield from hashes
-                except KeyError as unknown:
-                    message = f"an entry from {first_id} to {last_id} is of issuer {unknown}, who is not there"
-                    raise StateCorrupt(message) from unknown
-
-    def _leaf_rows(self, driver: Any, first_id: int, last_id: int) -> Any:
-        """A cursor of the driver's own: a million rows are worth the way around."""
-        if not self._is_postgresql:
-            return driver.execute(_LEAVES.format("?"), (first_id, last_id))
-        return driver.cursor("leaves", binary=True).execute(_LEAVES.format("%s"), (first_id, last_id))
+    def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
+        issuers = self._connection.execute(select(issuer.c.id, issuer.c.did)).all()
+        steps = {key: leaf_step(issuer_id_of(Did(did)), Salt(b"")) for key, did in issuers}
+        with driver_errors(self._connection) as driver:
+            yield from (_hashed_there if self._is_postgresql else _hashed_here)(driver, steps, first_id, last_id)
 
     def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
         statement = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id, _OF_ISSUERS).limit(1)
@@ -330,7 +317,37 @@ _PAGE: Final = (
 )
 _PAGE_OF_ISSUER: Final = _PAGE.where(entry.c.issuer_id == bindparam("issuer_id"), entry.c.digest.is_not(None))
 
-_LEAVES: Final = "SELECT issuer_id, salt, digest FROM entry WHERE id BETWEEN {0} AND {0} AND digest IS NOT NULL"
+
+# Leaves are read past SQLAlchemy: a million rows are worth the way around. Issuer's step, salt and digest of each are hashed.
+
+_SALTED: Final = "SELECT issuer_id, CAST(salt || digest AS BLOB) FROM entry WHERE id BETWEEN ? AND ? AND digest IS NOT NULL"
+
+_LEAVES: Final = """
+    SELECT string_agg(sha256(step || salt || digest), ''::bytea)
+    FROM entry JOIN unnest(%s::bigint[], %s::bytea[]) AS of_issuer (issuer_id, step) USING (issuer_id)
+    WHERE entry.id BETWEEN %s AND %s AND digest IS NOT NULL"""
+
+
+def _hashed_here(driver: Any, steps: Mapping[int, bytes], first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
+    with closing(driver.execute(_SALTED, (first_id, last_id))) as rows:
+        while some := rows.fetchmany(ROWS_A_FETCH):
+            try:
+                hashes: Any = [sha256(steps[key] + salted).digest() for key, salted in some]
+            except KeyError as unknown:
+                message = f"an entry from {first_id} to {last_id} is of issuer {unknown}, who is not there"
+                raise StateCorrupt(message) from unknown
+            yield hashes
+
+
+def _hashed_there(driver: Any, steps: Mapping[int, bytes], first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
+    """PostgreSQL hashes them, while this process has other things to do or another core has not."""
+    for first in range(first_id, last_id + 1, ROWS_A_STATEMENT):
+        given = [*steps], [*steps.values()], first, min(last_id, first + ROWS_A_STATEMENT - 1)
+        with closing(driver.cursor(binary=True).execute(_LEAVES, given)) as found:
+            [packed] = found.fetchone()
+        hashes: Any = [packed[start : start + HASH_BYTES] for start in range(0, len(packed or b""), HASH_BYTES)]
+        yield hashes
+
 
 UNWRITTEN: Final = erasure.c.done_at.is_not(None) & erasure.c.manifest_rewritten_at.is_(None)
 

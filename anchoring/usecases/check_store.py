@@ -1,6 +1,7 @@
 """Whether what is recorded hangs together: ranges, leaves, trees, transactions. The ledger is not asked."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 from anchoring.core.batch import Anchor, Batch, BatchState, SubmissionState
@@ -99,7 +100,7 @@ def _entry_faults(uow: UnitOfWork, batch: Batch) -> list[str]:
 def _leaf_faults(uow: UnitOfWork, batch: Batch, tree: CheckedTree) -> list[str]:
     """An erased entry has no digest to hold against the tree."""
     try:
-        lacking = tree.lacks(uow.entries.leaf_hashes(batch.first_id, batch.last_id))
+        lacking = tree.lacks(chain.from_iterable(uow.entries.leaf_hashes(batch.first_id, batch.last_id)))
     except StateCorrupt as corrupt:
         return [f"batch {batch.id}: {corrupt.message}"]
     return [f"batch {batch.id}: {lacking} entries have no leaf in its tree"] if lacking else []

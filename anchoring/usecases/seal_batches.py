@@ -4,10 +4,9 @@ First the range of a batch is fixed, in a short transaction. All that follows is
 killed anywhere and run again, and two rounds that do it at once write the same tiles. Posts go on meanwhile.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain
 from typing import Self
 
 import structlog
@@ -22,8 +21,6 @@ from anchoring.types import HASH_BYTES, LeafHash, to_hex
 
 TILES_A_TRANSACTION = 64
 """Tiles written in one transaction: 1 MiB, and other writers wait for no more than that."""
-
-LEAVES_AT_ONCE = 65_536
 
 log = structlog.get_logger()
 
@@ -69,7 +66,7 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
 
 def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None:
     with store.reading() as uow:
-        leaves = _sorted_leaves(uow.entries.leaf_hashes(batch.first_id, batch.last_id))
+        leaves = _sorted_leaves(chain.from_iterable(uow.entries.leaf_hashes(batch.first_id, batch.last_id)))
         present = uow.batches.with_id(batch.id)
     if present is None or present.state is not BatchState.WAITING:
         return  # another round sealed it meanwhile, and entries of it may have been erased since
@@ -86,19 +83,16 @@ def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None
             log.info("batch.sealed", batch=batch.id, root=to_hex(tree.root), leaf_count=batch.leaf_count)
 
 
-def _sorted_leaves(hashes: Iterator[LeafHash]) -> bytearray:
+def _sorted_leaves(hashes: Iterable[LeafHash]) -> bytearray:
     """N × 32 bytes. Parted by their first byte as they come and sorted part by part, so that few are objects at any time."""
     parts = [bytearray() for _ in range(256)]
-    while some := sorted(islice(hashes, LEAVES_AT_ONCE)):
-        begin = 0
-        for first_byte, part in enumerate(parts):
-            end = bisect_left(some, bytes([first_byte + 1])) if first_byte < len(parts) - 1 else len(some)
-            part.extend(b"".join(some[begin:end]))
-            begin = end
+    for leaf in hashes:
+        parts[leaf[0]] += leaf
     leaves = bytearray()
     for part in parts:
-        leaves += b"".join(sorted([bytes(part[start : start + HASH_BYTES]) for start in range(0, len(part), HASH_BYTES)]))
+        packed = bytes(part)
         part.clear()
+        leaves += b"".join(sorted([packed[start : start + HASH_BYTES] for start in range(0, len(packed), HASH_BYTES)]))
     return leaves
 
 
