@@ -7,8 +7,10 @@ from typing import NamedTuple, Protocol
 
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
+from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.manifest import ManifestEntry
 from anchoring.core.tiles import Tile
+from anchoring.errors import StateCorrupt
 from anchoring.types import HASH_BYTES, Did, Digest, LeafHash, Salt
 
 
@@ -59,10 +61,10 @@ class EntryRange:
 
 
 class Evidence(NamedTuple):
-    """What the proof of one entry is made of, as far as it differs from its neighbours' proofs.
+    """What the proof and the status of one entry follow from, as far as it differs from its neighbours'.
 
-    `batch_id`, `state`, `block_hash`: of the batch once the ledger was seen to hold its root, else None. `tile`: the one of level
-    0 that the entry's leaf stands in.
+    `batch_id`, `state`: of the batch once it is sealed, else None. `block_hash`: of the block in which the ledger was seen to
+    hold its root, else None. `tile`: the one of level 0 that the entry's leaf stands in.
     """
 
     entry_id: int
@@ -70,10 +72,20 @@ class Evidence(NamedTuple):
     digest: Digest
     salt: Salt
     canonicalization: Canonicalization | None
+    received_at: datetime
     batch_id: int | None
     state: str | None
     block_hash: bytes | None
     tile: Tile | None
+
+    @property
+    def leaf_index(self) -> int:
+        """Where the leaf stands in the tree of its batch. Raises: StateCorrupt when it does not."""
+        leaf = leaf_hash(issuer_id_of(self.issuer), self.salt, self.digest)
+        index = self.tile.index_of(leaf) if self.tile else None
+        if index is None:
+            raise StateCorrupt(f"entry {self.entry_id} has no leaf in batch {self.batch_id}")
+        return index
 
 
 class Entries(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from anchoring.core.batch import Batch
 from anchoring.core.issuer import Issuer
@@ -193,8 +193,22 @@ class StatusLists(Protocol):
     def keep_signed_form(self, key: int, form: SignedForm) -> None: ...
 
 
+class StatusMarks(NamedTuple):
+    """What there is to be looked up of some entries' status: most have nothing but their place in the tree.
+
+    `rebuilt_at`: as `Rounds.rebuilt_at`.
+    """
+
+    rebuilt_at: datetime | None
+    is_any_bound: bool
+    has_any_waiting: bool
+
+
 class StatusChanges(Protocol):
     """The record of changes. It only grows."""
+
+    def marks(self, entry_ids: Sequence[int]) -> StatusMarks:
+        """Whether any of them is bound to an index or has a change that waits."""
 
     def newest(self, places: Collection[Place]) -> Mapping[Place, StatusChange]:
         """The last change of each index that had one."""

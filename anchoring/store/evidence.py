@@ -1,4 +1,4 @@
-"""What proofs are made of, in a statement or two: the hottest read there is, so it goes to the driver directly."""
+"""What proofs and status follow from, in a statement or two: the hottest read there is, so it goes to the driver directly."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -8,11 +8,11 @@ from sqlalchemy import Connection
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.tiles import Tile, TileCoordinate
 from anchoring.ports.entries import Evidence
-from anchoring.store.columns import canonicalization_of
+from anchoring.store.columns import canonicalization_of, moment_of
 from anchoring.store.engine import driver_errors
 from anchoring.types import Digest
 
-_COLUMNS: Final = "e.id, i.did, e.digest, e.salt, e.canonicalization, b.id, b.state, b.block_hash"
+_COLUMNS: Final = "e.id, i.did, e.digest, e.salt, e.canonicalization, e.received_at, b.id, b.state, b.block_hash"
 
 # SQLite cannot hash: the leaf is computed between two statements, which takes less than to have it call a function of ours.
 _ENTRY_ON_SQLITE: Final = f"""
@@ -20,7 +20,7 @@ _ENTRY_ON_SQLITE: Final = f"""
     JOIN issuer AS i ON i.id = e.issuer_id
     LEFT JOIN batch AS b
         ON b.first_id = (SELECT max(first_id) FROM batch WHERE first_id <= e.id)
-        AND b.last_id >= e.id AND b.block_hash IS NOT NULL
+        AND b.last_id >= e.id AND b.root IS NOT NULL
     WHERE e.digest = ? ORDER BY e.id
 """  # noqa: S608 - of constants
 _TILE_ON_SQLITE: Final = """
@@ -36,7 +36,7 @@ _POSTGRESQL: Final = f"""
     CROSS JOIN LATERAL (SELECT * FROM entry WHERE entry.digest = given.digest ORDER BY entry.digest LIMIT 1000) AS e
     JOIN issuer AS i ON i.id = e.issuer_id
     LEFT JOIN LATERAL (SELECT * FROM batch WHERE first_id <= e.id ORDER BY first_id DESC LIMIT 1) AS b
-        ON b.last_id >= e.id AND b.block_hash IS NOT NULL
+        ON b.last_id >= e.id AND b.root IS NOT NULL
     LEFT JOIN LATERAL (
         SELECT n, width, subtree FROM tile WHERE batch_id = b.id AND level = 0
             AND first_leaf <= sha256('\\x00'::bytea || sha256(convert_to(i.did, 'UTF8')) || e.salt || e.digest)
@@ -61,7 +61,7 @@ def evidence_of(connection: Connection, digests: Sequence[Digest]) -> list[list[
 
 
 def _on_sqlite(driver: Any, row: Sequence[Any]) -> Evidence:
-    _, did, digest, salt, _, batch_id, _, _ = row
+    _, did, digest, salt, _, _, batch_id, _, _ = row
     if batch_id is None:
         return _evidence(row, None)
     leaf = leaf_hash(issuer_id_of(did), salt, digest)
@@ -69,9 +69,11 @@ def _on_sqlite(driver: Any, row: Sequence[Any]) -> Evidence:
 
 
 def _evidence(row: Sequence[Any], tile_row: tuple[int, int, bytes] | None) -> Evidence:
-    entry_id, did, digest, salt, code, batch_id, state, block_hash = row
+    entry_id, did, digest, salt, code, received_at, batch_id, state, block_hash = row
     tile = None
     if tile_row is not None:
         n, width, subtree = tile_row
         tile = Tile(at=TileCoordinate(0, n), width=width, subtree=subtree)
-    return Evidence(entry_id, did, digest, salt, canonicalization_of(code), batch_id, state, block_hash, tile)
+    return Evidence(
+        entry_id, did, digest, salt, canonicalization_of(code), moment_of(received_at), batch_id, state, block_hash, tile
+    )

@@ -7,18 +7,20 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from anchoring.core.issuer import Issuer
 from anchoring.core.portions import portions
 from anchoring.core.status import StatusBits, StatusPurpose
 from anchoring.core.status_change import StatusAction
 from anchoring.core.status_reason import StatusReason
-from anchoring.ports.status_lists import ChangeRecord, NewChange, Place, StatusChange
+from anchoring.ports.status_lists import ChangeRecord, NewChange, Place, StatusChange, StatusMarks
+from anchoring.store import packed
 from anchoring.store.entries import ROWS_A_STATEMENT
+from anchoring.store.packed import Packed, pack
 from anchoring.store.status_lists import by_list
 from anchoring.store.status_versions import NOT_SUPERSEDED
-from anchoring.store.tables import entry, status_change, status_list, status_version
+from anchoring.store.tables import entry, rebuilt_mark, status_binding, status_change, status_list, status_version
 from anchoring.types import Digest, ListId
 
 
@@ -35,6 +37,10 @@ class SqlStatusChanges:
                 for row in self._connection.execute(_NEWEST, {"key": key, "indexes": some}):
                     found[Place(key, row.list_index)] = _change(row)
         return found
+
+    def marks(self, entry_ids: Sequence[int]) -> StatusMarks:
+        statement = _MARKS[self._connection.dialect.name]
+        return StatusMarks(*self._connection.execute(statement, pack(self._connection, entry_ids)).one())
 
     def newest_waiting(self, entry_ids: Collection[int]) -> Mapping[tuple[int, StatusPurpose], StatusChange]:
         found = {}
@@ -188,6 +194,16 @@ _NEWEST: Final = select(status_change).where(
     .where(_LATER.c.status_list_id == bindparam("key"), _LATER.c.list_index == status_change.c.list_index)
     .scalar_subquery(),
 )
+
+
+def _marks(asked: Packed) -> Select[Any]:
+    bound = select(1).select_from(asked.rows.join(status_binding, status_binding.c.entry_id == asked.number))
+    waits = (status_change.c.entry_id == asked.number) & status_change.c.status_list_id.is_(None)
+    waiting = select(1).select_from(asked.rows.join(status_change, waits))
+    return select(select(rebuilt_mark.c.rebuilt_at).scalar_subquery(), bound.exists(), waiting.exists())
+
+
+_MARKS: Final = {"sqlite": _marks(packed.SQLITE), "postgresql": _marks(packed.POSTGRESQL)}
 _WAITING_OF: Final = (
     select(status_change)
     .where(status_change.c.status_list_id.is_(None), status_change.c.entry_id.in_(bindparam("entry_ids", expanding=True)))

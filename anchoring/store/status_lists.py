@@ -13,10 +13,12 @@ from anchoring.core.portions import portions
 from anchoring.core.status import StatusBits, StatusPurpose, batch_list_id, entries_for, numbered_list_id
 from anchoring.errors import StateCorrupt
 from anchoring.ports.status_lists import Binding, LeafPlace, Place, SignedBy, SignedForm, StatusList
+from anchoring.store import packed
 from anchoring.store.entries import ROWS_A_STATEMENT
+from anchoring.store.packed import pack
 from anchoring.store.status_places import leaf_places
 from anchoring.store.tables import entry, issuer, status_binding, status_list
-from anchoring.types import Did, ListId
+from anchoring.types import HASH_BYTES, Did, ListId
 
 
 class SqlStatusLists:
@@ -57,8 +59,10 @@ class SqlStatusLists:
         return (_status_list(row), StatusBits(row.bits)) if row else None
 
     def with_ids(self, list_ids: Collection[ListId]) -> Mapping[ListId, StatusList]:
-        asked = portions(sorted(set(list_ids)), ROWS_A_STATEMENT)
-        return {one.list_id: one for some in asked for one in self._all(_LISTS.where(status_list.c.list_id.in_(some)))}
+        asked = sorted(set(list_ids))
+        given = pack(self._connection, [0] * len(asked), list_ids=b"".join(asked))
+        rows = self._connection.execute(_WITH_IDS[self._connection.dialect.name], given)
+        return {one.list_id: one for one in map(_status_list, rows)}
 
     def with_keys(self, keys: Collection[int]) -> Mapping[int, StatusList]:
         asked = portions(sorted(set(keys)), ROWS_A_STATEMENT)
@@ -159,6 +163,10 @@ def by_list(places: Collection[Place]) -> Mapping[int, Sequence[int]]:
 _LISTS: Final[Select[Any]] = select(
     *(column for column in status_list.c if column.name not in {"bits", "reserved", "signed_form", "signed_type"}), issuer.c.did
 ).join(issuer, issuer.c.id == status_list.c.issuer_id)
+_WITH_IDS: Final = {
+    name: _LISTS.where(status_list.c.list_id.in_(select(asked.slice("list_ids", HASH_BYTES)).select_from(asked.rows)))
+    for name, asked in (("sqlite", packed.SQLITE), ("postgresql", packed.POSTGRESQL))
+}
 _FIND: Final[Select[Any]] = _LISTS.where(status_list.c.list_id == bindparam("list_id"))
 
 _BINDINGS: Final = (

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from anchoring.core.batch import Batch
-from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
 from anchoring.core.tiles import path_from_tiles, tiles_of_path
 from anchoring.errors import StateCorrupt
@@ -32,22 +31,21 @@ def prove_digests(uow: UnitOfWork, asked: Sequence[tuple[Digest, Did | None]]) -
     posted = uow.entries.evidence([digest for digest, _ in asked])
     found = [[one for one in of if did in (None, one.issuer)] for (_, did), of in zip(asked, posted, strict=True)]
     claims: dict[int, AnchorClaim] = {}
-    return [_prove(uow, of[0], claims) if len(of) == 1 and of[0].batch_id is not None else None for of in found]
+    return [_prove(uow, of[0], claims) if len(of) == 1 and of[0].block_hash is not None else None for of in found]
 
 
 def _prove(uow: UnitOfWork, of: Evidence, claims: dict[int, AnchorClaim]) -> InclusionProof | None:
     batch = uow.batches.anchored(of.batch_id or 0, of.state or "", of.block_hash or b"")
     if batch is None or batch.tree is None or batch.anchor is None:
         return None  # a reorg took the anchor back at this moment
-    leaf = leaf_hash(issuer_id_of(of.issuer), of.salt, of.digest)
-    leaf_index = of.tile.index_of(leaf) if of.tile else None
-    if of.tile is None or leaf_index is None:
-        raise StateCorrupt(f"entry {of.entry_id} has no leaf in batch {batch.id}")
+    leaf_index = of.leaf_index
     if batch.id not in claims:
         claims[batch.id] = AnchorClaim.of(batch.anchor, batch.state, _registry(uow, batch))
     above = [(batch.id, at) for at in tiles_of_path(leaf_index, batch.tree.tree_size)[1:]]
     upper = uow.batches.upper_tiles(above)
-    tiles = {of.tile.at: of.tile} | {at: tile for (_, at), tile in upper.items()}
+    tiles = {at: tile for (_, at), tile in upper.items()}
+    if of.tile is not None:
+        tiles[of.tile.at] = of.tile
     return InclusionProof(
         issuer=of.issuer,
         digest=of.digest,

@@ -1,6 +1,6 @@
 """What a verifier asks of a digest: is it revoked or suspended now, since when, and how far does the ledger bear that out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,8 +10,8 @@ from anchoring.core.batch import Batch
 from anchoring.core.status import StatusPurpose, batch_list_id
 from anchoring.core.status_version import StatusVersion
 from anchoring.errors import NotFound
-from anchoring.ports.entries import Entry
-from anchoring.ports.status_lists import Place, SignedBy, StatusChange, StatusList
+from anchoring.ports.entries import Evidence
+from anchoring.ports.status_lists import LeafPlace, Place, SignedBy, StatusChange, StatusList
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest, ListId, to_hex
 
@@ -55,7 +55,8 @@ class PlaceReport:
 class StatusReport:
     """Of one issuer's entry. The list a credential names comes before the one that follows from its batch."""
 
-    entry: Entry
+    issuer: Did
+    digest: Digest
     places: tuple[PlaceReport, ...]
 
     @property
@@ -90,11 +91,14 @@ def report_status(uow: UnitOfWork, digest: Digest, did: Did | None) -> list[Stat
 
 def report_statuses(uow: UnitOfWork, asked: Sequence[tuple[Digest, Did | None]]) -> list[list[StatusReport] | NotFound]:
     """As `report_status` of each, in the order of the input. A few look-ups, however many are asked for."""
-    posted = uow.entries.of_digests([digest for digest, _ in asked])
+    posted = uow.entries.evidence([digest for digest, _ in asked])
     of_asked = [[one for one in of if did in (None, one.issuer)] for (_, did), of in zip(asked, posted, strict=True)]
     facts = _Facts(uow, [entry for of in of_asked for entry in of])
     return [
-        [StatusReport(entry=entry, places=_vouched(_places(facts, entry), entry, facts.rebuilt_at)) for entry in of]
+        [
+            StatusReport(issuer=one.issuer, digest=one.digest, places=_vouched(_places(facts, one), one, facts.rebuilt_at))
+            for one in of
+        ]
         or NotFound(f"digest {to_hex(digest)} was not posted here" + (f" by {did}" if did else ""))
         for (digest, did), of in zip(asked, of_asked, strict=True)
     ]
@@ -103,20 +107,20 @@ def report_statuses(uow: UnitOfWork, asked: Sequence[tuple[Digest, Did | None]])
 class _Facts:
     """What is on record of several entries, read for all at once."""
 
-    def __init__(self, uow: UnitOfWork, entries: Sequence[Entry]) -> None:
+    def __init__(self, uow: UnitOfWork, entries: Sequence[Evidence]) -> None:
         self._uow = uow
         self._heads: dict[ListId, StatusVersion | None] = {}
-        ids = [entry.id for entry in entries]
-        self.rebuilt_at = uow.rounds.rebuilt_at()
-        self.bindings = uow.status_lists.bindings_of(ids)
-        self.waiting = uow.status_changes.newest_waiting(ids)
-        self.leaves = uow.status_lists.leaf_places(ids)
+        ids = [entry.entry_id for entry in entries]
+        self.rebuilt_at, is_any_bound, has_any_waiting = uow.status_changes.marks(ids)
+        self.bindings = uow.status_lists.bindings_of(ids) if is_any_bound else {}
+        self.waiting = uow.status_changes.newest_waiting(ids) if has_any_waiting else {}
+        self.leaves = _leaf_places(uow, entries)
         self.lists = uow.status_lists.with_keys({binding.place.list_key for binding in self.bindings.values()})
         following = {
-            (entry.id, purpose): batch_list_id(leaf.batch.tree.root, entry.issuer, purpose)
+            (entry.entry_id, purpose): batch_list_id(leaf.batch.tree.root, entry.issuer, purpose)
             for entry in entries
             for purpose in StatusPurpose
-            if (leaf := self.leaves.get(entry.id)) and leaf.batch.tree
+            if (leaf := self.leaves.get(entry.entry_id)) and leaf.batch.tree
         }
         self.following = uow.status_lists.with_ids(following.values())
         places = {binding.place for binding in self.bindings.values()} | {
@@ -141,18 +145,34 @@ class _Facts:
         return of.signed_by is SignedBy.ISSUER and self._uow.status_lists.signed_form(of.id) is None
 
 
-def _vouched(places: tuple[PlaceReport, ...], entry: Entry, rebuilt_at: datetime | None) -> tuple[PlaceReport, ...]:
+def _leaf_places(uow: UnitOfWork, entries: Sequence[Evidence]) -> Mapping[int, LeafPlace]:
+    """By entry id, of those in sealed batches."""
+    batches: dict[int, Batch | None] = {}
+    found = {}
+    for entry in entries:
+        if entry.batch_id is None:
+            continue
+        if entry.batch_id not in batches:
+            anchored = uow.batches.anchored(entry.batch_id, entry.state or "", entry.block_hash) if entry.block_hash else None
+            batches[entry.batch_id] = anchored or uow.batches.with_id(entry.batch_id)
+        batch = batches[entry.batch_id]
+        if batch is not None:
+            found[entry.entry_id] = LeafPlace(batch=batch, leaf_index=entry.leaf_index)
+    return found
+
+
+def _vouched(places: tuple[PlaceReport, ...], entry: Evidence, rebuilt_at: datetime | None) -> tuple[PlaceReport, ...]:
     """What is set stays so. That nothing was set cannot be told of an entry whose changes and indexes a database has lost."""
     if rebuilt_at is None or entry.received_at >= rebuilt_at:
         return places
     return tuple(one if one.is_set else replace(one, is_set=None, is_on_ledger=None, reason=LOST) for one in places)
 
 
-def _places(facts: _Facts, entry: Entry) -> tuple[PlaceReport, ...]:
-    leaf = facts.leaves.get(entry.id)
+def _places(facts: _Facts, entry: Evidence) -> tuple[PlaceReport, ...]:
+    leaf = facts.leaves.get(entry.entry_id)
     found = []
     for purpose in StatusPurpose:
-        key = (entry.id, purpose)
+        key = (entry.entry_id, purpose)
         binding = facts.bindings.get(key)
         if binding is not None:
             found.append(_of_list(facts, facts.lists[binding.place.list_key], binding.place.index))
@@ -166,7 +186,7 @@ def _places(facts: _Facts, entry: Entry) -> tuple[PlaceReport, ...]:
 
 
 def _of_batch(
-    facts: _Facts, entry: Entry, purpose: StatusPurpose, batch: Batch, index: int, *, is_bound: bool
+    facts: _Facts, entry: Evidence, purpose: StatusPurpose, batch: Batch, index: int, *, is_bound: bool
 ) -> list[PlaceReport]:
     """The list that follows from the batch; of a bound entry only where its bit was ever changed."""
     if batch.tree is None:

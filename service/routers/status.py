@@ -25,14 +25,14 @@ async def get_status(request: Request, service: ServiceDep, digest: DigestDep, i
     refuse_unknown_query(request, "issuer")
     reports: list[StatusReport] = await service.reads.read_together(report_statuses, (digest, issuer))
     if len(reports) > 1:
-        return choices(service, digest, [report.entry.issuer for report in reports], "status")
+        return choices(service, digest, [report.issuer for report in reports], "status")
     return json_answer(_report_json(service, reports[0]), headers={"Cache-Control": REVALIDATE})
 
 
 def _report_json(service: Service, report: StatusReport) -> dict[str, Any]:
     return {
-        "issuer": report.entry.issuer,
-        "digest": to_hex(report.entry.digest),
+        "issuer": report.issuer,
+        "digest": to_hex(report.digest),
         "status": report.word,
         "since": exact_time(report.since) if report.since else None,
         "lists": [_place_json(service, place) for place in report.places],
