@@ -1,6 +1,7 @@
 """Fixtures that several kinds of tests share: databases, a development ledger, sample credentials."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -101,12 +102,22 @@ def migrated_postgres(postgres_server: str) -> Iterator[Engine]:
         made.dispose()
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the present schema, to be copied: a hundred times as fast as to migrate one each time."""
+    path = tmp_path_factory.mktemp("migrated") / "store.db"
+    made = make_engine(f"sqlite:///{path}", pool_size=1, busy_timeout_s=10)
+    migrate(made)
+    made.dispose()
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database of each kind with the present schema and nothing in it."""
     if request.param == "sqlite":
-        made = make_engine(f"sqlite:///{tmp_path / 'store.db'}", pool_size=20, busy_timeout_s=10)
-        migrate(made)
+        path = shutil.copyfile(request.getfixturevalue("migrated_sqlite"), tmp_path / "store.db")
+        made = make_engine(f"sqlite:///{path}", pool_size=20, busy_timeout_s=10)
     else:
         made = request.getfixturevalue("migrated_postgres")
         empty(made)
@@ -115,11 +126,14 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 
 def empty(engine: Engine) -> None:
-    """Remove everything but the schema from a PostgreSQL database."""
+    """Remove everything but the schema from a PostgreSQL database. To truncate makes every table's files anew, which takes longer."""
     with engine.connect() as connection:
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         connection.execute(text(others))  # what a test that failed may have left
-        connection.execute(text(f"TRUNCATE {', '.join(table.name for table in metadata.sorted_tables)} RESTART IDENTITY"))
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        numbered = "format('%I.%I', schemaname, sequencename)::regclass, start_value, false"
+        connection.execute(text(f"SELECT setval({numbered}) FROM pg_sequences WHERE last_value IS NOT NULL"))
         connection.commit()
 
 

@@ -1,5 +1,6 @@
 """The command line, with a database of its own."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ def credanchor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 
 @pytest.fixture
-def migrated(credanchor: Credanchor) -> Credanchor:
+def migrated(credanchor: Credanchor, migrated_sqlite: Path, tmp_path: Path) -> Credanchor:
     """… and with one that is, and an issuer in it."""
-    assert credanchor("store", "migrate").code == 0
+    shutil.copyfile(migrated_sqlite, tmp_path / "store.db")
     assert credanchor("issuer", "add", UNIVERSITY, "--name", "University").code == 0
     return credanchor
