@@ -51,7 +51,7 @@ class Step:
 def documents() -> list[Path]:
     """Every Markdown document of the project."""
     places = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")]
-    return sorted(path for path in places if "node_modules" not in path.parts)
+    return sorted(path for path in places if not {"node_modules", ".venv"} & set(path.parts))
 
 
 def name_of(document: Path) -> str:
