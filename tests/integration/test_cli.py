@@ -226,7 +226,7 @@ def test_issuers_are_added_once_and_listed(migrated: Credanchor) -> None:
 def test_issuer_needs_a_name_that_can_be_shown(migrated: Credanchor, name: str) -> None:
     done = migrated("issuer", "add", ACADEMY, "--name", name)
 
-    assert (done.code, done.error) == (2, "name: must be 1 to 200 printable characters")
+    assert (done.code, done.error) == (2, "--name: must be 1 to 200 printable characters")
 
 
 def test_key_is_printed_once_and_opens_the_service(migrated: Credanchor, store: SqlStore) -> None:
