@@ -3,6 +3,7 @@
 Needs what `pip install credanchor` brings: neither web framework nor database, and no library that could sign for a ledger.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any, Final
 from anchoring.bootstrap.verifying import (
     NOT_OFFLINE,
     Ledger,
+    SignatureTrust,
     Sources,
     find_evidence,
     find_offline,
+    find_signature,
     find_status,
     open_reader_at,
+    read_key,
     trusted_blocks,
 )
 from anchoring.core.bundle import bundle_of
@@ -41,6 +45,9 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     status_signers: Sequence[str] = (),
     service: str | None = None,
     allow_private: bool = False,
+    key: Mapping[str, Any] | None = None,
+    trust_anchors: Sequence[Path] = (),
+    fetch_keys: bool = False,
     now: datetime | None = None,
 ) -> Report:
     """Make every check of a credential and its proof, without trusting whoever made the proof.
@@ -49,7 +56,9 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     `registry`: the contract you trust, `eip155:<chain id>:<address>`, from the operator's publications and never from the proof.
     `rpc_url`: a node of that ledger. `finality`: `finalized`, `safe` or `depth:<blocks>`. `status_lists`: copies, files or
     folders; `status_signers`: DIDs whose signature counts for every list; `service`: where lists that follow from a batch may be
-    got; `allow_private`: lists may come over plain HTTP and from private hosts. `now`: aware, UTC; the clock by default.
+    got; `allow_private`: lists may come over plain HTTP and from private hosts. `key`: the issuer's public key, a JWK, for the
+    credential's own signature; `trust_anchors`: PEM files of certificates that count for seals; `fetch_keys`: keys of a did:web
+    may be got from its host. `now`: aware, UTC; the clock by default.
 
     Without `registry` and `rpc_url` nothing is asked over the network but status lists that the credential names, and what the
     ledger would tell is *cannot tell*. The outcome of the whole is `report.outcome()`.
@@ -65,7 +74,11 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     moment = now or datetime.now(UTC)
     evidence = find_evidence(ledger, inclusion, finality, at="finality")
     status = find_status(ledger, sources, credential=credential, proof=inclusion, evidence=evidence, now=moment)
-    return make_checks(inclusion, credential=credential, pinned=pinned, evidence=evidence, status=status, now=moment)
+    trust = SignatureTrust(key=_key(key), anchors=list(trust_anchors), fetch=fetch_keys, allow_private=allow_private)
+    signature = find_signature(credential, trust, now=moment)
+    return make_checks(
+        inclusion, credential=credential, pinned=pinned, evidence=evidence, status=status, signature=signature, now=moment
+    )
 
 
 def verify_offline(
@@ -75,6 +88,8 @@ def verify_offline(
     registry: str | Registry,
     block_hash: str | None = None,
     validators: Collection[str] = (),
+    key: Mapping[str, Any] | None = None,
+    trust_anchors: Sequence[Path] = (),
     now: datetime | None = None,
 ) -> Report:
     """Make every check that the proof's bundle allows; nobody is asked.
@@ -92,7 +107,14 @@ def verify_offline(
     trusted = trusted_blocks(block_hash, validators, at_hash="block_hash", at_validators="validators")
     evidence = find_offline(pinned, inclusion, bundle, trusted)
     moment = now or datetime.now(UTC)
-    return make_checks(inclusion, credential=credential, pinned=pinned, evidence=evidence, status=NOT_OFFLINE, now=moment)
+    signature = find_signature(credential, SignatureTrust(key=_key(key), anchors=list(trust_anchors)), now=moment)
+    return make_checks(
+        inclusion, credential=credential, pinned=pinned, evidence=evidence, status=NOT_OFFLINE, signature=signature, now=moment
+    )
+
+
+def _key(key: Mapping[str, Any] | None) -> str | None:
+    return None if key is None else read_key(json.dumps(dict(key)).encode(), at="key")
 
 
 def _require_bytes(credential: object) -> None:

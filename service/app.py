@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from anchoring.bootstrap.ledger import check_ledger, nodes_to_agree
-from anchoring.bootstrap.signing import open_checker, open_credential_proofs, open_publisher, open_signer
+from anchoring.bootstrap.signing import open_checker, open_credential_proofs, open_publisher, open_signatures, open_signer
 from anchoring.bootstrap.store import open_store
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.finality import parse_finality
@@ -110,6 +110,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         lists=ServedLists(open_signer(settings), checker, settings.status, public_url=settings.api.public_url),
         list_checker=checker,
         credential_proofs=open_credential_proofs(settings),
+        signatures=open_signatures(settings),
         finality=parse_finality(settings.ledger.finality),
         round_period_s=settings.rounds.every_s,
         nodes=nodes_to_agree(settings.ledger),

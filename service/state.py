@@ -7,7 +7,7 @@ from typing import Any
 from anchoring.core.finality import FinalityRule
 from anchoring.core.issuer import Issuer
 from anchoring.ports.runtime import Clock, RandomBytes
-from anchoring.ports.signing import CredentialProofs, ListChecker
+from anchoring.ports.signing import CredentialProofs, CredentialSignatures, ListChecker
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings, StatusSettings
 from anchoring.usecases.submit_digests import Accepted, PostedDigests, submit_digests
@@ -55,6 +55,7 @@ class Service:
     lists: ServedLists
     list_checker: ListChecker
     credential_proofs: CredentialProofs | None
+    signatures: CredentialSignatures
     finality: FinalityRule
     round_period_s: float
     nodes: int

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from anchoring.core.strict_json import parse
-from anchoring.errors import InvalidInput, Misconfigured
+from anchoring.errors import Misconfigured
 from anchoring.settings import Settings
 from anchoring.types import Did, parse_did
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from anchoring.signing.credentials import RingCredentials
     from anchoring.signing.key_ring import KeyRing
     from anchoring.signing.lists import RingSigner, SignedLists
+    from anchoring.signing.own_signatures import OwnSignatures
 
 
 def service_did(settings: Settings) -> Did | None:
@@ -65,6 +65,15 @@ def open_credential_proofs(settings: Settings) -> "RingCredentials | None":
     return RingCredentials(open_key_ring(settings)) if settings.api.vc_api_issuer is not None else None
 
 
+def open_signatures(settings: Settings) -> "OwnSignatures":
+    """Checks signatures of credentials with keys that are here or in a did:key. No host is asked for others."""
+    from anchoring.signing.credentials import RingCredentials
+    from anchoring.signing.key_sources import CarriedKeys
+    from anchoring.signing.own_signatures import OwnSignatures
+
+    return OwnSignatures(RingCredentials(open_key_ring(settings)) if settings.status.keys else CarriedKeys())
+
+
 def open_checker() -> "SignedLists":
     """Checks signed lists of anybody."""
     from anchoring.signing.lists import SignedLists
@@ -74,13 +83,6 @@ def open_checker() -> "SignedLists":
 
 def parse_public_key(content: bytes) -> str:
     """A public key as a Multikey, from a Multikey or a JWK. Raises: InvalidInput when it is neither, or a private one."""
-    from anchoring.signing.multikey import from_jwk, from_multikey, to_multikey
+    from anchoring.signing.multikey import read_public_key
 
-    text = content.strip()
-    try:
-        jwk = parse(text) if text.startswith(b"{") else None
-        if not (isinstance(jwk, dict) and "d" in jwk):
-            return to_multikey(from_jwk(jwk) if jwk is not None else from_multikey(text.decode("ascii")))
-    except (InvalidInput, ValueError) as wrong:
-        raise InvalidInput(f"cannot be used: {wrong}", at="public key") from None
-    raise InvalidInput("is a private key; nobody but the issuer should have it", at="public key")
+    return read_public_key(content, at="public key")

@@ -54,11 +54,16 @@ def open_verifier_lists(
         heads=HeadReader(None, heads) if isinstance(heads, str) else HeadReader(heads),
         fetcher=HttpLists(allow_private=allow_private, trusted=service),
         checker=SignedLists(),
-        keys=ResolvedKeys(_getter(allow_private=allow_private), allow_private=allow_private),
+        keys=open_keys(allow_private=allow_private),
         service=service,
         copies=read_copies(copies),
         signers=frozenset(signers),
     )
+
+
+def open_keys(*, allow_private: bool) -> ResolvedKeys:
+    """Keys of did:key and did:web; no host is asked yet."""
+    return ResolvedKeys(_getter(allow_private=allow_private), allow_private=allow_private)
 
 
 def read_copies(paths: Sequence[Path]) -> list[Copy]:

@@ -11,7 +11,7 @@ from anchoring.core.finality import parse_finality
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
-from anchoring.core.verification import Evidence, NoEvidence
+from anchoring.core.verification import Evidence, NoEvidence, SignatureFinding
 from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.types import Address, BlockHash, Did, as_block_hash, parse_address, parse_hash
 
@@ -127,6 +127,38 @@ def make_bundle(proof: InclusionProof, rpc_url: str) -> Bundle:
     from anchoring.ledger.rpc import JsonRpc
 
     return fetch_bundle(JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S), proof.root, proof.anchor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureTrust:
+    """Which keys count for the credential's own signature besides those in a did:key.
+
+    `key`: a Multikey. `anchors`: files of certificates. `fetch`: look up did:web, also on private hosts where `allow_private`.
+    """
+
+    key: str | None = None
+    anchors: Sequence[Path] = ()
+    fetch: bool = False
+    allow_private: bool = False
+
+
+def find_signature(credential: bytes | None, trust: SignatureTrust, *, now: datetime) -> SignatureFinding | None:
+    """What is known of the credential's own signature; None without a credential. Raises: InvalidInput naming the file."""
+    from anchoring.bootstrap.status import open_keys
+    from anchoring.signing.key_sources import CarriedKeys
+    from anchoring.signing.own_signatures import OwnSignatures
+    from anchoring.signing.seals import read_trust_anchors
+
+    keys = open_keys(allow_private=trust.allow_private) if trust.fetch else CarriedKeys()
+    checker = OwnSignatures(keys, given=trust.key, anchors=read_trust_anchors(trust.anchors))
+    return None if credential is None else checker.check(credential, now)
+
+
+def read_key(content: bytes, *, at: str) -> str:
+    """A public key that the verifier gives, a JWK or a Multikey. Raises: InvalidInput."""
+    from anchoring.signing.multikey import read_public_key
+
+    return read_public_key(content, at=at)
 
 
 def find_status(

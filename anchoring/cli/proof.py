@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_status
+from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_signature, find_status
 from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json, write_parts
 from anchoring.cli.verifying import (
     EXIT_CODES,
@@ -19,6 +19,7 @@ from anchoring.cli.verifying import (
     find_all_offline,
     find_proof,
     members_of,
+    named_keys,
     named_sources,
     open_pinned,
     refuse_offline,
@@ -204,6 +205,11 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     validators: Annotated[
         Path | None, typer.Option(help="All validators of a QBFT or IBFT 2.0 ledger, for --offline: a JSON array of accounts.")
     ] = None,
+    key: Annotated[Path | None, typer.Option(help="The issuer's public key, a JWK or Multikey, for its own signature.")] = None,
+    trust_anchors: Annotated[
+        list[Path] | None, typer.Option(help="Certificates in PEM that count for seals; may be repeated.")
+    ] = None,
+    fetch_keys: Annotated[bool, typer.Option("--fetch-keys", help="Get the issuer's keys of a did:web from its host.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: the proof's bundle must show all.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -221,7 +227,7 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
         inclusion = parse_proof(content)
     ledger = open_pinned(registry, deployment, rpc_url)
     if offline or block_hash or validators:
-        further = {"list": copies, "status_signer": status_signer, "allow_private": allow_private}
+        further = {"list": copies, "status_signer": status_signer, "allow_private": allow_private, "fetch_keys": fetch_keys}
         refuse_offline(rpc_url=rpc_url, finality=finality, service=service, **further)
         evidence = find_all_offline(ledger.pinned, named, content, block_hash=block_hash, validators=validators)
         status = NOT_OFFLINE
@@ -229,7 +235,11 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
         evidence = find_evidence(ledger, inclusion, finality or "finalized", at="--finality")
         sources = named_sources(service, copies, status_signer, allow_private=allow_private)
         status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, now=now)
-    report = verify(inclusion, credential=body, pinned=ledger.pinned, evidence=evidence, status=status, now=now)
+    trust = named_keys(key, trust_anchors, fetch=fetch_keys, allow_private=allow_private)
+    signature = find_signature(body, trust, now=now)
+    report = verify(
+        inclusion, credential=body, pinned=ledger.pinned, evidence=evidence, status=status, signature=signature, now=now
+    )
     if as_json:
         print_json(report_to_json(report, required))
     else:

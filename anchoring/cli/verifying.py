@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from anchoring.bootstrap.verifying import Ledger, Sources, find_offline, open_reader_at, trusted_blocks
+from anchoring.bootstrap.verifying import Ledger, SignatureTrust, Sources, find_offline, open_reader_at, read_key, trusted_blocks
 from anchoring.cli.output import about, read_file
 from anchoring.core.bundle import bundle_of
 from anchoring.core.canonical import canonical_candidates
@@ -113,6 +113,12 @@ def _read_accounts(path: Path) -> list[str]:
         if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
             raise InvalidInput("must be an array of one or more accounts, each 0x and 40 hexadecimal digits", at="$")
         return [str(one) for one in value]
+
+
+def named_keys(key: Path | None, anchors: list[Path] | None, *, fetch: bool, allow_private: bool) -> SignatureTrust:
+    """Which keys count for the credential's own signature, as the options say. Raises: InvalidInput naming the file."""
+    given = read_key(read_file(key), at=str(key)) if key else None
+    return SignatureTrust(key=given, anchors=anchors or [], fetch=fetch, allow_private=allow_private)
 
 
 def named_sources(service: str | None, copies: list[Path] | None, signers: list[str] | None, *, allow_private: bool) -> Sources:

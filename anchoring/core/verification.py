@@ -36,8 +36,7 @@ class CheckName(StrEnum):
     STATUS = "status"
 
 
-NOT_CHECKED_YET: Final = frozenset({CheckName.CREDENTIAL_SIGNATURE, CheckName.ACCREDITATION})
-REQUIRED: Final = frozenset(CheckName) - NOT_CHECKED_YET
+REQUIRED: Final = frozenset(CheckName) - {CheckName.CREDENTIAL_SIGNATURE, CheckName.ACCREDITATION}
 """What a verifier requires unless told otherwise."""
 
 
@@ -82,6 +81,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureFinding:
+    """What is known of the credential's own signature."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoEvidence:
     """Why nothing is known of the ledger."""
 
@@ -95,9 +102,10 @@ def verify(
     pinned: Registry | None,
     evidence: Evidence | NoEvidence,
     status: StatusFindings,
+    signature: SignatureFinding | None,
     now: datetime,
 ) -> Report:
-    """Make every check. `credential`: the file as the holder has it; None leaves digest and issuer-match untold."""
+    """Make every check. `credential`: the file as the holder has it; None leaves digest, issuer-match and signature untold."""
     checks = (
         _digest(proof, credential),
         _path(proof),
@@ -105,7 +113,7 @@ def verify(
         _root(proof, pinned, evidence),
         _finality(pinned, evidence),
         _issuer_match(proof, credential),
-        _cannot_tell(CheckName.CREDENTIAL_SIGNATURE, "the credential's own signature was not checked"),
+        _signature(signature),
         _cannot_tell(CheckName.ACCREDITATION, "the issuer's accreditation was not checked"),
         Check(name=CheckName.STATUS, outcome=status.outcome, reason=status.reason),
     )
@@ -249,6 +257,12 @@ def _issuer_match(proof: InclusionProof, credential: bytes | None) -> Check:
     return _failed(CheckName.ISSUER_MATCH, f"the credential names {claimed.identifier}, it was anchored by {proof.issuer}")
 
 
+def _signature(found: SignatureFinding | None) -> Check:
+    if found is None:
+        return _cannot_tell(CheckName.CREDENTIAL_SIGNATURE, "no credential was given")
+    return Check(name=CheckName.CREDENTIAL_SIGNATURE, outcome=found.outcome, reason=found.reason)
+
+
 def _statement(proof: InclusionProof, checks: Collection[Check], evidence: Evidence | NoEvidence) -> str:
     outcomes = {check.name: check.outcome for check in checks}
     anchored = (CheckName.PATH, CheckName.REGISTRY, CheckName.ROOT)
@@ -259,6 +273,7 @@ def _statement(proof: InclusionProof, checks: Collection[Check], evidence: Evide
         return f"said to be anchored by {proof.issuer}; not compared with a ledger"
     when = format_time(evidence.anchor.anchored_at) if evidence.anchor else ""
     finality = "" if outcomes[CheckName.FINALITY] is Outcome.PASSED else "; finality not shown"
-    authorship = "" if outcomes[CheckName.ISSUER_MATCH] is Outcome.PASSED else "; authorship not shown"
+    shown = Outcome.PASSED in {outcomes[CheckName.ISSUER_MATCH], outcomes[CheckName.CREDENTIAL_SIGNATURE]}
+    authorship = "" if shown else "; authorship not shown"
     status = "" if outcomes[CheckName.STATUS] is Outcome.PASSED else "; status not shown"
     return f"anchored by {proof.issuer}, existed not later than {when}{finality}{authorship}{status}"

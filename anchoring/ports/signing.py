@@ -7,9 +7,20 @@ from typing import Any, Protocol
 
 from anchoring.core.status_documents import ListForm, ListToSign, ReadList
 from anchoring.core.strict_json import JsonValue
+from anchoring.core.verification import SignatureFinding
 from anchoring.types import Did
 
-__all__ = ["CredentialProofs", "KeyKind", "KeySource", "ListChecker", "ListForm", "ListSigner", "ListToSign", "ReadList"]
+__all__ = [
+    "CredentialProofs",
+    "CredentialSignatures",
+    "KeyKind",
+    "KeySource",
+    "ListChecker",
+    "ListForm",
+    "ListSigner",
+    "ListToSign",
+    "ReadList",
+]
 
 
 class KeyKind(StrEnum):
@@ -57,6 +68,13 @@ class ListChecker(Protocol):
 
     def read(self, content: bytes, media_type: str) -> ReadList:
         """What a signed list says of itself; nobody's signature is checked. Raises: StatusListError."""
+
+
+class CredentialSignatures(Protocol):
+    """Checks the signatures that credentials bring along."""
+
+    def check(self, body: bytes, now: datetime) -> SignatureFinding:
+        """What is known of the signature in a credential's file, of any format."""
 
 
 class CredentialProofs(Protocol):

@@ -7,14 +7,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchoring.core.credential_form import issuer_of
-from anchoring.core.moments import parse_moment
-from anchoring.core.proof_json import format_time
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
-from anchoring.core.status_judgement import CLOCK_SKEW
 from anchoring.core.strict_json import JsonValue
-from anchoring.errors import InvalidInput, Misconfigured
+from anchoring.errors import Misconfigured
 from anchoring.ports.signing import KeyKind
-from anchoring.signing.data_integrity import add_proof, check_proof
+from anchoring.signing.data_integrity import add_proof, check_proof, require_in_time
 from anchoring.signing.did_documents import key_of_did_key
 from anchoring.signing.key_ring import KeyRing
 from anchoring.types import Did
@@ -35,7 +32,7 @@ class RingCredentials:
 
     def check(self, credential: Mapping[str, JsonValue], now: datetime) -> Did:
         proof = check_proof(dict(credential), self)
-        _require_in_time(proof, now)
+        require_in_time(proof, now)
         method = str(proof["verificationMethod"])
         signer = Did(method.partition("#")[0])
         if signer != issuer_of(credential):
@@ -51,23 +48,6 @@ class RingCredentials:
         raise StatusListError(
             StatusErrorCode.RETRIEVAL, f"the key {verification_method} is none of this service, which asks no other host for it"
         )
-
-
-def _require_in_time(proof: Mapping[str, JsonValue], now: datetime) -> None:
-    made, ends = _moment(proof, "created"), _moment(proof, "expires")
-    if made is not None and made > now + CLOCK_SKEW:
-        raise _unverified(f"the proof was made at {format_time(made)}, which is still to come")
-    if ends is not None and ends <= now:
-        raise _unverified(f"the proof expired at {format_time(ends)}")
-
-
-def _moment(proof: Mapping[str, JsonValue], name: str) -> datetime | None:
-    if name not in proof:
-        return None
-    try:
-        return parse_moment(str(proof[name]), at=name)
-    except InvalidInput as wrong:
-        raise _unverified(f"the proof cannot be read: {wrong.message}") from None
 
 
 def _unverified(message: str) -> StatusListError:

@@ -4,6 +4,7 @@ Both hash the same; they differ in the key, which for the second is of P-256.
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,9 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from anchoring.core.base58 import decode_base58, encode_base58
+from anchoring.core.moments import parse_moment
 from anchoring.core.proof_json import format_time
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_judgement import CLOCK_SKEW
 from anchoring.core.strict_json import JsonValue
+from anchoring.errors import InvalidInput
 from anchoring.ports.signing import KeySource
 from anchoring.signing.multikey import BASE58_MAX_CHARACTERS, PrivateKey, PublicKey, from_multikey, is_signed, sign
 
@@ -71,6 +75,15 @@ def known_proof(proofs: JsonValue) -> dict[str, JsonValue] | None:
     return None
 
 
+def require_in_time(proof: Mapping[str, JsonValue], now: datetime) -> None:
+    """Raises: StatusListError, STATUS_VERIFICATION_ERROR, when the proof is from the future or has expired."""
+    made, ends = _moment(proof, "created"), _moment(proof, "expires")
+    if made is not None and made > now + CLOCK_SKEW:
+        raise _unverified(f"the proof was made at {format_time(made)}, which is still to come")
+    if ends is not None and ends <= now:
+        raise _unverified(f"the proof expired at {format_time(ends)}")
+
+
 def _check_context(document: dict[str, JsonValue], proof: dict[str, JsonValue]) -> None:
     """A proof over other contexts is over another meaning."""
     if "@context" in proof and proof["@context"] != document.get("@context"):
@@ -80,6 +93,15 @@ def _check_context(document: dict[str, JsonValue], proof: dict[str, JsonValue]) 
 def _hashed(document: dict[str, Any], options: dict[str, Any]) -> bytes:
     """What is signed: 64 bytes, the hash of the proof's options before that of the document."""
     return hashlib.sha256(rfc8785.dumps(options)).digest() + hashlib.sha256(rfc8785.dumps(document)).digest()
+
+
+def _moment(proof: Mapping[str, JsonValue], name: str) -> datetime | None:
+    if name not in proof:
+        return None
+    try:
+        return parse_moment(str(proof[name]), at=name)
+    except InvalidInput as wrong:
+        raise _unverified(f"the proof cannot be read: {wrong.message}") from None
 
 
 def _unverified(message: str) -> StatusListError:

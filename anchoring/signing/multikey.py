@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from anchoring.core.base58 import decode_base58, encode_base58
-from anchoring.core.strict_json import JsonValue
+from anchoring.core.strict_json import JsonValue, parse
+from anchoring.errors import InvalidInput
 
 PublicKey: TypeAlias = Ed25519PublicKey | ec.EllipticCurvePublicKey
 PrivateKey: TypeAlias = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
@@ -47,6 +48,21 @@ def from_multikey(text: str) -> PublicKey:
     if content.startswith(_P256) and len(content) == len(_P256) + 1 + COORDINATE_BYTES:
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), content[2:])
     raise ValueError("not a Multikey of Ed25519 or P-256 in base58btc")
+
+
+def read_public_key(content: bytes, *, at: str) -> str:
+    """A public key as a Multikey, from a Multikey or a JWK.
+
+    Raises: InvalidInput naming `at` when it is neither, or a private one.
+    """
+    text = content.strip()
+    try:
+        jwk = parse(text) if text.startswith(b"{") else None
+        if not (isinstance(jwk, dict) and "d" in jwk):
+            return to_multikey(from_jwk(jwk) if jwk is not None else from_multikey(text.decode("ascii")))
+    except (InvalidInput, ValueError) as wrong:
+        raise InvalidInput(f"cannot be used: {wrong}", at=at) from None
+    raise InvalidInput("is a private key; nobody but the issuer should have it", at=at)
 
 
 def to_jwk(key: PublicKey) -> dict[str, Any]:

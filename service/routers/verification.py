@@ -68,6 +68,7 @@ def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
         pinned=identity.registry if identity else None,
         evidence=evidence,
         status=status,
+        signature=service.signatures.check(question.credential, now) if question.credential is not None else None,
         now=now,
     )
     return json_answer(report_to_json(report, question.required), headers={"Cache-Control": "no-store"})

@@ -14,13 +14,13 @@ from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import ListFinding, StatusFindings, Verdict
 from anchoring.core.verification import (
-    NOT_CHECKED_YET,
     REQUIRED,
     Check,
     CheckName,
     Evidence,
     NoEvidence,
     Report,
+    SignatureFinding,
     report_to_json,
     verify,
 )
@@ -35,6 +35,7 @@ NAME = CheckName
 
 SOURCE = "the ledger as of block 20"
 LATER = NOON + timedelta(days=1)
+NOT_CHECKED = SignatureFinding(CANNOT_TELL, "its key was not looked up")
 OTHER_REGISTRY = Registry(chain_id=31337, contract=Address("0x" + "66" * 20))
 
 
@@ -85,9 +86,18 @@ def report(
     pinned: Registry | None = REGISTRY,
     evidence: Evidence | NoEvidence | None = None,
     status: StatusFindings | None = None,
+    signature: SignatureFinding | None = NOT_CHECKED,
 ) -> Report:
     status = status or status_of(PASSED, PASSED)
-    return verify(proof, credential=credential, pinned=pinned, evidence=evidence or evidence_of(proof), status=status, now=LATER)
+    return verify(
+        proof,
+        credential=credential,
+        pinned=pinned,
+        evidence=evidence or evidence_of(proof),
+        status=status,
+        signature=signature,
+        now=LATER,
+    )
 
 
 def check(name: CheckName, proof: InclusionProof = PROOF, **given: Any) -> tuple[Outcome, str]:
@@ -110,17 +120,30 @@ def test_report_has_every_check_once_and_in_order() -> None:
 def test_all_required_checks_pass_with_credential_pin_and_ledger() -> None:
     made = report()
 
-    assert outcomes(made) == dict.fromkeys(REQUIRED, PASSED) | dict.fromkeys(NOT_CHECKED_YET, CANNOT_TELL)
+    assert outcomes(made) == dict.fromkeys(REQUIRED, PASSED) | dict.fromkeys(frozenset(CheckName) - REQUIRED, CANNOT_TELL)
     assert made.outcome() is PASSED
     assert made.checked_at == LATER
 
 
 def test_checks_that_are_not_made_say_so() -> None:
-    assert {name.value for name in NOT_CHECKED_YET} == {"credential-signature", "accreditation"}
-    for name in NOT_CHECKED_YET:
-        outcome, reason = check(name)
-        assert outcome is CANNOT_TELL
-        assert "was not checked" in reason
+    assert check(CheckName.ACCREDITATION) == (CANNOT_TELL, "the issuer's accreditation was not checked")
+    assert check(CheckName.CREDENTIAL_SIGNATURE, credential=None, signature=None) == (CANNOT_TELL, "no credential was given")
+
+
+def test_signature_is_reported_as_found_and_decides_nothing_unless_required() -> None:
+    bad = report(signature=SignatureFinding(FAILED, "somebody else signed"))
+
+    assert outcomes(bad)[CheckName.CREDENTIAL_SIGNATURE] is FAILED
+    assert (bad.outcome(), bad.outcome({CheckName.CREDENTIAL_SIGNATURE})) == (PASSED, FAILED)
+    assert bad.statement == "does not hold: credential-signature failed"
+
+
+def test_signature_shows_authorship_where_the_file_names_nobody() -> None:
+    nameless = credential_of(None)
+    proof = proof_of(nameless)
+
+    assert report(proof, credential=nameless).statement.endswith("; authorship not shown")
+    assert "authorship" not in report(proof, credential=nameless, signature=SignatureFinding(PASSED, "sealed")).statement
 
 
 def test_documented_checks_are_these_with_what_is_required() -> None:

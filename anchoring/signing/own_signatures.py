@@ -1,0 +1,251 @@
+"""The credential's own signature, checked by the rules of its format: JWT and SD-JWT, Data Integrity, seals with certificates.
+
+A key counts if the DID that the credential names as its issuer says so, or if the verifier gave it. A key that a signature brings
+along (`jwk`, `jku`, `x5u`) never does. What is signed in a way not read here, or with a key out of reach, is *cannot tell*.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography import x509
+
+from anchoring.core.canonical import Content, content_of
+from anchoring.core.claimed_issuer import claimed_issuer
+from anchoring.core.jose import SignedToken, is_json_jws, read_compact, read_json_jws, read_sd_jwt
+from anchoring.core.outcome import Outcome
+from anchoring.core.proof_json import format_time
+from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_judgement import CLOCK_SKEW
+from anchoring.core.strict_json import JsonValue, parse
+from anchoring.core.verification import SignatureFinding
+from anchoring.errors import InvalidInput, VerificationError
+from anchoring.ports.signing import KeySource
+from anchoring.signing.data_integrity import SUITES, check_proof, require_in_time
+from anchoring.signing.multikey import from_multikey, is_signed
+from anchoring.signing.seals import UNDERSTOOD, check_seal
+from anchoring.signing.tokens import ALGORITHMS
+
+THE_GIVEN: Final = "the key that was given"
+_KINDS_OF_DID_KEY: Final = ("did:key:z6Mk", "did:key:zDn")
+
+
+class OwnSignatures:
+    """Checks signatures of credentials. `keys`: of DIDs. `given`: a Multikey that the verifier trusts whatever names it.
+
+    `anchors`: certificates that the verifier trusts, for seals.
+    """
+
+    def __init__(self, keys: KeySource, *, given: str | None = None, anchors: Sequence[x509.Certificate] = ()) -> None:
+        self._keys = _KnownKinds(keys)
+        self._given = given
+        self._anchors = anchors
+
+    def check(self, body: bytes, now: datetime) -> SignatureFinding:
+        """What is known of the signature in a credential's file."""
+        try:
+            return SignatureFinding(Outcome.PASSED, self._signed_by(body, now))
+        except StatusListError as wrong:
+            outcome = Outcome.CANNOT_TELL if wrong.code is StatusErrorCode.RETRIEVAL else Outcome.FAILED
+            return SignatureFinding(outcome, wrong.message)
+        except (InvalidInput, VerificationError) as malformed:
+            return SignatureFinding(Outcome.FAILED, f"the signature cannot be read: {malformed.message}")
+
+    def _signed_by(self, body: bytes, now: datetime) -> str:
+        match content_of(body):
+            case Content.JWT:
+                return self._token(read_compact(body), body, now)
+            case Content.SD_JWT:
+                token = read_sd_jwt(body)
+                signer = self._token(token, body, now)
+                return "; ".join([signer, *_check_disclosures(token, body)])
+            case Content.JSON_OBJECT:
+                document = parse(body)
+                assert isinstance(document, dict)
+                if not is_json_jws(document):
+                    return self._proofs(document, body, now)
+                token = read_json_jws(document)
+                return "; ".join([self._token(token, body, now), *token.notes])
+            case Content.PDF:
+                raise _untold("signatures in PDF files are not checked")
+            case _:
+                raise _untold("the file has no signature that is read here")
+
+    def _token(self, token: SignedToken, body: bytes, now: datetime) -> str:
+        signed, _, signature = (part.decode() for part in token.signed.rpartition(b"."))
+        header, signature_bytes = _header(signed), _decode(signature)
+        _require_understood(header)
+        if "x5c" in header and self._given is None:
+            return check_seal(header, signed.encode(), signature_bytes, self._anchors, now)
+        algorithm = str(header["alg"])
+        if algorithm not in ALGORITHMS:
+            raise _untold(f"the algorithm {algorithm!a} is not read here; {', '.join(ALGORITHMS)} are")
+        claims = parse(token.payload)
+        _require_valid(claims if isinstance(claims, dict) else {}, now)
+        method, key = self._key_of(header, body)
+        if not isinstance(from_multikey(key), ALGORITHMS[algorithm]):
+            raise _unverified(f"the algorithm {algorithm} does not go with the key {method}")
+        if not is_signed(from_multikey(key), signature_bytes, signed.encode()):
+            raise _unverified(f"the signature does not hold: {method} did not sign this")
+        return f"signed with {method}"
+
+    def _proofs(self, document: dict[str, JsonValue], body: bytes, now: datetime) -> str:
+        """Each that is read here must hold, and one must be the issuer's."""
+        proofs = document.get("proof", [])
+        found = [proof for proof in (proofs if isinstance(proofs, list) else [proofs]) if isinstance(proof, dict)]
+        theirs = [proof for proof in found if proof.get("type") != "CredentialAnchorProof"]
+        read = [
+            proof for proof in theirs if proof.get("type") == "DataIntegrityProof" and proof.get("cryptosuite") in list(SUITES)
+        ]
+        if not theirs:
+            raise _untold("the credential has no proof of its own")
+        if not read or any("previousProof" in proof for proof in theirs):
+            raise _untold(f"no proof of the credential is of a suite that is read here: {', '.join(SUITES)}")
+        signers = [self._proof(document, proof, now) for proof in read]
+        if self._given is None:
+            issuer = _issuer(body)
+            if issuer not in {method.partition("#")[0] for method in signers}:
+                raise _unverified(f"the credential names {issuer} as its issuer, and is signed with {', '.join(signers)}")
+        rest = f"; {len(theirs) - len(read)} further proofs are not read here" if len(theirs) > len(read) else ""
+        return f"signed with {', '.join(signers)}{rest}"
+
+    def _proof(self, document: dict[str, JsonValue], proof: dict[str, JsonValue], now: datetime) -> str:
+        keys: KeySource = self._keys if self._given is None else _Given(self._given)
+        check_proof(document | {"proof": proof}, keys)
+        require_in_time(proof, now)
+        return str(proof["verificationMethod"]) if self._given is None else THE_GIVEN
+
+    def _key_of(self, header: Mapping[str, JsonValue], body: bytes) -> tuple[str, str]:
+        """How the key is called, and the key."""
+        if self._given is not None:
+            return THE_GIVEN, self._given
+        method = _method_of(header, body)
+        return method, self._keys.public_key(method)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Implements ports.KeySource: the one key, whatever it is called."""
+
+    key: str
+
+    def public_key(self, verification_method: str) -> str:  # noqa: ARG002 - the port's
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownKinds:
+    """Implements ports.KeySource. A key of a kind that is not read here tells nothing, for or against."""
+
+    keys: KeySource
+
+    def public_key(self, verification_method: str) -> str:
+        did = verification_method.partition("#")[0]
+        if did.startswith("did:key:z") and not did.startswith(_KINDS_OF_DID_KEY):
+            raise _untold(f"{did} is of a kind of key that is not read here; Ed25519 and P-256 are")
+        return self.keys.public_key(verification_method)
+
+
+def _require_understood(header: Mapping[str, JsonValue]) -> None:
+    critical = header.get("crit", [])
+    unknown = [name for name in critical if name not in UNDERSTOOD] if isinstance(critical, list) else [critical]
+    if unknown or "sigD" in header:
+        raise _untold(f"the signature asks for more than is read here: {', '.join(map(ascii, unknown)) or 'sigD'}")
+
+
+def _method_of(header: Mapping[str, JsonValue], body: bytes) -> str:
+    """The DID URL of the key that the issuer must have signed with."""
+    issuer, kid = _issuer(body), header.get("kid")
+    if not isinstance(kid, str):
+        if issuer.startswith("did:key:"):
+            return f"{issuer}#{issuer.removeprefix('did:key:')}"
+        own = "; the key that it carries itself proves nothing" if {"jwk", "jku", "x5u"} & set(header) else ""
+        raise _untold(f"the token names no key by kid{own}")
+    method = kid if kid.startswith("did:") else f"{issuer}#{kid.removeprefix('#')}"
+    if method.partition("#")[0] != issuer:
+        raise _unverified(f"the credential names {issuer} as its issuer, and is signed with {method}")
+    return method
+
+
+def _issuer(body: bytes) -> str:
+    claimed = claimed_issuer(body)
+    if claimed is None or not claimed.identifier.startswith("did:"):
+        raise _untold("the credential names no issuer whose keys could be looked up: give the key")
+    return claimed.identifier
+
+
+def _require_valid(claims: Mapping[str, JsonValue], now: datetime) -> None:
+    """The times of a JWT (RFC 7519 section 4.1)."""
+    times = {name: _time(claims[name], name) for name in ("exp", "nbf", "iat") if name in claims}
+    if "exp" in times and times["exp"] <= now:
+        raise _unverified(f"the signature counts until {format_time(times['exp'])} only")
+    for name in ("nbf", "iat"):
+        if name in times and times[name] > now + CLOCK_SKEW:
+            raise _unverified(f"the signature counts from {format_time(times[name])} only")
+
+
+def _time(value: JsonValue, name: str) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _unverified(f"{name} is no time")
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise _unverified(f"{name} is no time") from None
+
+
+def _check_disclosures(token: SignedToken, body: bytes) -> list[str]:
+    """Each must be one that the issuer signed for (RFC 9901 section 7.1). The key binding is not looked at."""
+    claims = parse(token.payload)
+    presented = [part for part in body.decode("ascii").strip().split("~")[1:] if part]
+    binding = [part for part in presented if "." in part]
+    if isinstance(claims, dict) and claims.get("_sd_alg", "sha-256") != "sha-256":
+        raise _untold("the digests of the disclosures are not by SHA-256")
+    signed, waiting = set(_digests(claims)), {_digest_of(part): part for part in presented if part not in binding}
+    while fitting := signed & waiting.keys():
+        for digest in fitting:
+            signed |= set(_digests(parse(_decode(waiting.pop(digest)))))
+    if waiting or len(presented) - len(binding) != len(set(presented) - set(binding)):
+        raise _unverified("a disclosure is not of this credential, or is there twice")
+    return ["its key binding was not checked"] if binding else []
+
+
+def _digests(value: JsonValue) -> Iterator[str]:
+    """Of disclosures that a value allows, wherever they stand in it."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _digests(item)
+    if isinstance(value, dict):
+        allowed = value.get("_sd")
+        yield from (one for one in allowed if isinstance(one, str)) if isinstance(allowed, list) else ()
+        if isinstance(one := value.get("..."), str):
+            yield one
+        for item in value.values():
+            yield from _digests(item)
+
+
+def _digest_of(disclosure: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(disclosure.encode()).digest()).rstrip(b"=").decode()
+
+
+def _header(signed: str) -> dict[str, JsonValue]:
+    header = parse(_decode(signed.partition(".")[0]))
+    assert isinstance(header, dict), "it was read before"
+    return header
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise _unverified("a part of the credential is not base64url") from None
+
+
+def _unverified(message: str) -> StatusListError:
+    return StatusListError(StatusErrorCode.VERIFICATION, message)
+
+
+def _untold(message: str) -> StatusListError:
+    return StatusListError(StatusErrorCode.RETRIEVAL, message)
