@@ -258,7 +258,9 @@ def test_expired_proof_fails():
 # Seals
 
 
-def certificate(name: str, key: Any, by: Any = None, *, ca: bool = False, days: int = 30, usage: bool = True) -> x509.Certificate:
+def certificate(
+    name: str, key: Any, by: Any = None, *, ca: bool = False, days: int = 30, usage: bool = True, issues: bool = False
+) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
     issuer, signing = (by[0].subject, by[1]) if by else (subject, key)
     made = (
@@ -270,7 +272,7 @@ def certificate(name: str, key: Any, by: Any = None, *, ca: bool = False, days: 
     )
     made = made.not_valid_before(NOW - timedelta(days=days)).not_valid_after(NOW + timedelta(days=days))
     made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-    made = made.add_extension(x509.KeyUsage(usage, usage, False, False, False, ca, ca, False, False), critical=True)
+    made = made.add_extension(x509.KeyUsage(usage, usage, False, False, False, ca or issues, ca, False, False), critical=True)
     return made.sign(signing, hashes.SHA256())
 
 
@@ -340,18 +342,16 @@ def test_further_signatures_are_said_not_to_be_covered():
     assert "signatures after the first are not covered: 1" in check(made, TRUSTING)[1]
 
 
-def impostor() -> dict[str, Any]:
-    """A certificate of an organisation that issues one to somebody else."""
-    forged = certificate("Ministry", P256, (UNIVERSITY, SEAL_KEY))
-    return seal(P256, (forged, UNIVERSITY), alg="ES256")
-
-
-def of_strangers() -> dict[str, Any]:
-    return seal(ROOT_KEY, (certificate("Trust Service", ROOT_KEY, ca=True, days=5), AUTHORITY))
+def impostor(*, issues: bool = False) -> dict[str, Any]:
+    """An organisation that is no authority issues a certificate to somebody else. `issues`: its own says that it may."""
+    organisation = certificate("Org", SEAL_KEY, (AUTHORITY, ROOT_KEY), issues=issues)
+    forged = certificate("Ministry", P256, (organisation, SEAL_KEY))
+    return seal(P256, (forged, organisation), alg="ES256")
 
 
 @pytest.mark.parametrize(("make", "outcome"), [
     (impostor, FAILED),
+    (lambda: impostor(issues=True), FAILED),
     (lambda: seal(P256, (certificate("Stranger", P256),), alg="ES256"), FAILED),
     (lambda: seal(sigT="2026-01-01T00:00:00Z"), FAILED),
     (lambda: seal(sigT="2026-11-24T00:00:00Z"), FAILED),
