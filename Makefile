@@ -12,7 +12,7 @@ REQUESTS ?= 1000000
 PROCESSES ?= 2
 
 BIN := .venv/bin
-NPM := contracts tests/oracles tests/oracles/ebsi tests/oracles/formats
+NPM := contracts tests/oracles tests/oracles/ebsi tests/oracles/formats tests/browser
 PEERS := tests/bench/peers
 ANALYSIS := tests/analysis
 SET_UP := .venv/.set-up $(NPM:%=%/node_modules/.set-up)

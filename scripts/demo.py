@@ -52,7 +52,9 @@ def main() -> int:
         Demo(folder, devnet).play()
         out.print(f"\nDone in {time.monotonic() - started:.0f} s.")
         if sys.stdout.isatty():
-            out.print(f"The API is documented at {devnet.url}/docs; press Enter to end.")
+            out.print(
+                f"Drop a credential at {devnet.url}/verify; the API is documented at {devnet.url}/docs; press Enter to end."
+            )
             sys.stdin.readline()
     except (DevnetError, AnchoringError, DemoFailed) as failed:
         out.print(f"error: {failed}")

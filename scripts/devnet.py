@@ -105,6 +105,7 @@ class Devnet:
             "CREDANCHOR_ROUNDS__CANARY_EVERY_S": "0",  # whoever tries things here counts leaves
             "CREDANCHOR_STATUS__KEYS": str(self.status_keys),
             "CREDANCHOR_API__PUBLIC_URL": self.url,
+            "CREDANCHOR_API__PUBLIC_RPC_URL": self.rpc_url,
             "CREDANCHOR_CLIENT__URL": self.url,
             "CREDANCHOR_CLIENT__API_KEY": secret.get("apiKey", ""),
         }

@@ -466,25 +466,45 @@ function checkCharset(mediaType) {
   }
 }
 
-const PADDING = new Set([0x00, 0x20, 0x09, 0x0d, 0x0a]);
-const OBJECT_START = /^[\u00ef\u00bb\u00bf\u00ff\u00fe\u0000 \t\r\n]*\{[\u0000 \t\r\n]*["}]/;
+const SPACES = [0x20, 0x09, 0x0d, 0x0a];
+const PADDING = new Set([0x00, ...SPACES]), BEFORE = new Set([...PADDING, 0xef, 0xbb, 0xbf, 0xff, 0xfe]), SPACING = new Set(SPACES);
+const TOKEN_BYTES = new Set(encoder.encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+/=.~-'));
 const TOKEN = /^([A-Za-z0-9_+/-]+)=*\.[A-Za-z0-9_+/=-]*\.[A-Za-z0-9_+/=-]*(~[A-Za-z0-9_+/=.~-]*)?$/;
 
 /** What a file is meant as, by its first and last characters; generous. A PDF counts as other: both are raw. */
 function contentOf(body) {
-  let end = body.length;
-  while (end && PADDING.has(body[end - 1])) {
-    end -= 1;
+  // Byte by byte as far as needed: of a large file most is not looked at.
+  if (body[lastNot(body, PADDING)] === 0x7d) {
+    const opening = firstNot(body, BEFORE, 0), inside = firstNot(body, PADDING, opening + 1);
+    if (body[opening] === 0x7b && (body[inside] === 0x22 || body[inside] === 0x7d)) {
+      return JSON_OBJECT;
+    }
   }
-  const text = latin1(body);
-  if (body[end - 1] === 0x7d && OBJECT_START.test(text)) {
-    return JSON_OBJECT;
+  const start = firstNot(body, SPACING, 0), end = lastNot(body, SPACING) + 1;
+  if (firstNot(body, TOKEN_BYTES, start) < end) {
+    return OTHER;
   }
-  const token = TOKEN.exec(trim(text));
+  const token = TOKEN.exec(latin1(body.subarray(start, end)));
   if (token && isJsonObjectInBase64(token[1])) {
     return token[2] ? SD_JWT : JWT;
   }
   return OTHER;
+}
+
+function firstNot(body, bytes, from) {
+  let at = from;
+  while (at < body.length && bytes.has(body[at])) {
+    at += 1;
+  }
+  return at;
+}
+
+function lastNot(body, bytes) {
+  let at = body.length - 1;
+  while (at >= 0 && bytes.has(body[at])) {
+    at -= 1;
+  }
+  return at;
 }
 
 function trim(text) {
@@ -746,6 +766,9 @@ function malformed(message, at) {
 
 /** What JSON.parse gave, with Maps for objects. */
 function asMaps(value) {
+  if (value instanceof Map) {
+    return value;
+  }
   if (Array.isArray(value)) {
     return value.map(asMaps);
   }
@@ -839,6 +862,27 @@ function bytesAt(value, size, at) {
     throw malformed(`must be ${2 * size} hexadecimal digits, with or without 0x`, at);
   }
   return fromHex(text);
+}
+
+/** Whether a file is meant as a proof of this kind, whole or not. */
+export function isProof(bytes) {
+  return bytes.length < 2 ** 20 && contentOf(bytes) === JSON_OBJECT && isAnchorProof(parsedOrNull(bytes));
+}
+
+/** The first proof inside a JSON credential, for `verify`; null when there is none. */
+export function embeddedProof(credential) {
+  const proofs = contentOf(credential) === JSON_OBJECT ? parsedOrNull(credential)?.get('proof') : null;
+  return Array.isArray(proofs) ? proofs.find(isAnchorProof) ?? null : null;
+}
+
+function parsedOrNull(bytes) {
+  try {
+    const value = parseJson(bytes);
+    return value instanceof Map ? value : null;
+  } catch (refused) {
+    asRefused(refused);
+    return null;
+  }
 }
 
 // Leaf and path (docs/proof-format.md, sections 2 and 4)
@@ -2003,8 +2047,8 @@ function whyNoEvidence(failed) {
  * as bytes; `statusSigners`: DIDs whose signature counts for every list; `allowPrivate`: lists may come over plain HTTP. A server that
  * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
- * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, anchor, checkedAt}, `anchor` being what the ledger
- * holds of the root, or null. Throws Refused for what is no proof, and for arguments that cannot be used.
+ * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, checkedAt}: `proof` as it was
+ * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
 export async function verify(credential, proof, {
   registry = null, rpcUrl = null, finality = 'finalized', required = REQUIRED, service = null, statusLists = [], statusSigners = [],
@@ -2042,7 +2086,7 @@ export async function verify(credential, proof, {
   const anchor = ledger.evidence?.anchor ?? null;
   return {
     outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(read, checks, anchor), checks,
-    statusLists: found, anchor, checkedAt: formatMoment(at)
+    statusLists: found, proof: {...read, digest: toHex(read.digest)}, anchor, isLedgerRead: ledger.evidence !== null, checkedAt: formatMoment(at)
   };
 }
 
@@ -2264,6 +2308,9 @@ async function judgePlace(place, issuer, {node, pinned, head, why}, lists, now) 
 
 /** Who may sign the lists that a credential names: whom it names as its issuer, or else the proof's. */
 function issuerOf(proof, credential) {
+  if (credential === null) {
+    return proof.issuer;
+  }
   const {claimed, fault} = claimedIssuer(credential);
   return !fault && claimed && !isLocal(claimed) && claimed.length <= 512 && DID.test(claimed) ? claimed : proof.issuer;
 }

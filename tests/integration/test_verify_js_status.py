@@ -73,7 +73,7 @@ ODD: Sequence[Any] = (
 class Case:
     """What both verifiers are given."""
 
-    credential: bytes
+    credential: bytes | None
     proof: InclusionProof
     anchor: Anchor | None
     heads: dict[str, StatusHead] = field(default_factory=dict)
@@ -151,7 +151,7 @@ def for_javascript(case: Case) -> dict[str, Any]:
     anchor, claim = case.anchor, case.proof.anchor
     return {
         "judge": "status",
-        "credential": b64(case.credential),
+        "credential": None if case.credential is None else b64(case.credential),
         "proof": b64(json.dumps(proof_to_json(case.proof)).encode()),
         "options": {"registry": str(REGISTRY), "service": case.service, "statusSigners": case.signers, "now": NOW.isoformat()},
         "copies": [b64(copy) for copy in case.copies],
@@ -200,6 +200,8 @@ class Maker:
             if self.maybe(0.3):
                 self.publish(case, batch_list_id(made.root, UNIVERSITY, each), each, made.leaf_index)
         self.publish(case, LIST, purpose, INDEX)
+        if self.maybe(0.04):
+            case.credential = None
         case.service = HOST if self.maybe(0.9) else None
         self.publish_keys(case)
         return case

@@ -56,7 +56,7 @@ function fetchFrom({node, web}) {
 }
 
 const JUDGES = {
-  status: ({credential, proof, options, copies, node, web}) => refusable(() => ours.verify(bytes(credential), bytes(proof), {
+  status: ({credential, proof, options, copies, node, web}) => refusable(() => ours.verify(credential && bytes(credential), bytes(proof), {
     ...options, rpcUrl: NODE, statusLists: copies.map(bytes), fetch: fetchFrom({node, web})
   })),
   canonical: ({body, mediaType, requested, limits}) => refusable(async () => {

@@ -1,0 +1,523 @@
+"""The pages in a real browser, on the real service and ledger: what a reader sees of a credential, and of an installation."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from anchoring.client import AnchoringClient
+from anchoring.core.canonical import canonicalize
+from anchoring.types import Digest, as_digest, parse_did, to_hex
+from scripts.devnet import Devnet, free_port
+from tests.browser.chromium import run_browser, script
+from tests.browser.reader import Reader
+
+ISSUER = "did:web:universidad-vega-clara.example"
+NAME = "Universidad de Vega Clara"
+PERSON = "Ane Etxeberria"
+MAX_BYTES = 100_000
+
+
+def credential(**members: Any) -> bytes:
+    subject = {"name": PERSON, "achievement": "Data protection in public administration"}
+    return json.dumps(
+        {
+            "@context": ["https://www.w3.org/ns/credentials/v2"],
+            "type": ["VerifiableCredential"],
+            "issuer": ISSUER,
+            "credentialSubject": subject,
+            **members,
+        },
+        indent=1,
+    ).encode()
+
+
+GENUINE, REVOKED = credential(id="urn:uuid:1"), credential(id="urn:uuid:2")
+WAITING, NEVER_POSTED = credential(id="urn:uuid:3"), credential(id="urn:uuid:4")
+STRANGERS = credential(id="urn:uuid:5", issuer="did:web:other.example")
+PDF = b"%PDF-1.7\n" + b"a diploma " * 20_000
+CHANGED = GENUINE.replace(b"Data protection", b"Data projection")
+
+
+def digest_of(content: bytes) -> Digest:
+    return as_digest(canonicalize(content, "application/pdf" if content.startswith(b"%PDF") else "application/vc").digest)
+
+
+@dataclass
+class Installation:
+    """`proofs`: final, of what was anchored."""
+
+    net: Devnet
+    proofs: dict[bytes, dict[str, Any]]
+
+    @property
+    def url(self) -> str:
+        return self.net.url
+
+    def link(self, content: bytes) -> str:
+        return f"/verify?digest={to_hex(digest_of(content))}&issuer={ISSUER}"
+
+    def post(self, *contents: bytes) -> None:
+        with AnchoringClient(self.url, api_key=self.net.description()["apiKey"]) as client:
+            client.post_digests([digest_of(content) for content in contents])
+
+    def anchor(self, *contents: bytes) -> None:
+        """Rounds until all are final."""
+        with AnchoringClient(self.url) as client:
+            for _ in range(30):
+                self.net.run("anchor", "run")
+                found = [client.get_proof(digest_of(content), parse_did(ISSUER)) for content in contents]
+                final = [one for one in found if isinstance(one, dict) and one["anchor"]["state"] == "final"]
+                if len(final) == len(contents):
+                    self.proofs |= dict(zip(contents, final, strict=True))
+                    return
+                time.sleep(1)
+        pytest.fail("nothing became final")
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    net = Devnet(data=tmp_path_factory.mktemp("pages"), issuer=ISSUER, issuer_name=NAME, round_every_s=0)
+    try:
+        net.start()
+        made = Installation(net, {})
+        made.post(GENUINE, PDF, REVOKED, STRANGERS)
+        made.anchor(GENUINE, PDF, REVOKED, STRANGERS)
+        net.run("status", "revoke", to_hex(digest_of(REVOKED)), "--reason", "issued-in-error")
+        net.run("anchor", "run")
+        made.post(WAITING)
+        yield made
+    finally:
+        net.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with run_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def reader(browser: Browser, installation: Installation) -> Iterator[Reader]:
+    with browser.new_context(locale="en-GB", viewport={"width": 1080, "height": 900}) as context:
+        made = Reader(context, installation.url)
+        yield made
+        assert made.errors == []
+
+
+def reading(browser: Browser, installation: Installation, **how: Any) -> Reader:
+    return Reader(browser.new_context(**how), installation.url)
+
+
+# What is said of a credential
+
+
+def test_genuine_credential_passes_on_the_ledger_and_stays_in_the_browser(reader: Reader, installation: Installation) -> None:
+    reader.open()
+    assert reader.violations() == []
+    reader.picture("start")
+
+    verdict = reader.give(("diploma.json", GENUINE))
+
+    assert verdict == "genuine", reader.text()
+    outcomes = reader.outcomes()
+    assert {name for name, outcome in outcomes.items() if outcome != "passed"} == {"credential-signature", "accreditation"}
+    assert NAME in reader.text()
+    assert to_hex(digest_of(GENUINE)) in reader.text()
+    reader.picture("genuine")
+    reader.unfold()
+    assert reader.violations() == []
+    assert reader.hosts() == {f"127.0.0.1:{installation.net.port}", f"127.0.0.1:{installation.net.rpc_port}"}
+    sent = [request.url + (request.post_data or "") for request in reader.asked]
+    assert not any(
+        word in text for text in sent for word in (PERSON, PERSON.replace(" ", "%20"), "Data%20protection", "urn:uuid")
+    )
+    assert all(request.method == "GET" for request in reader.asked if f":{installation.net.port}/" in request.url)
+
+
+def test_pdf_is_unchanged_and_its_authorship_is_not_shown(reader: Reader) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.pdf", PDF)) == "anchored"
+    assert "authorship not shown" in reader.text()
+    assert f"Anchored by {NAME}" in reader.text()
+    assert reader.outcomes()["issuer-match"] == "cannot tell"
+    reader.unfold()
+    assert reader.violations() == []
+
+
+def test_changed_credential_fails_against_its_proof_and_against_its_link(reader: Reader, installation: Installation) -> None:
+    proof = json.dumps(installation.proofs[GENUINE]).encode()
+    reader.open()
+    beside = reader.give(("diploma.json", CHANGED), ("diploma.json.proof.json", proof))
+    outcomes = reader.outcomes()
+    reader.open(installation.link(GENUINE))
+    alone = reader.verdict()
+    reader.picture("link")
+    assert reader.violations() == []
+
+    by_link = reader.give(("diploma.json", CHANGED))
+
+    assert (beside, alone, by_link) == ("changed", "digest", "changed")
+    assert (outcomes["digest"], outcomes["path"]) == ("failed", "passed")
+    reader.picture("changed")
+    reader.unfold()
+    assert reader.violations() == []
+    assert reader.give(("diploma.json", GENUINE)) == "genuine"
+
+
+def test_proof_inside_the_credential_is_found(reader: Reader, installation: Installation) -> None:
+    inside = json.dumps(json.loads(CHANGED) | {"proof": [installation.proofs[GENUINE]]}).encode()
+    whole = json.dumps(json.loads(GENUINE) | {"proof": [installation.proofs[GENUINE]]}).encode()
+    reader.open()
+
+    assert reader.give(("diploma.json", whole)) == "genuine"
+    assert reader.give(("diploma.json", inside)) == "changed"
+
+
+def test_revoked_credential_is_revoked_on_the_ledger(reader: Reader) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.json", REVOKED)) == "revoked"
+    assert reader.outcomes()["status"] == "failed"
+    reader.picture("revoked")
+    reader.unfold()
+    assert reader.violations() == []
+
+
+def test_waiting_credential_is_neither_valid_nor_unknown(reader: Reader) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.json", WAITING)) == "waiting"
+    assert NAME in reader.text()
+    assert "min" in reader.text()
+    assert reader.violations() == []
+    reader.picture("waiting")
+
+
+def test_unknown_credential_is_neither_false_nor_true(reader: Reader) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.json", NEVER_POSTED)) == "unknown"
+    assert "nothing for it and nothing against it" in reader.text()
+    assert reader.violations() == []
+
+
+def test_credential_of_another_issuer_is_not_the_anchorers(reader: Reader) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.json", STRANGERS)) == "stranger"
+    assert reader.outcomes()["issuer-match"] == "failed"
+
+
+# What is not there
+
+
+def test_dead_node_is_no_verdict_of_the_ledger(reader: Reader) -> None:
+    dead = f"http://127.0.0.1:{free_port()}"
+    reader.open()
+    reader.page.click("#settings summary")
+    reader.page.fill("#node-url", dead)
+    with reader.page.expect_navigation():
+        reader.page.click("#node button[type=submit]")
+    reader.page.wait_for_selector("html[data-ready]")
+    assert dead in (reader.page.text_content("#node-now") or "")
+
+    genuine = reader.give(("diploma.json", GENUINE))
+    outcomes = reader.outcomes()
+    reader.picture("dead-node")
+    reader.unfold()
+    assert reader.violations() == []
+    revoked = reader.give(("diploma.json", REVOKED))
+
+    assert (genuine, revoked) == ("service", "revoked")
+    assert {outcomes[name] for name in ("root", "finality", "status")} == {"cannot tell"}
+    assert dead.removeprefix("http://") in reader.hosts()
+    reader.errors = [error for error in reader.errors if "ERR_CONNECTION_REFUSED" not in error]
+
+
+def test_dead_service_is_cannot_tell_and_the_holders_proof_still_leads_to_the_ledger(
+    reader: Reader, installation: Installation
+) -> None:
+    proof = json.dumps(installation.proofs[GENUINE]).encode()
+    reader.open()
+    reader.page.route("**/v1/**", lambda route: route.abort())
+
+    alone = reader.give(("diploma.json", GENUINE))
+    assert reader.violations() == []
+    reader.picture("dead-service")
+    with_proof, outcomes = reader.give(("diploma.json", GENUINE), ("proof.json", proof)), reader.outcomes()
+    reader.context.set_offline(True)
+    nothing_at_all = reader.give(("diploma.json", GENUINE), ("proof.json", proof))
+
+    assert (alone, with_proof, nothing_at_all) == ("e.service", "untold", "untold")
+    assert {name for name, outcome in outcomes.items() if outcome == "cannot tell"} == {
+        "credential-signature",
+        "accreditation",
+        "status",  # another of its batch was revoked, and the list that says which is out of reach
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "verdict", "words"),
+    [
+        ([("x.json", b'{"a": 1,\n "a": 2}')], "e.json", "$.a (line 2, column 2)"),
+        ([("x.json", b'{"a": 1')], "e.json", "line 1"),
+        ([("empty.pdf", b"")], "e.empty", "no digest"),
+        ([("proof.json", b'{"type": "CredentialAnchorProof"}')], "e.proof", "together with this file"),
+        ([("diploma.json", GENUINE), ("proof.json", b'{"type": "CredentialAnchorProof", "version": 2}')], "genuine", NAME),
+        ([("x.json", NEVER_POSTED), ("proof.json", b'{"type": "CredentialAnchorProof", "version": 2}')], "broken", "$.version"),
+    ],
+    ids=["twice", "cut short", "empty", "proof alone", "bad proof beside a good one", "bad proof"],
+)
+def test_file_that_cannot_be_judged_is_said_to_be_so(reader: Reader, files: Any, verdict: str, words: str) -> None:
+    reader.open()
+
+    assert reader.give(*files) == verdict
+    assert words in reader.text()
+
+
+def test_huge_file_is_refused_before_it_is_read(reader: Reader, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.pdf"
+    with huge.open("wb") as file:
+        file.truncate(101 * 1024 * 1024)
+    reader.open()
+
+    reader.page.set_input_files("#file", huge)
+
+    assert reader.verdict() == "e.huge"
+    assert "100 MB" in reader.text()
+
+
+# How it is used
+
+
+def test_text_is_pasted_and_checked_with_the_keyboard_alone(reader: Reader) -> None:
+    reader.open()
+    focused = "document.activeElement.id || document.activeElement.textContent"
+
+    def tab_to(name: str) -> None:
+        for _ in range(30):
+            reader.page.keyboard.press("Tab")
+            if reader.page.evaluate(focused) == name:
+                return
+        raise AssertionError(f"{name} is not reached")
+
+    tab_to("file")
+    with reader.page.expect_file_chooser():
+        reader.page.keyboard.press("Enter")
+    tab_to("Paste text, or open a link or QR code")
+    reader.page.keyboard.press("Enter")
+    tab_to("text")
+    reader.page.keyboard.insert_text(GENUINE.decode())
+    tab_to("Check")
+    reader.page.keyboard.press("Enter")
+
+    assert reader.verdict() == "genuine"
+    assert reader.page.evaluate("document.activeElement.id") == "result", "a screen reader goes on where the answer is"
+    tab_to("All checks")
+    reader.page.keyboard.press("Enter")
+    assert reader.page.is_visible("[data-check=digest]")
+
+
+def test_link_is_opened_and_one_of_elsewhere_is_not(reader: Reader, installation: Installation) -> None:
+    reader.open()
+    reader.page.click("#more summary")
+    reader.page.fill("#link", "https://elsewhere.example/verify?digest=" + "ab" * 32)
+    reader.page.click("#open button")
+    assert reader.verdict() == "e.link"
+    assert "elsewhere.example" in reader.text()
+    reader.forget()
+
+    reader.page.fill("#link", installation.url + installation.link(PDF))
+    reader.page.click("#open button")
+
+    assert reader.verdict() == "digest"
+    assert NAME in reader.text()
+
+
+def test_dropped_file_is_checked(reader: Reader) -> None:
+    reader.open()
+    carried = reader.page.evaluate_handle(
+        """content => { const data = new DataTransfer(); data.items.add(new File([content], 'dropped.json')); return data; }""",
+        GENUINE.decode(),
+    )
+
+    reader.page.dispatch_event("#drop", "drop", {"dataTransfer": carried})
+
+    assert reader.verdict() == "genuine"
+
+
+@pytest.mark.parametrize(
+    ("locale", "verdict", "switched"),
+    [
+        ("es-ES", "Auténtica, anclada y no revocada", "Autèntica, ancorada i no revocada"),
+        ("ca-ES", "Autèntica, ancorada i no revocada", "Auténtica, ancorada e non revogada"),
+        ("eu-ES", "Benetakoa, ainguratua eta baliogabetu gabea", "Auténtica, anclada y no revocada"),
+    ],
+)
+def test_page_speaks_the_readers_language_and_changes_it_without_losing_the_result(
+    browser: Browser, installation: Installation, locale: str, verdict: str, switched: str
+) -> None:
+    reader = reading(browser, installation, locale=locale)
+    reader.open()
+    reader.give(("diploma.json", GENUINE))
+    first = reader.page.inner_text("#verdict")
+    reader.unfold()
+    assert reader.violations() == []
+    to = {"es": "ca", "ca": "gl", "eu": "es"}[locale[:2]]
+
+    reader.page.click(f"nav a[hreflang={to}]")
+    reader.page.wait_for_function("wanted => document.querySelector('#verdict').textContent === wanted", arg=switched)
+
+    assert first == verdict
+    assert reader.page.get_attribute("html", "lang") == to
+    assert "lang=" + to in reader.page.url
+    assert reader.errors == []
+    reader.context.close()
+
+
+def test_page_fits_a_phone_in_the_dark(browser: Browser, installation: Installation) -> None:
+    phone = reading(
+        browser,
+        installation,
+        locale="es-ES",
+        viewport={"width": 360, "height": 740},
+        color_scheme="dark",
+        has_touch=True,
+        is_mobile=True,
+    )
+    phone.open()
+    phone.picture("phone-start")
+    for name, content, verdict in (("genuine", GENUINE, "genuine"), ("revoked", REVOKED, "revoked")):
+        assert phone.give(("diploma.json", content)) == verdict
+        phone.picture(f"phone-{name}")
+        phone.unfold()
+        assert phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert phone.violations() == []
+    phone.open("/status-page")
+    assert phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert phone.violations() == []
+    assert phone.errors == []
+    phone.context.close()
+
+
+def test_page_without_javascript_says_why_it_does_nothing(browser: Browser, installation: Installation) -> None:
+    reader = reading(browser, installation, locale="gl-ES", java_script_enabled=False)
+
+    reader.page.goto(installation.url + "/verify")
+
+    assert "precisa JavaScript" in reader.page.inner_text("main")
+    assert not reader.page.is_visible("#given")
+    reader.context.close()
+
+
+def test_print_view_has_the_result_and_no_form(reader: Reader) -> None:
+    reader.open()
+    reader.give(("diploma.json", GENUINE))
+
+    reader.page.emulate_media(media="print")
+
+    assert reader.page.is_visible("#verdict")
+    assert not reader.page.is_visible("#given")
+    assert not reader.page.is_visible("nav")
+
+
+def test_qr_code_leads_to_the_page(reader: Reader, installation: Installation) -> None:
+    reader.open()
+    reader.give(("diploma.json", GENUINE))
+    src = reader.page.get_attribute(".share img", "src")
+    assert src
+    reader.page.evaluate(script("jsqr", "dist/jsQR.js"))
+    read = """async address => {
+        const image = await createImageBitmap(await (await fetch(address)).blob());
+        const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+        canvas.drawImage(image, 0, 0);
+        return jsQR(canvas.getImageData(0, 0, image.width, image.height).data, image.width, image.height).data;
+    }"""
+
+    found = reader.page.evaluate(read, f"{src}&format=png")
+
+    assert found == installation.url + installation.link(GENUINE)
+    reader.open(found.removeprefix(installation.url))
+    assert reader.verdict() == "digest"
+
+
+def test_command_draws_the_same_code(installation: Installation, reader: Reader, tmp_path: Path) -> None:
+    proof, drawn = tmp_path / "proof.json", tmp_path / "qr.svg"
+    proof.write_text(json.dumps(installation.proofs[GENUINE]))
+
+    installation.net.run("proof", "qr", str(proof), "--output", str(drawn))
+
+    address = f"{installation.url}/v1/digests/{to_hex(digest_of(GENUINE))}/qr?issuer={ISSUER}"
+    assert drawn.read_text() == reader.context.request.get(address).text()
+
+
+# What it costs
+
+
+def test_page_is_light_and_asks_nobody_else(reader: Reader) -> None:
+    session = reader.context.new_cdp_session(reader.page)
+    session.send("Network.enable")
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+
+    reader.open()
+
+    assert sum(sizes) <= MAX_BYTES, sizes
+    assert len(reader.asked) <= 12
+    if reader.pictures:
+        (reader.pictures / "weight.txt").write_text(f"{sum(sizes):.0f} bytes, {len(reader.asked)} requests\n")
+
+
+@pytest.mark.parametrize(("size", "most_s"), [(200_000, 20.0), (20_000_000, 60.0)])
+def test_large_pdf_does_not_freeze_the_page(reader: Reader, tmp_path: Path, size: int, most_s: float) -> None:
+    """The longest while in which the page cannot answer is measured beside; the machine may be busy, so bounds are wide."""
+    large = tmp_path / "large.pdf"
+    large.write_bytes(b"%PDF-1.7\n" + os.urandom(size))
+    reader.open()
+    reader.page.evaluate("""() => {
+        globalThis.longest = 0; let last = performance.now();
+        setInterval(() => { const now = performance.now(); longest = Math.max(longest, now - last); last = now; }, 5);
+    }""")
+    began = time.monotonic()
+
+    reader.page.set_input_files("#file", large)
+    verdict = reader.verdict()
+
+    took_s, longest_ms = time.monotonic() - began, reader.page.evaluate("longest")
+    assert verdict == "unknown"
+    assert took_s < most_s
+    assert longest_ms < 5_000
+    if reader.pictures:
+        (reader.pictures / f"drop-{size}.txt").write_text(f"{took_s:.2f} s, longest pause {longest_ms:.0f} ms\n")
+
+
+# The operator's view
+
+
+def test_status_page_shows_rounds_and_figures(reader: Reader) -> None:
+    reader.open("/status-page")
+
+    text = reader.page.inner_text("main")
+    assert "How this service is doing" in text
+    assert reader.page.locator("tbody tr").count() >= 2
+    assert reader.page.locator(".plot rect").count() >= 2
+    assert ISSUER not in text
+    assert reader.violations() == []
+    reader.picture("status-page")
+
+
+def test_status_page_of_a_dead_service_says_so(reader: Reader) -> None:
+    reader.page.route("**/v1/stats", lambda route: route.abort())
+
+    reader.open("/status-page")
+
+    assert "does not answer" in reader.page.inner_text("#progress")
+    assert reader.violations() == []
