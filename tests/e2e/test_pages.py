@@ -22,6 +22,7 @@ ISSUER = "did:web:universidad-vega-clara.example"
 NAME = "Universidad de Vega Clara"
 PERSON = "Ane Etxeberria"
 MAX_BYTES = 100_000
+START_S = 300.0
 
 
 def credential(**members: Any) -> bytes:
@@ -67,30 +68,35 @@ class Installation:
         with AnchoringClient(self.url, api_key=self.net.description()["apiKey"]) as client:
             client.post_digests([digest_of(content) for content in contents])
 
-    def anchor(self, *contents: bytes) -> None:
-        """Rounds until all are final."""
+    def wait_until_final(self, *contents: bytes) -> None:
         with AnchoringClient(self.url) as client:
-            for _ in range(30):
-                self.net.run("anchor", "run")
-                found = [client.get_proof(digest_of(content), parse_did(ISSUER)) for content in contents]
-                final = [one for one in found if isinstance(one, dict) and one["anchor"]["state"] == "final"]
-                if len(final) == len(contents):
-                    self.proofs |= dict(zip(contents, final, strict=True))
-                    return
-                time.sleep(1)
-        pytest.fail("nothing became final")
+            for content in contents:
+                self.proofs[content] = client.wait_for_proof(
+                    digest_of(content), parse_did(ISSUER), at_most_s=START_S, final=True, waiting=lambda _state: None
+                )
+
+    def revoke(self, content: bytes) -> None:
+        """Until the ledger shows it."""
+        with AnchoringClient(self.url, api_key=self.net.description()["apiKey"]) as client:
+            client.change_status([{"action": "revoke", "digest": to_hex(digest_of(content))}])
+            deadline = time.monotonic() + START_S
+            while {one["ledger"]["outcome"] for one in client.get_status(digest_of(content), parse_did(ISSUER))["lists"]} != {
+                "passed"
+            }:
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    net = Devnet(data=tmp_path_factory.mktemp("pages"), issuer=ISSUER, issuer_name=NAME, round_every_s=0)
+    net = Devnet(data=tmp_path_factory.mktemp("pages"), issuer=ISSUER, issuer_name=NAME, round_every_s=1)
     try:
         net.start()
         made = Installation(net, {})
         made.post(GENUINE, PDF, REVOKED, STRANGERS)
-        made.anchor(GENUINE, PDF, REVOKED, STRANGERS)
-        net.run("status", "revoke", to_hex(digest_of(REVOKED)), "--reason", "issued-in-error")
-        net.run("anchor", "run")
+        made.wait_until_final(GENUINE, PDF, REVOKED, STRANGERS)
+        made.revoke(REVOKED)
+        net.stop_one("rounds")
         made.post(WAITING)
         yield made
     finally:
