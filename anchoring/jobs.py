@@ -27,6 +27,7 @@ from anchoring.usecases.keep_bundles import keep_bundles
 from anchoring.usecases.keep_manifests import keep_manifests
 from anchoring.usecases.match_anchors import Reconciliation, match_new_anchors, reconcile, require_reconciled
 from anchoring.usecases.open_submission import SubmissionRules, open_submission
+from anchoring.usecases.post_audit_head import post_audit_head
 from anchoring.usecases.post_canary import post_canary
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.publish_status_lists import publish_status_lists
@@ -41,7 +42,8 @@ log = structlog.get_logger()
 class RoundRules:
     """The operator's settings; times in seconds.
 
-    `first_block`: where the contract's events begin. `canary_every_s`: 0 for no canary.
+    `first_block`: where the contract's events begin. `canary_every_s`: 0 for no canary. `posts_audit_head`: with each round
+    that takes place. `source_kept_s`: how long the audit log says where acts came from; None for ever.
     """
 
     submission: SubmissionRules
@@ -52,6 +54,8 @@ class RoundRules:
     poll_s: float
     first_block: int
     canary_every_s: float = 0.0
+    posts_audit_head: bool = False
+    source_kept_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,7 @@ class Round:
         require_reconciled(self._store)
         silent = self._look_at_ledger()
         post_canary(self._store, self._clock, self._random_bytes, every_s=self._rules.canary_every_s)
+        self._look_after_audit_log()
         sealed = seal_batches(self._store, self._clock, max_leaves=self._rules.max_leaves, progress=self._renewing)
         settle_changes(self._store, self._clock)
         with_manifest = self._keep_manifests()
@@ -150,6 +155,14 @@ class Round:
         except LedgerUnavailable as silent:
             return silent
         return None
+
+    def _look_after_audit_log(self) -> None:
+        if self._rules.posts_audit_head:
+            post_audit_head(self._store, self._clock, self._random_bytes)
+        if self._rules.source_kept_s is not None:
+            with self._store.writing() as uow:
+                uow.audit_log.forget_sources(self._clock.now() - timedelta(seconds=self._rules.source_kept_s))
+                uow.commit()
 
     def _publish_status_lists(self) -> Sequence[str]:
         return publish_status_lists(

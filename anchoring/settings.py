@@ -291,6 +291,16 @@ class LimitSettings(_Group):
     """Largest request line and header fields together, in bytes."""
 
 
+class AuditLogSettings(_Group):
+    """The record of every write and every administrative act."""
+
+    anchor: bool = True
+    """Whether the newest record's hash goes along with each round that anchors digests of issuers."""
+
+    sources_kept_days: int = Field(default=365, ge=0, le=36_500)
+    """How long the log says from which address, or by which user of which host, an act came, in days; 0 for ever."""
+
+
 class ClientSettings(_Group):
     """The command line as a client of the service."""
 
@@ -316,6 +326,7 @@ class Settings(BaseSettings):
     status: StatusSettings = StatusSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
+    audit_log: AuditLogSettings = AuditLogSettings()
     client: ClientSettings = ClientSettings()
 
 

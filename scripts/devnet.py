@@ -103,6 +103,7 @@ class Devnet:
             "CREDANCHOR_ROUNDS__POLL_S": "0.2",
             "CREDANCHOR_ROUNDS__FOLLOW_S": str(10 * self.block_s),
             "CREDANCHOR_ROUNDS__CANARY_EVERY_S": "0",  # whoever tries things here counts leaves
+            "CREDANCHOR_AUDIT_LOG__ANCHOR": "false",
             "CREDANCHOR_STATUS__KEYS": str(self.status_keys),
             "CREDANCHOR_API__PUBLIC_URL": self.url,
             "CREDANCHOR_API__PUBLIC_RPC_URL": self.rpc_url,
@@ -124,10 +125,10 @@ class Devnet:
             self._require_free(port)
         self._take_folder()
         self.start_anvil()
+        self.run("store", "migrate")
         if not self.deployment.exists():
             self.say("deploying the contract")
             self.deploy()
-        self.run("store", "migrate")
         self._add_issuer()
         if not self.status_keys.exists():
             self.run("status", "key", "create")

@@ -32,6 +32,7 @@ from service.metrics import Metrics
 from service.promises import read_promises
 from service.quotas import Quotas
 from service.read_lane import ReadLane
+from service.refusals import Refusals
 from service.request_context import RequestContext
 from service.routers import (
     batches,
@@ -94,6 +95,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         reads=reads,
         keys=KnownKeys(reads, clock, fresh_s=settings.api.key_cache_s),
         key_uses=KeyUses(writes),
+        refusals=Refusals(writes, clock),
         failed_attempts=FailedAttempts(settings.api, allowances, metrics),
         limits=Limits(settings.limits, allowances),
         quotas=Quotas(writes, clock, limit=settings.limits.items_per_day),
@@ -123,6 +125,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         gc.freeze()  # what is loaded by now stays, and need not be looked through again and again while requests come
         yield
         await service.key_uses.stop()
+        await service.refusals.stop()
         service.writes.stop()
         service.reads.stop()
 
@@ -140,7 +143,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     )
     app.state.service = service
     app.add_middleware(LimitLane, limits=service.limits)
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics, refusals=service.refusals)
     app.add_middleware(HotLane, service=service)
     problems.install(app)
     openapi.install(app)

@@ -29,6 +29,7 @@ from anchoring.types import (
 )
 from service.addresses import address_of
 from service.failed_attempts import SEND_A_KEY
+from service.refusals import CALLER
 from service.state import Service
 
 
@@ -70,6 +71,7 @@ async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
         caller = await service.keys.holder_of(key.strip())
     except NotAllowed:
         raise await service.failed_attempts.refuse(address_of(scope), began) from None
+    scope[CALLER] = caller
     service.limits.spend_key(scope, caller)
     service.key_uses.note(caller.key, service.clock.now())
     return caller

@@ -45,7 +45,7 @@ class HotLane:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
-        self._hot = RequestContext(LimitLane(self._answer, service.limits), service.metrics)
+        self._hot = RequestContext(LimitLane(self._answer, service.limits), service.metrics, service.refusals)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = _route_of(scope)

@@ -1,15 +1,12 @@
 """When API keys were used last: noted in memory, written once a minute for all. A note may be lost, and no request waits."""
 
-import asyncio
 from datetime import datetime
-from typing import Final
 
 import structlog
 
 from anchoring.errors import AnchoringError
 from service.group_commit import GroupCommit
-
-EVERY_S: Final = 60.0
+from service.later import EVERY_S, Later
 
 log = structlog.get_logger()
 
@@ -19,28 +16,14 @@ class KeyUses:
 
     def __init__(self, writes: GroupCommit, *, every_s: float = EVERY_S) -> None:
         self._writes = writes
-        self._every_s = every_s
         self._noted: dict[str, datetime] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._later = Later(self._write, every_s=every_s)
+        self.stop = self._later.stop
 
     def note(self, prefix: str, at: datetime) -> None:
         """The key with this prefix was used. To be called in the loop."""
         self._noted[prefix] = at
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._every_s, self._write_soon)
-
-    async def stop(self) -> None:
-        """Write what is noted, before the writer threads stop."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._writing is not None:
-            await self._writing
-        await self._write()
-
-    def _write_soon(self) -> None:
-        self._timer = None
-        self._writing = asyncio.get_running_loop().create_task(self._write())
+        self._later.noted()
 
     async def _write(self) -> None:
         uses, self._noted = self._noted, {}

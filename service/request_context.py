@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import problems
 from service.cross_origin import OPEN, is_open_to_all
 from service.metrics import Metrics
+from service.refusals import Refusals
 from service.security_fields import fields
 
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
@@ -21,9 +22,10 @@ class RequestContext:
     nobody foresaw is answered here, so that its answer and its log lines carry the id too.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, refusals: Refusals) -> None:
         self._app = app
         self._metrics = metrics
+        self._refusals = refusals
         self._log = structlog.get_logger().bind()  # once: to set a logger up takes as long as to write the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,7 +47,9 @@ class RequestContext:
         finally:
             elapsed_s = time.perf_counter() - started
             route = inner.get("route")  # the router puts it there
-            self._metrics.answered(route.path if route else None, method, answer.status or 0, elapsed_s)
+            path = route.path if route else None
+            self._metrics.answered(path, method, answer.status or 0, elapsed_s)
+            self._refusals.look(inner, path, answer.status or 0)
             log.info(
                 "request.finished",
                 method=method,

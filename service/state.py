@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from anchoring.core.audit_log import digests_detail
 from anchoring.core.finality import FinalityRule
 from anchoring.core.issuer import Issuer
 from anchoring.ports.runtime import Clock, RandomBytes
@@ -11,6 +12,7 @@ from anchoring.ports.signing import CredentialProofs, CredentialSignatures, List
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.settings import ApiSettings, StatusSettings
 from anchoring.usecases.submit_digests import Accepted, PostedDigests, submit_digests
+from service.acts import Origin, note
 from service.backlog import Backlog
 from service.failed_attempts import FailedAttempts
 from service.figures import FigureReader
@@ -22,6 +24,7 @@ from service.metrics import Metrics
 from service.promises import Promises
 from service.quotas import Quotas
 from service.read_lane import ReadLane
+from service.refusals import Refusals
 from service.served_lists import ServedLists
 from service.stats import StatsReader
 
@@ -39,6 +42,7 @@ class Service:
     reads: ReadLane
     keys: KnownKeys
     key_uses: KeyUses
+    refusals: Refusals
     failed_attempts: FailedAttempts
     limits: Limits
     quotas: Quotas
@@ -60,6 +64,10 @@ class Service:
     round_period_s: float
     nodes: int
 
-    def submit(self, uow: UnitOfWork, posts: list[tuple[Issuer, PostedDigests]]) -> Sequence[Accepted]:
-        """Several requests' digests at once, as of now. Raises: as `submit_digests`."""
-        return submit_digests(uow, posts, now=self.clock.now(), random_bytes=self.random_bytes)
+    def submit(self, uow: UnitOfWork, posts: list[tuple[Issuer, PostedDigests, Origin]]) -> Sequence[Accepted]:
+        """Several requests' digests at once, as of now, and a record of each request. Raises: as `submit_digests`."""
+        asked = [(issuer, posted) for issuer, posted, _ in posts]
+        told = submit_digests(uow, asked, now=self.clock.now(), random_bytes=self.random_bytes)
+        for (_, posted, origin), accepted in zip(posts, told, strict=True):
+            note(uow, self.clock, origin, "digests.posted", digests_detail(accepted.salts, posted.digests))
+        return told

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import NoReturn
 
 from anchoring.errors import AnchoringError, StoreUnavailable
+from anchoring.ports.audit_log import AuditLog
 from anchoring.ports.batches import Batches
 from anchoring.ports.bundles import Bundles
 from anchoring.ports.entries import Canaries, Entries
@@ -208,6 +209,10 @@ class _FaultyUnitOfWork:
     @property
     def status_lists(self) -> StatusLists:
         return self._uow.status_lists
+
+    @property
+    def audit_log(self) -> AuditLog:
+        return self._uow.audit_log
 
     @property
     def status_changes(self) -> StatusChanges:

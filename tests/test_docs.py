@@ -88,6 +88,8 @@ def shown_default(field: FieldInfo) -> str:
             return f"`{field.default.get_secret_value()}`"
         case enum.Enum():
             return f"`{field.default.value}`"
+        case bool():
+            return f"`{str(field.default).lower()}`"
         case int() | float():
             return f"`{field.default:.15g}`"
         case _:

@@ -19,19 +19,25 @@ from anchoring.usecases.open_submission import SubmissionRules
 if TYPE_CHECKING:
     from anchoring.ledger.evm import EvmLedger
 
+DAY_S = 86_400.0
+
 
 def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progress: Progress) -> Round:
     """One round under a name of its own. Raises: Misconfigured."""
     fees, finality = fee_rules(settings.ledger), parse_finality(settings.ledger.finality)
     rules = RoundRules(
-        submission=SubmissionRules(fees=fees, max_roots=settings.rounds.max_roots, max_heads=settings.rounds.max_heads),
-        follow=FollowRules(finality=finality, fees=fees, patience_s=settings.ledger.patience_s),
+        submission=SubmissionRules(
+            fees=fees, max_roots=settings.rounds.max_roots, max_heads=settings.rounds.max_heads, host=socket.gethostname()
+        ),
+        follow=FollowRules(finality=finality, fees=fees, patience_s=settings.ledger.patience_s, host=socket.gethostname()),
         max_leaves=settings.rounds.max_leaves,
         lease_s=settings.rounds.lease_s,
         follow_s=settings.rounds.follow_s,
         poll_s=settings.rounds.poll_s,
         first_block=first_block(settings.ledger),
         canary_every_s=settings.rounds.canary_every_s,
+        posts_audit_head=settings.audit_log.anchor,
+        source_kept_s=settings.audit_log.sources_kept_days * DAY_S or None,
     )
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
     manifests = open_manifests(settings.manifests)

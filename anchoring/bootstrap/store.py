@@ -13,6 +13,7 @@ from anchoring.store.integrity import check_database
 from anchoring.store.presence import be_present
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.check_audit_log import examine_audit_log
 from anchoring.usecases.check_status_lists import check_status_lists
 from anchoring.usecases.check_store import check_store
 
@@ -55,4 +56,5 @@ def examine_store(settings: StoreSettings, progress: Progress) -> list[Finding]:
             store = SqlStore(engine)
             findings = check_database(engine)
             findings += check_store(store, hash_of=transaction_hash, prove=anchor_from_bundle, progress=progress)
-            return findings + check_status_lists(store, progress=progress)
+            findings += check_status_lists(store, progress=progress)
+            return [*findings, examine_audit_log(store, progress)]

@@ -19,6 +19,7 @@ DidArgument = Annotated[str, typer.Argument(metavar="DID", help="Decentralized i
 @app.command()
 def add(did: DidArgument, name: Annotated[str, typer.Option(help="Name shown to people.")]) -> None:
     """Let an issuer post. It needs a key as well: `credanchor issuer key create`."""
+    from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
@@ -27,6 +28,7 @@ def add(did: DidArgument, name: Annotated[str, typer.Option(help="Name shown to 
     parsed = parse_did(did, at="DID")
     with open_store(read_settings().store).writing() as uow:
         add_issuer(uow, parsed, name, now=SystemClock().now(), at="--name")
+        uow.audit_log.note(command_act("issuer.added", {"name": name}, issuer=parsed))
         uow.commit()
     say(f"added {parsed}")
 

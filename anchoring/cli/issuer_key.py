@@ -8,6 +8,7 @@ import typer
 
 from anchoring.cli.durations import parse_life
 from anchoring.cli.output import print_json, say
+from anchoring.core.audit_log import Detail
 from anchoring.core.issuer import StoredKey
 from anchoring.core.proof_json import format_time
 from anchoring.core.scopes import OF_ISSUERS, WRITING, Scope, parse_scopes, scopes_text
@@ -28,6 +29,7 @@ def create(
     expires: Expires = None,
 ) -> None:
     """Print a new API key of an issuer. It is shown once; only its hash is stored. It may write, unless scopes are named."""
+    from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
@@ -39,6 +41,8 @@ def create(
     with open_store(read_settings().store).writing() as uow:
         expires_at = None if life is None else now + timedelta(seconds=life)
         key = create_key(uow, parsed, scopes=scopes, expires_at=expires_at, now=now, random_bytes=os.urandom, at="--expires")
+        detail = {"key": key.prefix, "scopes": scopes_text(scopes), "expiresAt": format_time(expires_at) if expires_at else None}
+        uow.audit_log.note(command_act("key.created", detail, issuer=parsed))
         uow.commit()
     typer.echo(key.text)
 
@@ -70,14 +74,19 @@ def rotate(
     overlap: Annotated[str, typer.Option(help="How long the old key still opens, such as 12h; 0 for no longer.")] = "1d",
 ) -> None:
     """Print a new key with the scopes of another, which itself ends after the overlap."""
+    from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
-    from anchoring.usecases.manage_issuers import rotate_key
+    from anchoring.usecases.manage_issuers import living_key, rotate_key
 
     kept = timedelta(seconds=parse_life(overlap, at="--overlap"))
     with open_store(read_settings().store).writing() as uow:
-        key = rotate_key(uow, prefix, overlap=kept, now=SystemClock().now(), random_bytes=os.urandom)
+        now = SystemClock().now()
+        issuer = living_key(uow, prefix, now=now).issuer.did
+        key = rotate_key(uow, prefix, overlap=kept, now=now, random_bytes=os.urandom)
+        detail: Detail = {"key": key.prefix, "rotated": prefix, "overlapS": int(kept.total_seconds())}
+        uow.audit_log.note(command_act("key.rotated", detail, issuer=issuer))
         uow.commit()
     typer.echo(key.text)
 
@@ -85,13 +94,17 @@ def rotate(
 @app.command()
 def revoke(prefix: Prefix) -> None:
     """Take a key out of use; running services notice within a second. What was posted with it stays."""
+    from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
-    from anchoring.usecases.manage_issuers import revoke_key
+    from anchoring.usecases.manage_issuers import living_key, revoke_key
 
     with open_store(read_settings().store).writing() as uow:
-        revoke_key(uow, prefix, now=SystemClock().now())
+        now = SystemClock().now()
+        issuer = living_key(uow, prefix, now=now).issuer.did
+        revoke_key(uow, prefix, now=now)
+        uow.audit_log.note(command_act("key.revoked", {"key": prefix}, issuer=issuer))
         uow.commit()
     say(f"revoked {prefix}")
 

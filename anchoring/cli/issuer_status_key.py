@@ -20,6 +20,7 @@ def add(
     public_key: Annotated[Path, typer.Argument(help="A file with the public key, Multikey or JWK; - for stdin.")],
 ) -> None:
     """Let an issuer sign its lists with this key. The issuer is the one whose DID the name begins with."""
+    from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.signing import parse_public_key
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
@@ -30,6 +31,7 @@ def add(
     did, multikey = parse_did(kid.partition("#")[0], at="KID"), parse_public_key(read_file(public_key))
     with open_store(read_settings().store).writing() as uow:
         add_status_key(uow, get_issuer(uow, did), kid, multikey, now=SystemClock().now())
+        uow.audit_log.note(command_act("status_key.added", {"kid": kid, "publicKey": multikey}, issuer=did))
         uow.commit()
     say(f"added {kid}: {multikey}")
 
@@ -37,6 +39,7 @@ def add(
 @app.command()
 def retire(kid: KidArgument) -> None:
     """Take no more lists that this key signed. What it signed before stays."""
+    from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
@@ -44,6 +47,7 @@ def retire(kid: KidArgument) -> None:
 
     with open_store(read_settings().store).writing() as uow:
         retire_status_key(uow, kid, now=SystemClock().now())
+        uow.audit_log.note(command_act("status_key.retired", {"kid": kid}))
         uow.commit()
     say(f"retired {kid}")
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from anchoring.cli.output import print_findings, print_json, progress_bar, say
+from anchoring.core.audit_log import Detail
 from anchoring.types import Address, parse_address, parse_list_id, to_hex
 
 app = typer.Typer(name="ledger", no_args_is_help=True, help="Deploy the contract, say who may anchor, see how things stand.")
@@ -37,6 +38,7 @@ def deploy(
     output: Annotated[Path | None, typer.Option(help=f"Deployment file; {DEPLOYMENTS}/<chain id>.json by default.")] = None,
 ) -> None:
     """Deploy the registry with the configured key and write the deployment file, which must not exist yet."""
+    from anchoring.bootstrap.acts import recording
     from anchoring.bootstrap.ledger import open_admin, open_signer
     from anchoring.errors import Misconfigured
     from anchoring.settings import read_settings
@@ -51,13 +53,16 @@ def deploy(
     administrator = named_admin or open_signer(settings).address
     if administrator == first_anchorer:
         say("warning: the administrator and the anchorer are one account; whoever steals the anchoring key has the contract too")
-    deployment = registry_admin.deploy(
-        admin=administrator,
-        anchorer=first_anchorer,
-        admin_delay_s=admin_delay_s,
-        predecessor=continued,
-    )
-    deployment.save(path)
+    begun = {"admin": administrator, "anchorer": first_anchorer, "predecessor": continued, "adminDelayS": admin_delay_s}
+    with recording(read_settings().store, "registry.deployed", begun, say) as found:
+        deployment = registry_admin.deploy(
+            admin=administrator,
+            anchorer=first_anchorer,
+            admin_delay_s=admin_delay_s,
+            predecessor=continued,
+        )
+        deployment.save(path)
+        found["registry"] = str(deployment.registry)
     say(f"deployed in block {deployment.block_number}, written to {path}")
     typer.echo(str(deployment.registry))
 
@@ -65,24 +70,30 @@ def deploy(
 @app.command("grant-anchorer")
 def grant_anchorer(account: AccountArgument) -> None:
     """Let an account anchor. Needs the administrator's key."""
+    from anchoring.bootstrap.acts import recording
     from anchoring.bootstrap.ledger import open_admin, required_registry
     from anchoring.settings import read_settings
 
     settings = read_settings().ledger
     address = parse_address(account, at="ADDRESS")
-    open_admin(settings).grant_anchorer(required_registry(settings), address)
+    admin, registry = open_admin(settings), required_registry(settings)
+    with recording(read_settings().store, "anchorer.granted", {"registry": str(registry), "account": address}, say):
+        admin.grant_anchorer(registry, address)
     say(f"{address} may anchor")
 
 
 @app.command("revoke-anchorer")
 def revoke_anchorer(account: AccountArgument) -> None:
     """Take that right away again. Needs the administrator's key."""
+    from anchoring.bootstrap.acts import recording
     from anchoring.bootstrap.ledger import open_admin, required_registry
     from anchoring.settings import read_settings
 
     settings = read_settings().ledger
     address = parse_address(account, at="ADDRESS")
-    open_admin(settings).revoke_anchorer(required_registry(settings), address)
+    admin, registry = open_admin(settings), required_registry(settings)
+    with recording(read_settings().store, "anchorer.revoked", {"registry": str(registry), "account": address}, say):
+        admin.revoke_anchorer(registry, address)
     say(f"{address} may no longer anchor")
 
 
@@ -149,6 +160,7 @@ def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the database with every anchor on the ledger, after a restore or a failover. Exit code 1 while rounds stay off."""
+    from anchoring.bootstrap.acts import record
     from anchoring.bootstrap.ledger import open_ledger
     from anchoring.bootstrap.rounds import make_round
     from anchoring.bootstrap.store import open_store
@@ -158,6 +170,8 @@ def reconcile(
     store, ledger = open_store(settings.store), open_ledger(settings.ledger)
     with progress_bar() as progress:
         found = make_round(settings, store, ledger, progress).reconcile(accept_loss=accept_loss)
+    accepted: Detail = {"acceptLoss": str(accept_loss), "orphans": len(found.orphans), "maySign": str(found.may_sign)}
+    record(settings.store, "ledger.reconciled", accepted)
     if as_json:
         print_json(_reconciliation(found))
     else:
@@ -183,6 +197,7 @@ def reconcile(
 @app.command("publish-over")
 def publish_over(list_id: Annotated[str, typer.Argument(metavar="LIST", help="Id of the list, 64 hexadecimal digits.")]) -> None:
     """Give up the ledger's version of a status list that the database does not know: the next round publishes over it."""
+    from anchoring.bootstrap.acts import record
     from anchoring.bootstrap.ledger import open_nodes, open_reader, required_registry
     from anchoring.bootstrap.store import open_store
     from anchoring.settings import read_settings
@@ -192,6 +207,7 @@ def publish_over(list_id: Annotated[str, typer.Argument(metavar="LIST", help="Id
     asked = parse_list_id(list_id, at="LIST")
     reader = open_reader(open_nodes(settings.ledger)[0], required_registry(settings.ledger), settings.ledger)
     version = use_case.publish_over(open_store(settings.store), reader, asked)
+    record(settings.store, "status_list.given_up", {"list": to_hex(asked), "version": version})
     say(f"the next round publishes version {version + 1} over version {version}")
 
 

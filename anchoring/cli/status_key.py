@@ -22,19 +22,24 @@ def create(
     jwk: Annotated[Path | None, typer.Option(help="A private JWK to take over, - for stdin, in place of a new key.")] = None,
 ) -> None:
     """Put a key into the folder CREDANCHOR_STATUS__KEYS and print its name. It signs from now on, in place of older ones."""
+    from anchoring.bootstrap.acts import recording
     from anchoring.bootstrap.signing import open_key_ring
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
 
-    ring, now = open_key_ring(read_settings()), SystemClock().now()
+    settings = read_settings()
+    ring, now = open_key_ring(settings), SystemClock().now()
     owner = parse_did(issuer, at="--issuer") if issuer else None
-    if jwk is not None:
-        typer.echo(ring.take_over(read_file(jwk), issuer=owner, kid=kid, now=now).multikey)
-        return
-    if owner is not None and kind is None:
+    if owner is not None and kind is None and jwk is None:
         raise InvalidInput("an issuer's key is of one kind", at="--type")
-    for each in [kind] if kind else KeyKind:
-        typer.echo(ring.create(each, issuer=owner, kid=kid, now=now).multikey)
+    with recording(settings.store, "service_key.created", {"owner": owner, "takenOver": str(jwk is not None)}, say) as found:
+        if jwk is not None:
+            made = [ring.take_over(read_file(jwk), issuer=owner, kid=kid, now=now)]
+        else:
+            made = [ring.create(each, issuer=owner, kid=kid, now=now) for each in ([kind] if kind else KeyKind)]
+        found["keys"] = " ".join(key.multikey for key in made)
+    for key in made:
+        typer.echo(key.multikey)
 
 
 @app.command("list")
@@ -68,9 +73,12 @@ def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 @app.command()
 def retire(name: Annotated[str, typer.Argument(metavar="NAME", help="The key's name, as `status key list` prints it.")]) -> None:
     """Let a key sign nothing more. Its private half is deleted; what it signed still verifies."""
+    from anchoring.bootstrap.acts import recording
     from anchoring.bootstrap.signing import open_key_ring
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
 
-    open_key_ring(read_settings()).retire(name, now=SystemClock().now())
+    settings = read_settings()
+    with recording(settings.store, "service_key.retired", {"key": name}, say):
+        open_key_ring(settings).retire(name, now=SystemClock().now())
     say(f"retired {name}")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ def migrate(
     yes: Annotated[bool, typer.Option("--yes", help="Go down: tables and what is in them may be dropped.")] = False,
 ) -> None:
     """Bring the database's schema to a revision. Nothing else ever changes it; a second command meanwhile waits."""
+    from anchoring.bootstrap.acts import record
     from anchoring.bootstrap.store import migrate_store
     from anchoring.settings import read_settings
 
@@ -29,6 +30,8 @@ def migrate(
     if (revision == "base" or revision.startswith("-")) and not yes:
         raise InvalidInput("going down may drop tables with digests and salts; add --yes", at="--revision")
     reached = migrate_store(read_settings().store, revision)
+    if revision == "head":
+        record(read_settings().store, "store.migrated", {"revision": reached})
     say(f"the database is at migration {reached}")
 
 
@@ -39,11 +42,13 @@ def backup(
     ],
 ) -> None:
     """Save the whole database to a file, as it is at one moment. Service and rounds may go on."""
+    from anchoring.bootstrap.acts import record_if_reachable
     from anchoring.bootstrap.store import back_up_store
     from anchoring.settings import read_settings
 
     with progress_bar() as progress:
         saved = back_up_store(read_settings().store, file, progress)
+    record_if_reachable(read_settings().store, "store.backed_up", _saved(saved), say)
     say(f"saved {saved.rows_of('entry')} entries and {saved.rows_of('batch')} batches, sealed up to entry {saved.seal_mark}")
 
 
@@ -56,11 +61,13 @@ def restore(
 
     Nothing is signed afterwards until `credanchor ledger reconcile` has compared the database with the ledger.
     """
+    from anchoring.bootstrap.acts import record
     from anchoring.bootstrap.store import restore_store
     from anchoring.settings import read_settings
 
     with progress_bar() as progress:
         saved = restore_store(read_settings().store, file, progress, replace=replace)
+    record(read_settings().store, "store.restored", _saved(saved) | {"replace": str(replace)})
     say(f"restored {saved.rows_of('entry')} entries and {saved.rows_of('batch')} batches, saved at {saved.created_at:%F %T} UTC")
     say("next: credanchor ledger reconcile; nothing is signed before")
 
@@ -101,6 +108,7 @@ def rebuild(
 
     Nothing that is there is changed. Run it as often as more manifests or proofs turn up.
     """
+    from anchoring.bootstrap.acts import record
     from anchoring.bootstrap.manifests import find_sources, rebuild
     from anchoring.core.rebuilding import rebuild_to_json
     from anchoring.settings import read_settings
@@ -109,11 +117,24 @@ def rebuild(
     sources = find_sources(settings.manifests, paths or [])
     with progress_bar() as progress:
         report = rebuild(settings, sources, progress, take_unanchored=unanchored)
+    detail = {"restored": report.restored, "entries": report.entries, "missing": len(report.missing)}
+    record(settings.store, "store.rebuilt", detail)
     if as_json:
         print_json(rebuild_to_json(report))
     else:
         _print_rebuilt(report)
     raise typer.Exit(1 if report.missing else 0)
+
+
+def _saved(backup: Any) -> dict[str, str | int]:
+    """For the audit log."""
+    made_at = backup.created_at.isoformat()
+    return {
+        "madeAt": made_at,
+        "entries": backup.rows_of("entry"),
+        "batches": backup.rows_of("batch"),
+        "sealMark": backup.seal_mark,
+    }
 
 
 def _print_rebuilt(report: RebuildReport) -> None:

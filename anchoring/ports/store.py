@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from anchoring.ports.audit_log import AuditLog
 from anchoring.ports.batches import Batches
 from anchoring.ports.bundles import Bundles
 from anchoring.ports.entries import Canaries, Entries
@@ -44,6 +45,8 @@ class UnitOfWork(Protocol):
     def status_lists(self) -> StatusLists: ...
     @property
     def status_changes(self) -> StatusChanges: ...
+    @property
+    def audit_log(self) -> AuditLog: ...
 
     def commit(self) -> None:
         """Make it durable. Raises: StoreUnavailable when it is not known whether it is."""

@@ -18,6 +18,9 @@ SUPPORTED: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "pos
 # One name for "posts under way" on PostgreSQL: writers share it, the seal mark takes it alone.
 SEAL_LOCK: Final = 0x43524544
 
+# And one for the end of the audit log: whoever appends to it takes it as the last thing before the commit.
+AUDIT_LOCK: Final = 0x41554449
+
 _BROKEN_OFF: Final = {"40001", "40P01"}  # serialization failure, deadlock: the server chose this transaction to give way
 _READ_ONLY: Final = "25006"  # the server became a standby while the connection was open
 _READ_ONLY_SESSION: Final = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}

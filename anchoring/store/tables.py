@@ -464,3 +464,37 @@ rebuilt_mark: Final = Table(
     Column("rebuilt_at", UtcDateTime, nullable=False, comment="of entries received before then, status is not known"),
     CheckConstraint("id = 1", name="one_row"),
 )
+
+audit_record: Final = Table(
+    "audit_record",
+    metadata,
+    Column("number", RowId, primary_key=True, autoincrement=False, comment="from 1, without gaps"),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("issuer", Text, comment="DID; in whose name"),
+    Column("action", Text, nullable=False),
+    Column("result", String(10), nullable=False),
+    Column("detail", Text, nullable=False, comment="JSON in its RFC 8785 form"),
+    Column("source", LargeBinary, nullable=False, comment="hash of a row of audit_source, which may be gone"),
+    Column("hash", LargeBinary, nullable=False),
+    _bytes_check("source", 32),
+    _bytes_check("hash", 32),
+)
+
+audit_source: Final = Table(
+    "audit_source",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("source", Text, nullable=False, comment="an address, or user and host"),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    _bytes_check("hash", 32),
+    _bytes_check("salt", 16),
+)
+
+audit_head: Final = Table(
+    "audit_head",
+    metadata,
+    Column("number", RowId, primary_key=True, autoincrement=False, comment="of the record whose hash was posted"),
+    Column("entry_id", RowId, ForeignKey("entry.id"), nullable=False, unique=True),
+)

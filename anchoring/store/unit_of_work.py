@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from anchoring.errors import StoreUnavailable
+from anchoring.store.audit_log import Sources, SqlAuditLog
 from anchoring.store.batches import SqlBatches
 from anchoring.store.bundles import SqlBundles
 from anchoring.store.canaries import SqlCanaries
@@ -28,8 +29,9 @@ from anchoring.store.submissions import SqlSubmissions
 class SqlUnitOfWork:
     """Implements ports.UnitOfWork on one connection in one transaction."""
 
-    def __init__(self, connection: Connection, kept: KeptParts | None = None) -> None:
+    def __init__(self, connection: Connection, kept: KeptParts | None = None, sources: Sources | None = None) -> None:
         self.connection = connection
+        self.audit_log = SqlAuditLog(connection, sources or Sources())
         self.entries = SqlEntries(connection)
         self.canaries = SqlCanaries(connection)
         self.batches = SqlBatches(connection, kept)
@@ -45,10 +47,12 @@ class SqlUnitOfWork:
         self.status_changes = SqlStatusChanges(connection)
 
     def commit(self) -> None:
+        self.audit_log.append_noted()
         try:
             self.connection.commit()
         except DBAPIError as failed:
             raise StoreUnavailable("the database did not acknowledge the commit; repeating is safe") from failed
+        self.audit_log.committed()
 
 
 class SqlReader:
@@ -77,6 +81,7 @@ class SqlStore:
         self._engine = engine
         self._presence = presence or ExitStack()
         self._kept = KeptParts()
+        self._sources = Sources()
         weakref.finalize(self, self._presence.close)  # a command that ends does not close what it opened
 
     @contextmanager
@@ -87,7 +92,7 @@ class SqlStore:
     @contextmanager
     def writing(self) -> Iterator[SqlUnitOfWork]:
         with transaction(self._engine, writes=True) as connection:
-            yield SqlUnitOfWork(connection)
+            yield SqlUnitOfWork(connection, sources=self._sources)
 
     def reader(self) -> SqlReader:
         return SqlReader(self._engine, self._kept)

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from anchoring.core.audit_log import Detail, round_act
 from anchoring.core.batch import (
     Attempt,
     Batch,
@@ -48,11 +49,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowRules:
-    """The operator's settings. `patience_s`: seconds until more is offered for a transaction that is not mined."""
+    """The operator's settings. `patience_s`: seconds until more is offered for a transaction that is not mined.
+
+    `host`: on which rounds run, for the audit log.
+    """
 
     finality: FinalityRule
     fees: FeeRules
     patience_s: float
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +229,7 @@ def _watch_submission(
     if final_height >= 0 and ledger.transactions_of(submission.signer, final_height) > submission.nonce:
         return _give_up(store, ledger, submission, attempts, final_height, None)
     if _is_stuck(attempts[0], head, clock, rules):
-        attempts = _offer_more(store, ledger, clock, submission, attempts, head, rules.fees)
+        attempts = _offer_more(store, ledger, clock, submission, attempts, head, rules)
     _broadcast(store, ledger, clock, attempts[0])
     return ()
 
@@ -242,12 +247,18 @@ def _is_stuck(highest: Attempt, head: Head, clock: Clock, rules: FollowRules) ->
 
 
 def _offer_more(
-    store: Store, ledger: Ledger, clock: Clock, submission: Submission, attempts: Sequence[Attempt], head: Head, rules: FeeRules
+    store: Store,
+    ledger: Ledger,
+    clock: Clock,
+    submission: Submission,
+    attempts: Sequence[Attempt],
+    head: Head,
+    rules: FollowRules,
 ) -> Sequence[Attempt]:
     """Another attempt at the same nonce with higher fees, written down before it is sent; the attempts as they are then."""
     before = Fee(max_fee_wei=attempts[0].max_fee_wei, tip_wei=attempts[0].tip_wei)
-    price = ledger.gas_price(rules.policy)
-    fee = replace_fee(rules, before, base_fee_wei=head.base_fee_wei, gas_price_wei=price)
+    price = ledger.gas_price(rules.fees.policy)
+    fee = replace_fee(rules.fees, before, base_fee_wei=head.base_fee_wei, gas_price_wei=price)
     if fee is None or ledger.signer != submission.signer:
         log.warning("anchor.stuck", nonce=submission.nonce, offered_wei=before.max_fee_wei, attempts=len(attempts))
         return attempts
@@ -258,6 +269,8 @@ def _offer_more(
     with store.writing() as uow:
         if not uow.submissions.add_attempt(submission.id, more):
             return attempts
+        detail: Detail = {"transaction": to_hex(more.tx_hash), "nonce": submission.nonce, "maxFeeWei": str(fee.max_fee_wei)}
+        uow.audit_log.note(round_act("transaction.replaced", detail, at=more.signed_at, host=rules.host))
         uow.commit()
         failpoint("replacement.persisted")
     log.warning("anchor.replaced", nonce=submission.nonce, transaction=to_hex(more.tx_hash), offered_wei=fee.max_fee_wei)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from anchoring.core.audit_log import Act, Detail, round_act
 from anchoring.core.batch import Anchor, Attempt, BatchState, HeadToPublish, RootToAnchor, SubmissionState
 from anchoring.core.fees import FeeRules, choose_fee
 from anchoring.core.status_version import StatusVersion
@@ -20,11 +21,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionRules:
-    """The operator's settings. `max_roots`, `max_heads`: batches and status lists in one transaction at most."""
+    """The operator's settings. `max_roots`, `max_heads`: batches and status lists in one transaction at most.
+
+    `host`: on which rounds run, for the audit log.
+    """
 
     fees: FeeRules
     max_roots: int
     max_heads: int
+    host: str = ""
 
 
 def open_submission(
@@ -65,7 +70,7 @@ def open_submission(
         nonce = _next_nonce(ledger.transaction_count(head), highest_nonce)
         submission, attempt = _sign(ledger, clock, roots, heads, nonce, head, rules)
         failpoint("attempt.signed")
-        recorded = _record(store, submission, attempt)
+        recorded = _record(store, submission, attempt, rules.host)
     for root, anchor in foreign.items():
         raise LedgerRejected(
             f"batch {root.batch_id} has {root.leaf_count} leaves, and {anchor.anchored_by} anchored its root {to_hex(root.root)} "
@@ -127,13 +132,14 @@ def _sign(
     return submission, attempt
 
 
-def _record(store: Store, submission: NewSubmission, attempt: Attempt) -> bool:
+def _record(store: Store, submission: NewSubmission, attempt: Attempt, host: str) -> bool:
     """Everything at once or nothing: bytes that are not committed are never sent."""
     with store.writing() as uow:
         recorded = uow.status_versions.submit([head.version_id for head in submission.heads])
         recorded = recorded and uow.submissions.open(submission, attempt)
         recorded = recorded and uow.batches.submit([root.batch_id for root in submission.roots])
         if recorded:
+            uow.audit_log.note(_act(submission, attempt, host))
             uow.commit()
             failpoint("attempt.persisted")
             log.info(
@@ -144,3 +150,15 @@ def _record(store: Store, submission: NewSubmission, attempt: Attempt) -> bool:
                 heads=len(submission.heads),
             )
     return recorded
+
+
+def _act(submission: NewSubmission, attempt: Attempt, host: str) -> Act:
+    detail: Detail = {
+        "transaction": to_hex(attempt.tx_hash),
+        "registry": str(submission.registry),
+        "signer": submission.signer,
+        "nonce": submission.nonce,
+        "roots": [to_hex(root.root) for root in submission.roots],
+        "heads": [f"{to_hex(head.list_id)} {head.version}" for head in submission.heads],
+    }
+    return round_act("transaction.signed", detail, at=submission.opened_at, host=host)

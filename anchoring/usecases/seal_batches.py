@@ -11,6 +11,7 @@ from typing import Self
 
 import structlog
 
+from anchoring.core.audit_log import round_act
 from anchoring.core.batch import Batch, BatchState
 from anchoring.core.tiles import Tile, build_tree
 from anchoring.errors import StateCorrupt
@@ -38,7 +39,9 @@ def seal_batches(store: Store, clock: Clock, *, max_leaves: int, progress: Progr
         _build(store, clock, batch, progress)
         sealed.append(batch.id)
     with store.writing() as uow:
-        erased = uow.entries.erase_requested(uow.batches.last_sealed_entry_id(), clock.now())
+        erased = uow.entries.erase_requested(uow.batches.last_sealed_entry_id(), now := clock.now())
+        if erased:
+            uow.audit_log.note(round_act("digests.erased", {"count": erased}, at=now, host=""))
         uow.commit()
     if erased:
         log.info("entry.erased", count=erased)

@@ -9,6 +9,7 @@ from anchoring.core.strict_json import JsonLimits
 from anchoring.errors import InvalidInput
 from anchoring.types import to_hex
 from anchoring.usecases.submit_digests import PostedDigests
+from service.acts import origin_of
 from service.answers import exact_time, json_answer, links
 from service.bodies import LARGE_BYTES, compute, read_body, refuse_unknown_query
 from service.credential_status import read_status
@@ -67,7 +68,7 @@ async def post_credential(
     posted = PostedDigests(digests=form.digest, canonicalizations=[form.canonicalization], status=status)
     await service.quotas.take(caller.issuer, 1)
     await service.backlog.take(1)
-    accepted = await service.writes.write_together(service.submit, (caller.issuer, posted))
+    accepted = await service.writes.write_together(service.submit, (caller.issuer, posted, origin_of(request.scope, caller)))
     found = links(service, to_hex(form.digest), caller.issuer.did)
     answer = {
         "issuer": caller.issuer.did,

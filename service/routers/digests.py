@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from anchoring.core.audit_log import trace_of
 from anchoring.core.permalink import ImageKind, permalink
 from anchoring.qr import draw_qr
 from anchoring.types import SALT_BYTES, split_hex, to_hex
@@ -11,6 +12,7 @@ from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.report_progress import report_pace
 from anchoring.usecases.submit_digests import Accepted
 from anchoring.usecases.trace_digest import trace_digest
+from service.acts import origin_of, recorded
 from service.answers import REVALIDATE, cached_answer, choices, exact_time, json_answer, links, standing_json
 from service.bodies import compute, refuse_unknown_query
 from service.dependencies import DigestDep, DigestsWriter, IssuerQueryDep, ServiceDep
@@ -78,7 +80,8 @@ async def post_digests(request: Request, service: ServiceDep, caller: DigestsWri
     posted = await read_digests(request, service.api)
     await service.quotas.take(caller.issuer, len(posted))
     await service.backlog.take(len(posted))
-    accepted = await service.writes.write_together(service.submit, (caller.issuer, posted), rows=len(posted))
+    asked = caller.issuer, posted, origin_of(request.scope, caller)
+    accepted = await service.writes.write_together(service.submit, asked, rows=len(posted))
     headers = {"Cache-Control": "no-store"}
     if "return=minimal" in request.headers.get("prefer", "").replace(" ", "").lower():
         return Response(status_code=202, headers=headers | {"Preference-Applied": "return=minimal"})
@@ -137,10 +140,17 @@ async def delete_digest(request: Request, service: ServiceDep, caller: DigestsWr
     The anonymous leaf stays, and so does the holder's proof: whoever has the credential and the salt can still verify it.
     """
     refuse_unknown_query(request)
-    await service.reads.read(lambda uow: trace_digest(uow, digest, caller.issuer.did))  # 404s must not upset a shared commit
-    now = service.clock.now()
-    erased = await service.writes.write(lambda uow: erase_entry(uow, caller.issuer, digest, now=now))
-    if erased:
+    # 404s must not upset a shared commit
+    found = await service.reads.read(lambda uow: trace_digest(uow, digest, caller.issuer.did))
+    trace, now = trace_of(found[0].entry.salt, digest), service.clock.now()
+    erase = recorded(
+        service.clock,
+        origin_of(request.scope, caller),
+        "digest.erasure_requested",
+        lambda uow: erase_entry(uow, caller.issuer, digest, now=now),
+        lambda is_erased: {"trace": trace, "state": "erased" if is_erased else "waiting"},
+    )
+    if await service.writes.write(erase):
         return Response(status_code=204)
     pace = await service.reads.read(lambda uow: report_pace(uow, configured_period_s=service.round_period_s))
     wait_s = max(1, round(pace.period_s))

@@ -1,11 +1,14 @@
 """Issuers and their keys: added by the operator, looked after by the operator and by each issuer itself."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
 
+from anchoring.core.audit_log import Detail
 from anchoring.core.issuer import CANARY, ApiKey, Caller, Issuer, StoredKey
 from anchoring.core.scopes import OF_ISSUERS, Scope, scopes_text
 from anchoring.errors import Conflict, NotFound
@@ -20,6 +23,7 @@ from anchoring.usecases.manage_issuers import (
     revoke_key,
     rotate_key,
 )
+from service.acts import origin_of, recorded
 from service.answers import REVALIDATE, exact_time, json_answer
 from service.bodies import refuse_unknown_query
 from service.dependencies import DID, DidDep, KeysAdmin, Operator, ServiceDep
@@ -29,6 +33,8 @@ from service.schemas import ApiKeysOut, IssuerOut, IssuerPublic, IssuersOut, New
 from service.state import Service
 
 router = APIRouter(tags=["keys"])
+
+T = TypeVar("T")
 
 NOT_KEPT: Final = {"Cache-Control": "no-store"}
 
@@ -57,7 +63,7 @@ def get_issuers(request: Request, service: ServiceDep, _caller: Operator) -> Res
 
 
 @router.post("/v1/issuers", status_code=201, response_model=IssuerOut, responses=_LOCATION, openapi_extra=_NEW_ISSUER)
-async def post_issuer(request: Request, service: ServiceDep, _caller: Operator) -> Response:
+async def post_issuer(request: Request, service: ServiceDep, caller: Operator) -> Response:
     """Let an issuer post. It needs a key as well. For the operator."""
     refuse_unknown_query(request)
     did, name = await read_new_issuer(request, service.api)
@@ -66,7 +72,7 @@ async def post_issuer(request: Request, service: ServiceDep, _caller: Operator) 
         add_issuer(uow, did, name, now=service.clock.now(), at="$.name")
         return get_issuer(uow, did)
 
-    made = await service.writes.write(add)
+    made = await service.writes.write(_recorded(request, service, caller, did, "issuer.added", add, lambda _new: {"name": name}))
     return json_answer(_issuer_json(made), status=201, headers=NOT_KEPT | {"Location": _keys_url(service, did)})
 
 
@@ -101,7 +107,8 @@ async def post_key(request: Request, service: ServiceDep, caller: KeysAdmin, did
         )
         return key, living_key(uow, key.prefix, now=now)
 
-    return _made(service, did, await service.writes.write(create))
+    made = await service.writes.write(_recorded(request, service, caller, did, "key.created", create, _of_new_key))
+    return _made(service, did, made)
 
 
 @router.post(
@@ -123,7 +130,10 @@ async def post_rotation(request: Request, service: ServiceDep, caller: KeysAdmin
         key = rotate_key(uow, prefix, of=of, overlap=overlap, now=now, random_bytes=service.random_bytes)
         return key, living_key(uow, key.prefix, now=now)
 
-    made = await service.writes.write(rotate)
+    def detail(made: tuple[ApiKey, StoredKey]) -> Detail:
+        return _of_new_key(made) | {"rotated": prefix, "overlapS": int(overlap.total_seconds())}
+
+    made = await service.writes.write(_recorded(request, service, caller, did, "key.rotated", rotate, detail))
     service.keys.forget()
     return _made(service, did, made)
 
@@ -132,7 +142,11 @@ async def post_rotation(request: Request, service: ServiceDep, caller: KeysAdmin
 async def delete_key(request: Request, service: ServiceDep, caller: KeysAdmin, did: DidDep, prefix: Prefix) -> Response:
     """Take a key out of use at once; what was posted with it stays. A key may revoke itself."""
     refuse_unknown_query(request)
-    await service.writes.write(lambda uow: revoke_key(uow, prefix, of=_meant(uow, caller, did), now=service.clock.now()))
+
+    def revoke(uow: UnitOfWork) -> None:
+        revoke_key(uow, prefix, of=_meant(uow, caller, did), now=service.clock.now())
+
+    await service.writes.write(_recorded(request, service, caller, did, "key.revoked", revoke, lambda _: {"key": prefix}))
     service.keys.forget()
     return Response(status_code=204)
 
@@ -147,6 +161,30 @@ def _meant(uow: UnitOfWork, caller: Caller, did: Did) -> Issuer:
     if issuer is None:
         raise NotFound(f"issuer {did} is not known here")
     return issuer
+
+
+def _recorded(
+    request: Request,
+    service: Service,
+    caller: Caller,
+    did: Did,
+    action: str,
+    write: Callable[[UnitOfWork], T],
+    detail: Callable[[T], Detail],
+) -> Callable[[UnitOfWork], T]:
+    """In the name of the issuer that is looked after, whoever does it."""
+    origin = replace(origin_of(request.scope, caller), issuer=did)
+    return recorded(service.clock, origin, action, write, detail)
+
+
+def _of_new_key(made: tuple[ApiKey, StoredKey]) -> dict[str, str | int | None]:
+    """For the audit log."""
+    kept = made[1]
+    return {
+        "key": kept.prefix,
+        "scopes": scopes_text(kept.scopes),
+        "expiresAt": exact_time(kept.expires_at) if kept.expires_at else None,
+    }
 
 
 def _made(service: Service, did: Did, made: tuple[ApiKey, StoredKey]) -> Response:

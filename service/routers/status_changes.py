@@ -1,12 +1,14 @@
 """Revoking, suspending and reinstating, and the issuer's own record of it."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
+from anchoring.core.audit_log import Detail
 from anchoring.core.issuer import Issuer
 from anchoring.core.status_change import StatusAction
 from anchoring.core.status_reason import StatusReason
@@ -14,6 +16,7 @@ from anchoring.ports.status_lists import ChangeRecord
 from anchoring.ports.store import Store
 from anchoring.types import to_hex
 from anchoring.usecases.change_status import MadeChange, change_status
+from service.acts import origin_of, recorded
 from service.answers import exact_time, json_answer
 from service.bodies import compute, refuse_unknown_query
 from service.change_bodies import EXPLANATION_CHARACTERS, NDJSON, read_changes
@@ -26,6 +29,9 @@ MANY_CHANGES = 1_000
 """An answer about more takes milliseconds to write."""
 
 RECORDS_AT_ONCE = 1_000
+
+MOST_NAMED = 10
+"""Changes of one request that the audit log names by list and index."""
 
 _HEX_32 = {"type": "string", "pattern": "^(0x)?[0-9a-fA-F]{64}$"}
 _CHANGE = {
@@ -71,10 +77,14 @@ async def post_changes(request: Request, service: ServiceDep, caller: StatusWrit
     refuse_unknown_query(request)
     requests = await read_changes(request, service.api)
     await service.quotas.take(caller.issuer, len(requests))
-    made = await service.writes.write(
+    change = recorded(
+        service.clock,
+        origin_of(request.scope, caller),
+        "status.changed",
         lambda uow: change_status(uow, caller.issuer, requests, now=service.clock.now(), requested_by=caller.name),
-        rows=len(requests),
+        _noted,
     )
+    made = await service.writes.write(change, rows=len(requests))
     headers = {"Cache-Control": "no-store"}
     return await compute(
         lambda: json_answer({"issuer": caller.issuer.did, "changes": [_made(one) for one in made]}, headers=headers),
@@ -104,6 +114,13 @@ def _lines(store: Store, issuer: Issuer) -> Iterator[bytes]:
             return
         yield b"".join(json.dumps(_record(one), ensure_ascii=False).encode() + b"\n" for one in page)
         last_id = page[-1].change.id
+
+
+def _noted(made: Sequence[MadeChange]) -> Detail:
+    """For the audit log. Each change, with its reason, is in the issuer's own record; a few are named here too."""
+    counts = {str(action): count for action, count in Counter(one.action for one in made).items()}
+    few = [f"{one.action} {to_hex(one.list_id)} {one.index}" for one in made[:MOST_NAMED] if one.list_id]
+    return counts | {"new": sum(one.is_new for one in made), "first": few}
 
 
 def _made(one: MadeChange) -> dict[str, Any]:

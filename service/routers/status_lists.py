@@ -21,6 +21,7 @@ from anchoring.types import ListId, to_hex
 from anchoring.usecases.create_status_list import create_status_list
 from anchoring.usecases.reserve_indexes import reserve_indexes
 from anchoring.usecases.take_signed_list import take_signed_list
+from service.acts import origin_of, recorded
 from service.answers import REVALIDATE, cached_answer, exact_time, json_answer
 from service.bodies import compute, refuse_unknown_query
 from service.dependencies import ListDep, ServiceDep, StatusWriter
@@ -56,9 +57,16 @@ async def post_list(request: Request, service: ServiceDep, caller: StatusWriter)
     purpose, signed_by = await read_new_list(request, service.api)
     await service.quotas.take(caller.issuer, 1)
     entries = service.status.list_entries
-    made = await service.writes.write(
-        lambda uow: create_status_list(uow, caller.issuer, purpose, entries=entries, signed_by=signed_by, now=service.clock.now())
+    create = recorded(
+        service.clock,
+        origin_of(request.scope, caller),
+        "status_list.created",
+        lambda uow: create_status_list(
+            uow, caller.issuer, purpose, entries=entries, signed_by=signed_by, now=service.clock.now()
+        ),
+        lambda new: {"list": to_hex(new.list_id), "purpose": purpose, "signedBy": signed_by},
     )
+    made = await service.writes.write(create)
     headers = {"Location": service.lists.url(made.list_id), "Cache-Control": "no-store"}
     return json_answer(_list_json(service, made), status=201, headers=headers)
 
@@ -72,7 +80,10 @@ async def post_entries(request: Request, service: ServiceDep, caller: StatusWrit
     refuse_unknown_query(request)
     count = await read_count(request, service.api)
     await service.quotas.take(caller.issuer, count)
-    reserved = await service.writes.write(
+    reserve = recorded(
+        service.clock,
+        origin_of(request.scope, caller),
+        "indexes.reserved",
         lambda uow: reserve_indexes(
             uow,
             caller.issuer,
@@ -82,8 +93,9 @@ async def post_entries(request: Request, service: ServiceDep, caller: StatusWrit
             now=service.clock.now(),
             random_bytes=service.random_bytes,
         ),
-        rows=count,
+        lambda _places: {"list": to_hex(list_id), "count": count},
     )
+    reserved = await service.writes.write(reserve, rows=count)
     headers = {"Cache-Control": "no-store"}
     return await compute(
         lambda: json_answer(_reserved_json(service, reserved), status=201, headers=headers), is_large=count > MANY_INDEXES
@@ -108,7 +120,10 @@ async def put_list(request: Request, service: ServiceDep, caller: StatusWriter, 
     refuse_unknown_query(request)
     form = await read_signed_list(request, service.api)
     url = service.lists.url(list_id)
-    changed = await service.writes.write(
+    take = recorded(
+        service.clock,
+        origin_of(request.scope, caller),
+        "status_list.uploaded",
         lambda uow: take_signed_list(
             uow,
             caller.issuer,
@@ -119,8 +134,9 @@ async def put_list(request: Request, service: ServiceDep, caller: StatusWriter, 
             now=service.clock.now(),
             requested_by=caller.name,
         ),
-        rows=MOST_ROWS,  # how many bits differ is known only once it is read
+        lambda differing: {"list": to_hex(list_id), "changed": differing},
     )
+    changed = await service.writes.write(take, rows=MOST_ROWS)  # how many bits differ is known only once it is read
     return json_answer({"list": to_hex(list_id), "url": url, "changed": changed}, headers={"Cache-Control": "no-store"})
 
 

@@ -23,7 +23,9 @@ from anchoring.usecases.create_status_list import create_status_list
 from anchoring.usecases.report_status import StatusWord, report_status
 from anchoring.usecases.reserve_indexes import reserve_indexes
 from anchoring.usecases.status_from_store import StoreStatus
-from anchoring.usecases.submit_digests import PostedDigests, StatusIndex, submit_digests
+from anchoring.usecases.submit_digests import PostedDigests, StatusIndex
+from service.acts import ANYBODY, Origin
+from service.addresses import address_of
 from service.answers import json_answer, json_bytes
 from service.bodies import media_type_of, read_body, refuse_unknown_members, refuse_unknown_query
 from service.dependencies import ServiceDep
@@ -51,7 +53,8 @@ async def post_issue(request: Request, service: ServiceDep) -> Response:
     credential = await _read(request, service, "credential")
     check_form(credential, issuer, at=("credential",))
     await service.backlog.take(1)
-    issued = await service.writes.write(lambda uow: _issue(uow, service, proofs, issuer, credential))
+    source = address_of(request.scope)
+    issued = await service.writes.write(lambda uow: _issue(uow, service, proofs, issuer, credential, source))
     return json_answer({"verifiableCredential": issued}, status=201, headers={"Cache-Control": "no-store"})
 
 
@@ -90,7 +93,7 @@ async def _read(request: Request, service: Service, name: str) -> dict[str, Json
 
 
 def _issue(
-    uow: UnitOfWork, service: Service, proofs: CredentialProofs, did: Did, credential: dict[str, JsonValue]
+    uow: UnitOfWork, service: Service, proofs: CredentialProofs, did: Did, credential: dict[str, JsonValue], source: str
 ) -> dict[str, Any]:
     now = service.clock.now()
     issuer = uow.issuers.with_did(did)
@@ -109,7 +112,7 @@ def _issue(
     form = canonicalize(json_bytes(issued), "application/vc")
     bound = [(0, StatusIndex(list_id=of.list_id, index=index, purpose=of.purpose))]
     posted = PostedDigests(digests=form.digest, canonicalizations=[form.canonicalization], status=bound)
-    submit_digests(uow, [(issuer, posted)], now=now, random_bytes=service.random_bytes)
+    service.submit(uow, [(issuer, posted, Origin(ANYBODY, did, source))])
     return issued
 
 

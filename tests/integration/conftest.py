@@ -14,7 +14,9 @@ def credanchor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     """The command line in an empty folder, with a database that is not there yet."""
     monkeypatch.chdir(tmp_path)
     command = Credanchor(monkeypatch, capsys)
-    command.set(STORE__URL=f"sqlite:///{tmp_path / 'store.db'}", ROUNDS__CANARY_EVERY_S="0")  # tests count leaves
+    command.set(
+        STORE__URL=f"sqlite:///{tmp_path / 'store.db'}", ROUNDS__CANARY_EVERY_S="0", AUDIT_LOG__ANCHOR="false"
+    )  # leaves are counted
     return command
 
 

@@ -1,0 +1,80 @@
+"""What the use cases need of the audit log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from anchoring.core.audit_log import Act, ActResult, AuditHead, AuditRecord
+from anchoring.ports.entries import Entry
+from anchoring.types import Did, Digest
+
+
+class ChainedRecord(NamedTuple):
+    """A record, and the entry as whose digest its hash was posted, if it was. `digest`: None also once that was erased."""
+
+    record: AuditRecord
+    entry_id: int | None
+    digest: Digest | None
+
+
+class ShownRecord(NamedTuple):
+    """A record for people. `previous`: the hash before it; None where that record is missing. `source`: None once forgotten."""
+
+    record: AuditRecord
+    previous: bytes | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedHead:
+    """A head that a round posted."""
+
+    number: int
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which records are asked for; None: whatever it is. `since` ≤ at < `until`; `action`: all of it, or the noun alone."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    actor: str | None = None
+    issuer: Did | None = None
+    action: str | None = None
+    result: ActResult | None = None
+
+
+class AuditLog(Protocol):
+    """Records of what was done, in the order in which it was committed."""
+
+    def note(self, act: Act) -> None:
+        """Have the act recorded with what this unit of work commits; if it does not commit, nothing was done and none is."""
+
+    def head(self) -> AuditHead:
+        """The newest record's; number 0 when there is none."""
+
+    def page(self, after: int, limit: int) -> Sequence[ChainedRecord]:
+        """The first `limit` records with a higher number, ascending."""
+
+    def find(self, wanted: Wanted, after: int, limit: int) -> Sequence[ShownRecord]:
+        """The first `limit` of those with a higher number, ascending."""
+
+    def number_before_last(self, wanted: Wanted, count: int) -> int:
+        """Such that `count` of those that are wanted have a higher number, or all of them."""
+
+    def post_head(self, number: int, entry_id: int) -> None:
+        """Remember that the entry's digest is the hash of that record."""
+
+    def newest_posted(self) -> int:
+        """The highest number whose hash was posted; 0 when none was."""
+
+    def newest_final_head(self) -> PostedHead | None:
+        """The highest of those in final batches that were not erased."""
+
+    def unclaimed_entries(self, received_after: datetime | None) -> int:
+        """How many entries of the service's own issuer are neither a head nor a canary."""
+
+    def forget_sources(self, before: datetime) -> int:
+        """Forget what was seen first before then. Returns how many that were."""

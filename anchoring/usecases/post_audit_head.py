@@ -1,0 +1,39 @@
+"""The hash of the newest record of the audit log goes along with the digests of issuers, so that the ledger notes it.
+
+It never goes alone: where nothing of an issuer waits nothing is posted, and it is left to the next round that takes place.
+"""
+
+from datetime import datetime
+
+import structlog
+
+from anchoring.core.issuer import CANARY, CANARY_NAME
+from anchoring.ports.entries import NewEntries
+from anchoring.ports.runtime import Clock, RandomBytes
+from anchoring.ports.store import Store, UnitOfWork
+from anchoring.types import SALT_BYTES, Digest, to_hex
+
+log = structlog.get_logger()
+
+
+def post_audit_head(store: Store, clock: Clock, random_bytes: RandomBytes) -> None:
+    """Post it when it was not posted before and something of an issuer waits. Raises: StoreUnavailable, and nothing is posted."""
+    with store.reading() as uow:
+        waits = uow.entries.oldest_after(uow.batches.last_entry_id()) is not None
+        is_new = uow.audit_log.head().number > uow.audit_log.newest_posted()
+    if waits and is_new:
+        with store.writing() as uow:
+            _post(uow, clock.now(), random_bytes)
+            uow.commit()
+
+
+def _post(uow: UnitOfWork, now: datetime, random_bytes: RandomBytes) -> None:
+    head = uow.audit_log.head()
+    uow.issuers.add(CANARY, CANARY_NAME, now)
+    issuer = uow.issuers.with_did(CANARY)
+    if issuer is None:
+        raise AssertionError("an issuer that was just added is there")
+    digest = Digest(head.hash)
+    uow.entries.add_missing([NewEntries(issuer=issuer, digests=digest, salts=random_bytes(SALT_BYTES))], now)
+    uow.audit_log.post_head(head.number, uow.entries.of_issuer(issuer, [digest])[digest].id)
+    log.info("audit_head.posted", number=head.number, digest=to_hex(digest))

@@ -1,0 +1,292 @@
+"""The audit log: what commits is recorded in order, what does not is not, and whatever is done to the records is found."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, delete, insert, select, update
+
+from anchoring.core.audit_log import START, Act, AuditHead, ChainCheck
+from anchoring.core.audit_report import AuditCheckName, AuditReport
+from anchoring.core.outcome import Outcome
+from anchoring.ports.audit_log import ShownRecord, Wanted
+from anchoring.store import tables
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.types import Did, to_hex
+from anchoring.usecases.check_audit_log import check_audit_log, examine_audit_log
+from anchoring.usecases.prove_inclusion import prove_inclusion
+from tests.audit import chain
+from tests.factories import NOON, UNIVERSITY
+from tests.faults import Fault
+from tests.installation import RULES, Installation, no_progress
+from tests.world import rows
+
+ANCHORED = replace(RULES, posts_audit_head=True)
+RECORD, HEAD = tables.audit_record, tables.audit_head
+
+
+def make_act(i: int = 0, **changed: Any) -> Act:
+    act = Act(at=NOON, actor=f"ca_{i:08x}", source="192.0.2.1", action="digests.posted", issuer=UNIVERSITY, detail={"count": i})
+    return replace(act, **changed)
+
+
+def record(store: SqlStore, *acts: Act) -> None:
+    with store.writing() as uow:
+        for act in acts:
+            uow.audit_log.note(act)
+        uow.commit()
+
+
+def shown(store: SqlStore, **wanted: Any) -> list[ShownRecord]:
+    with store.reading() as uow:
+        return list(uow.audit_log.find(Wanted(**wanted), 0, 1_000))
+
+
+def check_chain(store: SqlStore) -> AuditHead:
+    check = ChainCheck()
+    with store.reading() as uow:
+        for record, _, _ in uow.audit_log.page(0, 10_000):
+            check.add(record)
+    check.close()
+    assert check.faults == []
+    return check.head
+
+
+def test_what_is_noted_is_recorded_with_the_commit_and_not_without(store):
+    record(store, make_act(1), make_act(2))
+    with store.writing() as uow:
+        uow.audit_log.note(make_act(3))
+    record(store, make_act(4))
+    assert [one.record.detail for one in shown(store)] == ['{"count":1}', '{"count":2}', '{"count":4}']
+    assert check_chain(store).number == 3
+
+
+def test_a_record_is_read_as_it_was_written(store):
+    act = make_act(at=NOON + timedelta(microseconds=123_456), actor="ca_é", detail={"a": ["ü", "𝄞"], "b": None}, issuer=None)
+    record(store, act)
+    [[found, previous, source]] = shown(store)
+    assert found == chain(act, 1, START, found.source)
+    assert (previous, source) == (START, "192.0.2.1")
+
+
+def test_writers_at_the_same_moment_make_one_chain(store):
+    def write(writer: int) -> None:
+        for i in range(10):
+            record(store, make_act(writer * 100 + i, source=f"192.0.2.{writer}"), make_act(i))
+
+    with ThreadPoolExecutor(8) as writers:
+        list(writers.map(write, range(8)))
+    assert check_chain(store).number == 160
+
+
+def test_two_processes_write_one_chain(store):
+    """Each has stores, and salts for sources, of its own."""
+    other = SqlStore(store._engine)
+    for i in range(3):
+        record(store, make_act(i))
+        record(other, make_act(i))
+    assert check_chain(store).number == 6
+    assert len({one.record.source for one in shown(store)}) == 2
+    assert {one.source for one in shown(store)} == {"192.0.2.1"}
+
+
+def test_a_source_stands_once_a_day_and_is_forgotten_apart(store):
+    for day in range(3):
+        record(store, make_act(day, at=NOON + timedelta(days=day)))
+        record(store, make_act(day, at=NOON + timedelta(days=day, hours=1)))
+    assert len(rows(store, tables.audit_source)) == 3
+    with store.writing() as uow:
+        assert uow.audit_log.forget_sources(NOON + timedelta(days=1)) == 1
+        uow.commit()
+    assert [one.source for one in shown(store)] == [None, None, *["192.0.2.1"] * 4]
+    assert check_chain(store).number == 6
+
+
+def test_a_source_of_a_write_that_failed_is_written_with_the_next(store):
+    with store.writing() as uow:
+        uow.audit_log.note(make_act())
+        uow.audit_log.append_noted()
+    record(store, make_act())
+    assert [one.source for one in shown(store)] == ["192.0.2.1"]
+
+
+def test_records_are_found_by_what_is_asked(store):
+    record(store, make_act(1), make_act(2, action="key.created", issuer=None, at=NOON + timedelta(hours=1)))
+    record(store, make_act(3, action="keys.counted"))
+
+    def numbers(**wanted: Any) -> list[int]:
+        return [one.record.number for one in shown(store, **wanted)]
+
+    assert numbers() == [1, 2, 3]
+    assert numbers(actor="ca_00000002") == [2]
+    assert numbers(issuer=UNIVERSITY) == [1, 3]
+    assert numbers(issuer=Did("did:web:nobody.example")) == []
+    assert numbers(action="key") == numbers(action="key.created") == [2]
+    assert numbers(since=NOON + timedelta(hours=1)) == [2]
+    assert numbers(until=NOON + timedelta(hours=1)) == [1, 3]
+    assert numbers(result="refused") == []
+    with store.reading() as uow:
+        assert [uow.audit_log.number_before_last(Wanted(issuer=UNIVERSITY), n) for n in (1, 2, 3)] == [1, 0, 0]
+        assert [one.previous for one in uow.audit_log.find(Wanted(), 1, 1)] == [uow.audit_log.page(0, 1)[0].record.hash]
+
+
+@pytest.fixture
+def here(store: SqlStore) -> Installation:
+    """Six records, three anchored heads: of records 2, 4 and, by then with two of rounds, 6; and two records that are newer."""
+    here = Installation(store, ANCHORED)
+    for i in range(3):
+        record(here.store, make_act(i))
+        here.post()
+        here.rest()
+    here.chain.mine()
+    record(here.store, make_act(7))
+    return here
+
+
+def verified(here: Installation, kept: AuditHead | None = None) -> AuditReport:
+    return check_audit_log(here.store, here.ledger, prove_inclusion, kept=kept, progress=no_progress)
+
+
+def told(report: AuditReport, outcome: Outcome = Outcome.FAILED) -> dict[str, str]:
+    return {one.name: " ".join(one.reasons) for one in report.checks if one.outcome is outcome}
+
+
+def heads(here: Installation) -> list[int]:
+    return [row.number for row in rows(here.store, HEAD)]
+
+
+def test_heads_go_along_with_rounds_and_the_ledger_holds_them(here):
+    assert heads(here) == [1, 3, 5]  # rounds record their transaction: 2, 4, 6
+    report = verified(here)
+    assert report.outcome is Outcome.PASSED
+    assert set(told(report, Outcome.PASSED)) == {AuditCheckName.CHAIN, AuditCheckName.HEADS, AuditCheckName.ANCHOR}
+    assert "the head of record 5 was anchored in block" in told(report, Outcome.PASSED)[AuditCheckName.ANCHOR]
+    assert "2 newer records" in told(report, Outcome.PASSED)[AuditCheckName.ANCHOR]
+    here.check()
+    actions = [(one.record.actor, one.record.action) for one in shown(here.store)]
+    assert actions[:2] == [("ca_00000000", "digests.posted"), ("round", "transaction.signed")]
+
+
+def test_no_head_causes_a_round(here):
+    batches, transactions = len(rows(here.store, tables.batch)), here.chain.transaction_count(here.ledger.signer)
+    for i in range(3):
+        record(here.store, make_act(i))
+        here.round()
+    assert (len(rows(here.store, tables.batch)), heads(here)) == (batches, [1, 3, 5])
+    assert here.chain.transaction_count(here.ledger.signer) == transactions
+
+
+def test_nothing_anchored_yet_cannot_be_told(store):
+    here = Installation(store, ANCHORED)
+    assert told(verified(here), Outcome.CANNOT_TELL).keys() == {AuditCheckName.ANCHOR}
+    record(here.store, make_act())
+    assert verified(here).outcome is Outcome.CANNOT_TELL
+
+
+def test_a_node_that_does_not_answer_cannot_tell(here):
+    here.faults.arm("identity", Fault.FAILS_BEFORE)
+    assert set(told(verified(here), Outcome.CANNOT_TELL)) == {AuditCheckName.ANCHOR}
+
+
+def _remake(connection: Connection, first: int) -> None:
+    """Whoever has the database and the program makes every hash from there on anew."""
+    previous = connection.execute(select(RECORD.c.hash).where(RECORD.c.number == first - 1)).scalar() or START
+    for row in connection.execute(select(RECORD).where(RECORD.c.number >= first).order_by(RECORD.c.number)).all():
+        issuer = None if row.issuer is None else Did(row.issuer)
+        act = Act(at=row.at, actor=row.actor, source="", action=row.action, issuer=issuer, result=row.result, detail={})
+        made = chain(act, row.number, previous, row.source)
+        connection.execute(update(RECORD).where(RECORD.c.number == row.number).values(detail=made.detail, hash=made.hash))
+        previous = made.hash
+
+
+def _change(connection: Connection) -> None:
+    connection.execute(update(RECORD).where(RECORD.c.number == 3).values(actor="ca_ffffffff"))
+
+
+def _remove(connection: Connection) -> None:
+    connection.execute(delete(RECORD).where(RECORD.c.number == 4))
+
+
+def _insert(connection: Connection) -> None:
+    for number in range(7, 3, -1):
+        connection.execute(update(RECORD).where(RECORD.c.number == number).values(number=number + 1))
+    row = connection.execute(select(RECORD).where(RECORD.c.number == 3)).mappings().one()
+    connection.execute(insert(RECORD).values({**row, "number": 4, "action": "key.created"}))
+
+
+def _move(connection: Connection) -> None:
+    for number, to in ((3, 99), (4, 3), (99, 4)):
+        connection.execute(update(RECORD).where(RECORD.c.number == number).values(number=to))
+
+
+def _cut_off(connection: Connection) -> None:
+    connection.execute(delete(RECORD).where(RECORD.c.number > 4))
+
+
+def _cut_off_with_heads(connection: Connection) -> None:
+    _cut_off(connection)
+    connection.execute(delete(HEAD).where(HEAD.c.number > 4))
+
+
+def _make_anew(connection: Connection) -> None:
+    connection.execute(update(RECORD).where(RECORD.c.number == 3).values(actor="ca_ffffffff"))
+    _remake(connection, 3)
+
+
+def _make_anew_with_heads(connection: Connection) -> None:
+    """… and the digests that were posted with it. Their leaves stay what they were."""
+    _make_anew(connection)
+    for number, entry_id in connection.execute(select(HEAD.c.number, HEAD.c.entry_id)).all():
+        made = connection.execute(select(RECORD.c.hash).where(RECORD.c.number == number)).scalar_one()
+        connection.execute(update(tables.entry).where(tables.entry.c.id == entry_id).values(digest=made))
+
+
+CHAIN, HEADS, ANCHOR = AuditCheckName.CHAIN, AuditCheckName.HEADS, AuditCheckName.ANCHOR
+TAMPERING: list[tuple[Callable[[Connection], None], dict[str, str]]] = [
+    (_change, {CHAIN: "record 3 does not follow record 2"}),
+    (_remove, {CHAIN: "record 4 is missing"}),
+    (_insert, {CHAIN: "records 4 to 8 do not follow each other", HEADS: "record 5 has hash"}),
+    (_move, {CHAIN: "records 3 to 5 do not follow each other", HEADS: "record 3 has hash"}),
+    (_cut_off, {HEADS: "the head of record 5 was posted, and the last one here is 4: the log was cut off"}),
+    (_cut_off_with_heads, {HEADS: "1 entries of the service's own are neither canaries nor heads"}),
+    (_make_anew, {HEADS: "record 3 has hash"}),
+    (_make_anew_with_heads, {ANCHOR: "the head of record 5 cannot be proven"}),
+]
+
+
+@pytest.mark.parametrize(("tamper", "expected"), TAMPERING, ids=[tamper.__name__.strip("_") for tamper, _ in TAMPERING])
+def test_tampering_is_found_and_named(here, tamper, expected):
+    with here.store._engine.begin() as connection:
+        tamper(connection)
+    found = told(verified(here))
+    assert {name: words in found.get(name, "") for name, words in expected.items()} == dict.fromkeys(expected, True), found
+    assert set(expected) - {HEADS} == set(found) - {HEADS}
+    if ANCHOR not in expected and "cut_off_with_heads" not in tamper.__name__:
+        assert not examine_audit_log(here.store, no_progress).is_right
+
+
+def test_what_was_made_anew_after_the_newest_anchor_is_shown_by_what_was_noted_elsewhere(here):
+    kept = verified(here).head
+    with here.store._engine.begin() as connection:
+        connection.execute(update(RECORD).where(RECORD.c.number == 7).values(actor="ca_ffffffff"))
+        _remake(connection, 7)
+    assert verified(here).outcome is Outcome.PASSED
+    assert f"and {to_hex(kept.hash)} was noted" in told(verified(here, kept))[AuditCheckName.KEPT]
+    with here.store._engine.begin() as connection:
+        connection.execute(delete(RECORD).where(RECORD.c.number == 7))
+    assert "there is no record 7" in told(verified(here, kept))[AuditCheckName.KEPT]
+
+
+def test_an_anchor_that_the_ledger_does_not_hold_is_no_anchor(here):
+    empty = Installation(here.store, ANCHORED)
+    report = check_audit_log(here.store, empty.ledger, prove_inclusion, progress=no_progress)
+    assert "which the ledger does not hold" in told(report)[AuditCheckName.ANCHOR]
+
+
+def test_no_record_has_a_digest(here):
+    posted = {bytes(entry.digest) for entry in here.acknowledged}
+    for row in rows(here.store, RECORD):
+        assert not any(digest.hex() in row.detail or digest in (row.hash, row.source) for digest in posted)
