@@ -162,6 +162,12 @@ class ServiceUnavailable(AnchoringError):
     slug = "service-unavailable"
 
 
+class AuthorizationUnavailable(AnchoringError):
+    """The authorization server does not give its keys, so nobody can tell whose token it is. Repeating is safe."""
+
+    slug = "authorization-unavailable"
+
+
 class BacklogFull(AnchoringError):
     """So much waits to be anchored that more could not be promised in time. Nothing was recorded; repeat later."""
 

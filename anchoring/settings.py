@@ -272,6 +272,55 @@ class ApiSettings(_Group):
     """Entries that may wait to be sealed. Above it posts are answered 503, so that what was accepted can keep its promise."""
 
 
+class OAuthSettings(_Group):
+    """An authorization server whose access tokens open beside API keys. Without `issuer` there is none."""
+
+    issuer: str | None = None
+    """`iss` of its tokens, exactly."""
+
+    audience: str | None = None
+    """What `aud` of a token must name."""
+
+    jwks_url: str | None = None
+    """Where its public keys are: a JSON Web Key Set."""
+
+    jwks_file: Path | None = None
+    """A file with them, in place of a URL."""
+
+    allow_private: bool = False
+    """Whether the URL may be plain HTTP, and of a host of the own network."""
+
+    jwks_timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """Longest wait for the keys, in seconds."""
+
+    jwks_cache_s: float = Field(default=600.0, ge=1, le=86_400)
+    """How old they may be before they are fetched again, in seconds: a key that was withdrawn opens for no longer."""
+
+    jwks_pause_s: float = Field(default=10.0, ge=1, le=3600)
+    """Shortest time between two fetches, in seconds, whatever keys tokens name."""
+
+    jwks_kept_s: float = Field(default=86_400.0, ge=1, le=2_592_000)
+    """How long keys count while the server gives no newer ones, in seconds. Then tokens are answered 503."""
+
+    algorithms: str = "RS256,ES256"
+    """What tokens may be signed with, separated by commas: RS, PS or ES with 256, 384 or 512, EdDSA, Ed25519."""
+
+    issuer_claim: str = "credanchor_issuer"
+    """The claim that holds the DID of the issuer for whom the client acts."""
+
+    clients_file: Path | None = None
+    """A JSON file that says so in place of the claim: `{"client": "did:…"}`, by `client_id`, `azp` or `sub`. Read at start."""
+
+    scope_prefix: str | None = None
+    """What stands before our scopes in tokens, such as `https://anchors.example/`."""
+
+    skew_s: float = Field(default=60.0, ge=0, le=600)
+    """How far the server's clock may be from ours, in seconds."""
+
+    max_token_bytes: int = Field(default=8192, ge=512, le=65_536)
+    """Longest token, in bytes."""
+
+
 class LimitSettings(_Group):
     """How often one may ask, on each host; and what an issuer may write in a day, on all together."""
 
@@ -326,6 +375,7 @@ class Settings(BaseSettings):
     status: StatusSettings = StatusSettings()
     api: ApiSettings = ApiSettings()
     limits: LimitSettings = LimitSettings()
+    oauth: OAuthSettings = OAuthSettings()
     audit_log: AuditLogSettings = AuditLogSettings()
     client: ClientSettings = ClientSettings()
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from anchoring.bootstrap.access_tokens import open_access_tokens
 from anchoring.bootstrap.ledger import check_ledger, nodes_to_agree
 from anchoring.bootstrap.signing import open_checker, open_credential_proofs, open_publisher, open_signatures, open_signer
 from anchoring.bootstrap.store import open_store
@@ -27,6 +28,7 @@ from service.group_commit import GroupCommit
 from service.hot_lane import HotLane
 from service.key_uses import KeyUses
 from service.known_keys import KnownKeys
+from service.known_tokens import KnownTokens
 from service.limits import LimitLane, Limits
 from service.metrics import Metrics
 from service.promises import read_promises
@@ -87,13 +89,14 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     metrics, promises, checker = Metrics(), read_promises(settings), open_checker()
     is_embedded = settings.store.url.startswith("sqlite")
     reads = ReadLane(store, is_embedded=is_embedded)
-    allowances = open_allowances()
+    allowances, access_tokens = open_allowances(), open_access_tokens(settings.oauth)
     writes = GroupCommit(store, clock, metrics, is_embedded=is_embedded)
     service = Service(
         store=store,
         writes=writes,
         reads=reads,
         keys=KnownKeys(reads, clock, fresh_s=settings.api.key_cache_s),
+        tokens=None if access_tokens is None else KnownTokens(access_tokens, reads, clock, settings.oauth),
         key_uses=KeyUses(writes),
         refusals=Refusals(writes, clock),
         failed_attempts=FailedAttempts(settings.api, allowances, metrics),

@@ -11,7 +11,7 @@ from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from starlette.types import Scope
 
-from anchoring.core.issuer import Caller
+from anchoring.core.issuer import KEY_START, Caller
 from anchoring.core.proof_formats import ProofFormat
 from anchoring.core.scopes import Scope as KeyScope
 from anchoring.errors import NotAllowed
@@ -42,7 +42,11 @@ async def get_service(request: Request) -> Service:
 ServiceDep = Annotated[Service, Depends(get_service)]
 
 
-_bearer = HTTPBearer(scheme_name="issuerKey", description="An issuer's API key, `ca_…`", auto_error=False)
+_bearer = HTTPBearer(
+    scheme_name="issuerKey",
+    description="An issuer's API key, `ca_…`; or an access token (JWT) of the authorization server, where one is configured",
+    auto_error=False,
+)
 
 
 async def current_caller(
@@ -68,13 +72,21 @@ async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
         raise NotAllowed("send one Authorization field, not several")
     began = time.monotonic()
     try:
-        caller = await service.keys.holder_of(key.strip())
+        caller = await _holder_of(service, key.strip())
     except NotAllowed:
         raise await service.failed_attempts.refuse(address_of(scope), began) from None
     scope[CALLER] = caller
     service.limits.spend_key(scope, caller)
-    service.key_uses.note(caller.key, service.clock.now())
+    if caller.client is None:
+        service.key_uses.note(caller.key, service.clock.now())
     return caller
+
+
+async def _holder_of(service: Service, text: str) -> Caller:
+    """An API key begins with `ca_`; whatever else is sent is a token where tokens are taken."""
+    if service.tokens is None or text.startswith(KEY_START):
+        return await service.keys.holder_of(text)
+    return await service.tokens.holder_of(text)
 
 
 DigestsWriter = Annotated[Caller, Security(current_caller, scopes=[KeyScope.DIGESTS_WRITE])]

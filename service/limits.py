@@ -61,7 +61,7 @@ class Limits:
     def spend_key(self, scope: Scope, caller: Caller) -> None:
         """Count a request with the caller's key. Raises: TooManyRequests."""
         if self._key:
-            self._note(scope[SPENT], "key", self._allowances.spend(self._key, f"key {caller.key}"))
+            self._note(scope[SPENT], "key", self._allowances.spend(self._key, f"key {caller.name}"))
 
     def fields(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         """What the answer says of it."""

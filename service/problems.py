@@ -14,6 +14,7 @@ from starlette.routing import Match
 from anchoring.core.status_codec import StatusListError
 from anchoring.errors import (
     AnchoringError,
+    AuthorizationUnavailable,
     BacklogFull,
     Busy,
     Conflict,
@@ -61,6 +62,7 @@ STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
     FilesUnavailable: (503, "The place of published files does not answer"),
     Busy: (503, "Another round is at work"),
     LedgerUnavailable: (503, "The ledger does not answer"),
+    AuthorizationUnavailable: (503, "The authorization server does not answer"),
     BacklogFull: (503, "Too much waits to be anchored"),
     ServiceUnavailable: (503, "The service does not answer"),
     LedgerRejected: (500, "The ledger refused"),

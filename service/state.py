@@ -19,6 +19,7 @@ from service.figures import FigureReader
 from service.group_commit import GroupCommit
 from service.key_uses import KeyUses
 from service.known_keys import KnownKeys
+from service.known_tokens import KnownTokens
 from service.limits import Limits
 from service.metrics import Metrics
 from service.promises import Promises
@@ -34,6 +35,7 @@ class Service:
     """One process of the service.
 
     `did_document`: as of now; None where no key signs status lists. `credential_proofs`: None where the VC-API is off.
+    `tokens`: None where no authorization server is configured.
     `round_period_s`: as configured. `nodes`: how many must show an anchor before it is final.
     """
 
@@ -41,6 +43,7 @@ class Service:
     writes: GroupCommit
     reads: ReadLane
     keys: KnownKeys
+    tokens: KnownTokens | None
     key_uses: KeyUses
     refusals: Refusals
     failed_attempts: FailedAttempts

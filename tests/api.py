@@ -31,7 +31,7 @@ from anchoring.ports.rounds import RoundRecord, RoundResult
 from anchoring.ports.signing import KeyKind
 from anchoring.ports.store import Store
 from anchoring.ports.submissions import Mined
-from anchoring.settings import ApiSettings, LimitSettings, RoundSettings, Settings, StatusSettings, StoreSettings
+from anchoring.settings import ApiSettings, LimitSettings, OAuthSettings, RoundSettings, Settings, StatusSettings, StoreSettings
 from anchoring.signing.key_ring import KeyRing
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
@@ -110,13 +110,14 @@ def running(
     faulty: Store | None = None,
     status: StatusSettings | None = None,
     limits: LimitSettings | None = None,
+    oauth: OAuthSettings | None = None,
     **api: Any,
 ) -> Iterator[Api]:
     """The service over a store with two issuers in it. `faulty`: what the service sees in place of the store."""
     clock = FrozenClock()
     issuer, other = add_issuer(store), add_issuer(store, ACADEMY, "Academy")
     keys = [make_key(store, of) for of in (issuer, other)]
-    app = make_app(store, faulty=faulty, clock=clock, status=status, limits=limits, **api)
+    app = make_app(store, faulty=faulty, clock=clock, status=status, limits=limits, oauth=oauth, **api)
     with TestClient(app, raise_server_exceptions=False) as client:
         client.event_hooks["response"].append(lambda response: check_documented(app, response))
         yield Api(app=app, client=client, store=store, clock=clock, issuer=issuer, key=keys[0], other_issuer=other, other=keys[1])
@@ -129,6 +130,7 @@ def make_app(
     clock: FrozenClock | None = None,
     status: StatusSettings | None = None,
     limits: LimitSettings | None = None,
+    oauth: OAuthSettings | None = None,
     **api: Any,
 ) -> FastAPI:
     """The application over a store, or over what stands before it. Without `limits` one may ask as often as one likes."""
@@ -138,6 +140,7 @@ def make_app(
         rounds=RoundSettings(every_s=60),
         status=status or StatusSettings(),
         limits=limits or LimitSettings(per_address=0, per_key=0, items_per_day=0),
+        oauth=oauth or OAuthSettings(),
     )
     return create_app(settings, faulty or store, clock=clock or FrozenClock())
 

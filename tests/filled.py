@@ -62,6 +62,7 @@ def fill(store: SqlStore) -> Installation:
         for entry in final[2:4]:
             uow.canaries.record(entry.id, NOON)
         assert uow.canaries.settle(final[2].id, NOON, None)
+        uow.audit_log.post_head(1, final[4].id)
         uow.commit()
     _add_status(store)
     with store.writing() as uow:

@@ -27,6 +27,8 @@ CANARY_NAME: Final = "Canary of this installation"
 PREFIX_BYTES: Final = 4
 SECRET_BYTES: Final = 32
 
+KEY_START: Final = "ca_"
+
 _KEY: Final = re.compile(r"ca_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 
 
@@ -60,17 +62,18 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks, as the key says. `key`: its prefix. `ends_at`: when it expires."""
+    """Who asks, as the key or token says. `key`: its prefix; empty for a token, which has a `client`. `ends_at`: its end."""
 
     key: str
     issuer: Issuer
     scopes: frozenset[Scope]
     ends_at: datetime | None = None
+    client: str | None = None
 
     @property
     def name(self) -> str:
         """For records of who asked for something."""
-        return f"ca_{self.key}"
+        return f"ca_{self.key}" if self.client is None else f"oauth:{self.client}"
 
     @property
     def is_operator(self) -> bool:
