@@ -36,20 +36,23 @@ def test_commands_leave_records(command, tmp_path):
     assert command("store", "backup", tmp_path / "backup").code == 0
     assert command("store", "restore", tmp_path / "backup", "--replace").code == 0
     assert command("issuer", "key", "revoke", "00000000").code == 1
-    found = lines(command)
-    assert [(one["number"], one["action"]) for one in found] == [
-        (1, "store.migrated"),
-        (2, "issuer.added"),
-        (3, "key.created"),
-        (4, "key.rotated"),
-        (5, "key.revoked"),
-        (6, "key.created"),
-        (7, "store.restored"),  # the backup was made before its own record
+    assert command("store", "migrate").code == 0
+    found = lines(command)[-7:]
+    actions = [one["action"] for one in found]
+    assert actions == [
+        "issuer.added",
+        "key.created",
+        "key.rotated",
+        "key.revoked",
+        "key.created",
+        "store.restored",  # the backup was made before its own record
+        "store.migrated",
     ]
+    assert [one["number"] for one in found] == list(range(1, 8))
     assert {one["actor"] for one in found} == {"command line"}
     assert all("@" in one["from"] for one in found)
-    assert [one["issuer"] for one in found[1:5]] == [UNIVERSITY] * 4
-    assert found[3]["detail"] | {"overlapS": 86_400, "rotated": key[3:11]} == found[3]["detail"]
+    assert [one["issuer"] for one in found[:4]] == [UNIVERSITY] * 4
+    assert found[2]["detail"] | {"overlapS": 86_400, "rotated": key[3:11]} == found[2]["detail"]
     text = json.dumps(found)
     assert not any(secret in text for secret in (key, rotated, operator, key[12:], operator[12:]))
 
@@ -68,7 +71,7 @@ def test_records_are_shown_to_people(command):
     assert shown.count("\n") == 1
     for word in ("issuer.added", "command line from ", UNIVERSITY, '{"name":"University"}'):
         assert word in shown
-    assert [json.loads(line)["action"] for line in command("audit-log", "show", "--json").out.splitlines()][1] == "issuer.added"
+    assert [json.loads(line)["action"] for line in command("audit-log", "show", "--json").out.splitlines()] == ["issuer.added"]
     assert command("audit-log", "show", "--until", "2020-01-01T00:00:00Z").out == ""
     assert command("audit-log", "show", "--since", "yesterday").code == 2
 
