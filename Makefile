@@ -107,7 +107,7 @@ audit-deps: $(ANALYSIS)/.venv/.set-up ## Known vulnerabilities of the locked dep
 
 lock: ## Pin dependencies with hashes (needs uv)
 	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
-		--extra service --extra dev pyproject.toml --output-file requirements.txt
+		--extra service --extra blockcerts --extra pdf --extra dev pyproject.toml --output-file requirements.txt
 	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
 		$(PEERS)/requirements.in --output-file $(PEERS)/requirements.txt
 	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \

@@ -84,13 +84,25 @@ class AnchoringClient:
         headers = {"Content-Type": media_type}
         return self._json("POST", "/v1/credentials", content=body, headers=headers, params=query)
 
-    def post_digests(self, digests: Sequence[Digest]) -> bytes:
+    def post_digests(self, digests: Sequence[Digest], *, canonicalization: str | None = None) -> bytes:
         """Post digests in bulk; the answer is their salts, 16 bytes each, in the same order."""
-        headers = {"Content-Type": "application/octet-stream", "Accept": "application/octet-stream"}
-        response = self._request("POST", "/v1/digests", content=b"".join(digests), headers=headers)
+        body, media_type = b"".join(digests), "application/octet-stream"
+        if canonicalization is not None:
+            named = [{"digest": to_hex(digest), "canonicalization": canonicalization} for digest in digests]
+            body, media_type = b"".join(json.dumps(one).encode() + b"\n" for one in named), _NDJSON
+        headers = {"Content-Type": media_type, "Accept": "application/octet-stream"}
+        response = self._request("POST", "/v1/digests", content=body, headers=headers)
         if len(response.content) != SALT_BYTES * len(digests):
             raise _foreign(response)
         return response.content
+
+    def get_ledger(self) -> dict[str, Any]:
+        """Which ledger, and how things stand."""
+        return _content(self._request("GET", "/v1/ledger"), "ledger", "contract")
+
+    def get_batch(self, root: Root) -> dict[str, Any]:
+        """One batch."""
+        return _content(self._request("GET", f"/v1/batches/{to_hex(root)}"), "treeSize", "statedLeafCount")
 
     def get_standing(self, digest: Digest, issuer: Did | None = None) -> dict[str, Any]:
         """How far a digest has come."""

@@ -136,8 +136,8 @@ class Round:
         refill_nonces(self._store, self._ledger, self._clock, self._rules.submission.fees)
         if isinstance(with_manifest, ManifestsUnavailable):
             raise with_manifest
-        submitted = open_submission(self._store, self._ledger, self._clock, self._rules.submission, with_manifest=with_manifest)
-        followed = self._follow()
+        submitted = self._submit(with_manifest)
+        followed = self._follow(with_manifest)
         if self._rules.canary_every_s:
             check_canaries(self._store, self._ledger, self._clock, followed.head, prove_inclusion)
         return RoundReport(sealed=len(sealed), submitted=submitted, followed=followed)
@@ -185,12 +185,19 @@ class Round:
         self._keep_lease()
         return kept
 
-    def _follow(self) -> Followed:
-        """Send what is submitted, and look until all is final or the time is over."""
+    def _submit(self, with_manifest: frozenset[Root] | None) -> bool:
+        return open_submission(self._store, self._ledger, self._clock, self._rules.submission, with_manifest=with_manifest)
+
+    def _follow(self, with_manifest: frozenset[Root] | None) -> Followed:
+        """Send what is submitted, and look until all is final or the time is over. Raw roots go one after the other."""
         deadline = self._clock.now() + timedelta(seconds=self._rules.follow_s)
         while True:
             followed = self._look()
-            if followed.is_settled or self._clock.now() >= deadline:
+            if self._clock.now() >= deadline:
+                return followed
+            if self._rules.submission.raw_roots and not followed.submitted and self._submit(with_manifest):
+                continue
+            if followed.is_settled:
                 return followed
             self._keep_lease()
             self._clock.sleep(self._rules.poll_s)

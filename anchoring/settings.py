@@ -163,6 +163,9 @@ class RoundSettings(_Group):
     max_heads: int = Field(default=180, ge=1, le=2000)
     """Status lists published by one transaction at most. With the defaults it stays within 16,777,216 gas (EIP-7825)."""
 
+    raw_roots: bool = False
+    """Anchor batches with digests of Blockcerts by their 32 bytes alone, as Blockcerts verifiers ask; it states no leaf count."""
+
     canary_every_s: float = Field(default=3600.0, ge=0, le=86_400)
     """How often a digest of our own goes along with those of issuers, in seconds; 0 for never."""
 

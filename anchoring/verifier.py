@@ -15,6 +15,7 @@ from anchoring.bootstrap.verifying import (
     SignatureTrust,
     Sources,
     find_evidence,
+    find_form,
     find_offline,
     find_signature,
     find_status,
@@ -77,7 +78,14 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     trust = SignatureTrust(key=_key(key), anchors=list(trust_anchors), fetch=fetch_keys, allow_private=allow_private)
     signature = find_signature(credential, trust, now=moment)
     return make_checks(
-        inclusion, credential=credential, pinned=pinned, evidence=evidence, status=status, signature=signature, now=moment
+        inclusion,
+        credential=credential,
+        pinned=pinned,
+        evidence=evidence,
+        status=status,
+        signature=signature,
+        now=moment,
+        form=find_form(credential, inclusion),
     )
 
 
@@ -109,7 +117,14 @@ def verify_offline(
     moment = now or datetime.now(UTC)
     signature = find_signature(credential, SignatureTrust(key=_key(key), anchors=list(trust_anchors)), now=moment)
     return make_checks(
-        inclusion, credential=credential, pinned=pinned, evidence=evidence, status=NOT_OFFLINE, signature=signature, now=moment
+        inclusion,
+        credential=credential,
+        pinned=pinned,
+        evidence=evidence,
+        status=NOT_OFFLINE,
+        signature=signature,
+        now=moment,
+        form=find_form(credential, inclusion),
     )
 
 

@@ -30,7 +30,7 @@ PLAIN_SECONDS = BeforeValidator(_plain_seconds)
 PLAIN_DIGITS = BeforeValidator(_plain_digits)
 """Numbers as people write it: no sign, blank, underscore or digit of another script, all of which `int` would take."""
 State = Literal["waiting", "sealed", "submitted", "confirmed", "final"]
-Rule = Literal["raw", "jcs", "jws-json", "jws-compact", "sd-jwt-issuer"]
+Rule = Literal["raw", "jcs", "jws-json", "jws-compact", "sd-jwt-issuer", "blockcerts-rdfc"]
 Outcome = Literal["passed", "failed", "cannot tell"]
 CheckName = Literal[
     "digest", "path", "registry", "root", "finality", "issuer-match", "credential-signature", "accreditation", "status"
@@ -185,6 +185,8 @@ class BatchOut(Schema):
     state: State
     sealed_at: datetime
     anchor: AnchorOut | None
+    stated_leaf_count: int | None
+    """What the ledger says of `tree_size`: the same, or 0 where the root went there alone; null while it is not there."""
     tile_levels: list[int]
     """How many tiles each level has, lowest first."""
     links: dict[str, str]

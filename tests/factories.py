@@ -35,10 +35,12 @@ def add_issuer(store: Store, did: Did = UNIVERSITY, name: str = "University") ->
     return issuer
 
 
-def post(store: Store, issuer: Issuer, *numbers: int, now: datetime = NOON) -> list[Entry]:
+def post(
+    store: Store, issuer: Issuer, *numbers: int, now: datetime = NOON, canonicalization: Canonicalization | None = None
+) -> list[Entry]:
     """Post the digests of these numbers, durably."""
     with store.writing() as uow:
-        entries = submit(uow, issuer, [make_digest(i) for i in numbers], now=now)
+        entries = submit(uow, issuer, [make_digest(i) for i in numbers], now=now, canonicalization=canonicalization)
         uow.commit()
     return entries
 

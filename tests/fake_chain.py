@@ -65,7 +65,7 @@ class FakeChain:
 
     `reverts`: words with which every call reverts from now on. `is_silent`: the contract is gone, calls succeed and log nothing.
     `refuses`: words with which every broadcast is refused.
-    `is_full`: blocks have no room for anything of the pool.
+    `is_full`: blocks have no room for anything of the pool. `selectors`: roots that begin so would call a function.
     """
 
     def __init__(self) -> None:
@@ -79,6 +79,7 @@ class FakeChain:
         self.refuses: str | None = None
         self.knows_tags = True
         self.is_full = False
+        self.selectors: frozenset[bytes] = frozenset()
         self.broadcasts = 0
         self._branch = 0
         self._pool: dict[tuple[Address, int], Signed] = {}

@@ -133,6 +133,9 @@ class FakeLedger:
         anchored = [(root.root, root.leaf_count) for root in roots]
         return encode_calls([*anchored, *((head.list_id, head.version, head.digest) for head in heads)])
 
+    def raw_calldata(self, root: Root) -> bytes | None:
+        return None if root[:4] in self.chain.selectors else encode_calls([(root, 0)])
+
     def gas_limit(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> int:
         return 80_000 + 45_000 * len(roots) + 65_000 * len(heads)
 

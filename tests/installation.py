@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from anchoring.core.batch import BatchState, SubmissionState
+from anchoring.core.canonical import Canonicalization
 from anchoring.core.fees import FeePolicy, FeeRules
 from anchoring.core.finality import BlockTag, FinalityRule
 from anchoring.core.status_version import StatusVersion, VersionState
@@ -91,9 +92,10 @@ class InstallationOn(Generic[C, L]):
         self._digests = count()
         self._holders = count()
 
-    def post(self, digests: int = 1) -> list[Entry]:
+    def post(self, digests: int = 1, *, canonicalization: Canonicalization | None = None) -> list[Entry]:
         """So many new digests, acknowledged."""
-        entries = post(self.store, self._issuer, *(next(self._digests) for _ in range(digests)))
+        numbers = [next(self._digests) for _ in range(digests)]
+        entries = post(self.store, self._issuer, *numbers, canonicalization=canonicalization)
         self.acknowledged += entries
         return entries
 

@@ -27,7 +27,11 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
     fees, finality = fee_rules(settings.ledger), parse_finality(settings.ledger.finality)
     rules = RoundRules(
         submission=SubmissionRules(
-            fees=fees, max_roots=settings.rounds.max_roots, max_heads=settings.rounds.max_heads, host=socket.gethostname()
+            fees=fees,
+            max_roots=settings.rounds.max_roots,
+            max_heads=settings.rounds.max_heads,
+            raw_roots=settings.rounds.raw_roots,
+            host=socket.gethostname(),
         ),
         follow=FollowRules(finality=finality, fees=fees, patience_s=settings.ledger.patience_s, host=socket.gethostname()),
         max_leaves=settings.rounds.max_leaves,

@@ -1,19 +1,22 @@
 """What a verifier gives becomes evidence: the pinned contract at a node, and ways to status lists. No settings are read."""
 
-from collections.abc import Collection, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from anchoring.core.bundle import Bundle
+from anchoring.core.canonical import CanonicalForm, Canonicalization, Content, content_of
 from anchoring.core.finality import parse_finality
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
-from anchoring.core.verification import Evidence, NoEvidence, SignatureFinding
+from anchoring.core.verification import Evidence, NoEvidence, NoForm, SignatureFinding
 from anchoring.errors import InvalidInput, Misconfigured, VerificationError
-from anchoring.types import Address, BlockHash, Did, as_block_hash, parse_address, parse_hash
+from anchoring.types import Address, BlockHash, Did, Digest, as_block_hash, parse_address, parse_hash
 
 if TYPE_CHECKING:
     from anchoring.ports.ledger import RegistryReader
@@ -159,6 +162,44 @@ def read_key(content: bytes, *, at: str) -> str:
     from anchoring.signing.multikey import read_public_key
 
     return read_public_key(content, at=at)
+
+
+def find_form(credential: bytes | None, proof: InclusionProof) -> CanonicalForm | NoForm | None:
+    """A form that takes a library: as Blockcerts hashes it, where the proof says so; the anchored beginning of a longer PDF."""
+    if credential is None:
+        return None
+    try:
+        if proof.canonicalization is Canonicalization.BLOCKCERTS_RDFC:
+            return open_blockcerts_rule()(credential)
+        if _is_longer_pdf(credential, proof.digest):
+            later: CanonicalForm | NoForm | None = open_pdf_embedding().later_form(credential, proof.digest)
+            return later
+    except (InvalidInput, Misconfigured) as cannot:
+        return NoForm(cannot.message)
+    return None
+
+
+def _is_longer_pdf(credential: bytes, digest: Digest) -> bool:
+    """Whether it is a PDF with another digest than the proof's."""
+    return content_of(credential) is Content.PDF and hashlib.sha256(credential).digest() != digest
+
+
+def open_pdf_embedding() -> ModuleType:
+    """Puts proofs into PDFs and finds them there. Raises: Misconfigured where its library is not installed."""
+    try:
+        from anchoring.pdf import embedding
+    except ModuleNotFoundError as absent:
+        raise Misconfigured("PDFs take a library that is not here: pip install 'credanchor[pdf]'") from absent
+    return embedding
+
+
+def open_blockcerts_rule() -> Callable[[bytes], CanonicalForm]:
+    """Hashes a Blockcerts credential. Raises: Misconfigured where its library is not installed."""
+    try:
+        from anchoring.blockcerts.rdfc import blockcerts_form
+    except ModuleNotFoundError as absent:
+        raise Misconfigured("it takes a library that is not here: pip install 'credanchor[blockcerts]'") from absent
+    return blockcerts_form
 
 
 def find_status(

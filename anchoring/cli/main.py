@@ -9,7 +9,21 @@ from typing import Annotated, Final
 
 import typer
 
-from anchoring.cli import anchor, audit_log, credential, entry, issuer, ledger, operator, proof, service, status, store, tiles
+from anchoring.cli import (
+    anchor,
+    audit_log,
+    blockcerts,
+    credential,
+    entry,
+    issuer,
+    ledger,
+    operator,
+    proof,
+    service,
+    status,
+    store,
+    tiles,
+)
 from anchoring.cli.output import say
 from anchoring.errors import (
     AnchoringError,
@@ -41,7 +55,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Anchors microcredentials on an EBSI-style ledger and hands out proofs that anyone can check.",
 )
-for noun in (credential, proof, entry, status, issuer, operator, anchor, ledger, store, audit_log, tiles, service):
+for noun in (credential, blockcerts, proof, entry, status, issuer, operator, anchor, ledger, store, audit_log, tiles, service):
     app.add_typer(noun.app)
 
 

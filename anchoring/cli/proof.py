@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_signature, find_status
+from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_form, find_signature, find_status, open_pdf_embedding
 from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json, write_parts
 from anchoring.cli.verifying import (
     EXIT_CODES,
@@ -26,7 +26,7 @@ from anchoring.cli.verifying import (
     sidecar_of,
 )
 from anchoring.core.bundle import MEMBER, bundle_to_json
-from anchoring.core.canonical import Canonicalization, canonical_candidates
+from anchoring.core.canonical import Canonicalization, Content, canonical_candidates, content_of
 from anchoring.core.embedding import embed_proof, why_not_inside
 from anchoring.core.permalink import ImageKind, permalink
 from anchoring.core.proof import InclusionProof
@@ -34,7 +34,7 @@ from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
-from anchoring.errors import InvalidInput
+from anchoring.errors import InvalidInput, Misconfigured
 from anchoring.types import parse_did, parse_digest, parse_root, parse_salt, to_hex
 
 app = typer.Typer(name="proof", no_args_is_help=True, help="Get proofs from a service, and verify them without one.")
@@ -170,7 +170,8 @@ def embed(
     body, content = read_file(credential), read_file(proof)
     with about(proof):
         inclusion = parse_proof(content)
-    if why := why_not_inside(body):
+    is_pdf = content_of(body) is Content.PDF
+    if why := _why_not_inside_pdf(body) if is_pdf else why_not_inside(body):
         say(f"beside it, because {why}")
         _require_subject(body, inclusion)
         if output is not None:
@@ -178,8 +179,23 @@ def embed(
         _hand_over(parse(content), sidecar_of(output or credential))
         return
     with about(credential):
-        made = embed_proof(body, members_of(content), digest=inclusion.digest, issuer=inclusion.issuer)
+        if is_pdf:
+            made = open_pdf_embedding().embed(body, members_of(content), inclusion.digest)
+        else:
+            made = embed_proof(body, members_of(content), digest=inclusion.digest, issuer=inclusion.issuer)
     write_bytes(output or credential.with_name(f"{credential.stem}.anchored{credential.suffix}"), made)
+
+
+@app.command()
+def prepare(
+    credential: Annotated[Path, typer.Argument(help="A PDF that is not signed yet.")],
+    output: Annotated[Path, typer.Option(help="The PDF to make.")],
+) -> None:
+    """Make a hidden field in a PDF, into which `embed` puts the proof later. Then sign the PDF, and post it."""
+    body = read_file(credential)
+    with about(credential):
+        made = open_pdf_embedding().prepare(body)
+    write_bytes(output, made)
 
 
 @app.command("verify")
@@ -238,7 +254,14 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     trust = named_keys(key, trust_anchors, fetch=fetch_keys, allow_private=allow_private)
     signature = find_signature(body, trust, now=now)
     report = verify(
-        inclusion, credential=body, pinned=ledger.pinned, evidence=evidence, status=status, signature=signature, now=now
+        inclusion,
+        credential=body,
+        pinned=ledger.pinned,
+        evidence=evidence,
+        status=status,
+        signature=signature,
+        now=now,
+        form=find_form(body, inclusion),
     )
     if as_json:
         print_json(report_to_json(report, required))
@@ -254,6 +277,14 @@ def _check_name(text: str) -> CheckName:
     if text not in set(CheckName):
         raise InvalidInput(f"must be one of {', '.join(CheckName)}", at="--require")
     return CheckName(text)
+
+
+def _why_not_inside_pdf(body: bytes) -> str | None:
+    try:
+        why: str | None = open_pdf_embedding().why_not_inside(body)
+    except Misconfigured as absent:
+        return absent.message
+    return why
 
 
 def _require_subject(credential: bytes, proof: InclusionProof) -> None:

@@ -6,17 +6,26 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from anchoring.bootstrap.verifying import Ledger, SignatureTrust, Sources, find_offline, open_reader_at, read_key, trusted_blocks
+from anchoring.bootstrap.verifying import (
+    Ledger,
+    SignatureTrust,
+    Sources,
+    find_offline,
+    open_pdf_embedding,
+    open_reader_at,
+    read_key,
+    trusted_blocks,
+)
 from anchoring.cli.output import about, read_file
 from anchoring.core.bundle import bundle_of
-from anchoring.core.canonical import canonical_candidates
+from anchoring.core.canonical import Content, canonical_candidates, content_of
 from anchoring.core.embedding import embedded_proofs
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import parse_proof
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import Evidence, NoEvidence
-from anchoring.errors import InvalidInput
+from anchoring.errors import InvalidInput, Misconfigured
 from anchoring.types import parse_did
 
 EXIT_CODES: Final = {Outcome.PASSED: 0, Outcome.FAILED: 3, Outcome.CANNOT_TELL: 4}
@@ -60,10 +69,20 @@ def find_proof(credential: Path, body: bytes, proof: Path | None) -> tuple[bytes
     for one in embedded_proofs(body):
         if str(one.get("digest")).lower().removeprefix("0x") in digests:
             return json.dumps(one).encode(), credential
+    if content_of(body) is Content.PDF and (inside := _inside_pdf(body)) is not None:
+        return json.dumps(inside).encode(), credential
     sidecar = sidecar_of(credential)
     if str(credential) == "-" or not sidecar.exists():
         raise InvalidInput(f"there is none inside the credential, nor beside it as {sidecar.name}: name it", at="--proof")
     return read_file(sidecar), sidecar
+
+
+def _inside_pdf(body: bytes) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] | None = open_pdf_embedding().embedded_proof(body)
+    except Misconfigured:
+        return None  # it may stand beside
+    return found
 
 
 def members_of(content: bytes) -> dict[str, Any]:

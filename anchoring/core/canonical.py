@@ -33,6 +33,8 @@ class Canonicalization(StrEnum):
     JWS_COMPACT = "jws-compact"
     SD_JWT_ISSUER = "sd-jwt-issuer"
     RAW = "raw"
+    BLOCKCERTS_RDFC = "blockcerts-rdfc"
+    """Blockcerts' own, of an RDF graph: nothing here computes it (anchoring/blockcerts)."""
 
 
 class Content(StrEnum):

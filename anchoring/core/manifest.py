@@ -27,6 +27,7 @@ RULES: Final = {
     Canonicalization.JWS_JSON: 3,
     Canonicalization.JWS_COMPACT: 4,
     Canonicalization.SD_JWT_ISSUER: 5,
+    Canonicalization.BLOCKCERTS_RDFC: 6,
 }
 ERASED: Final = 255
 PREAMBLE_MAX_BYTES: Final = 1 << 26

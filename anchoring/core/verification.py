@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from anchoring.core.batch import Anchor
-from anchoring.core.canonical import canonical_candidates
+from anchoring.core.canonical import CanonicalForm, Canonicalization, canonical_candidates
 from anchoring.core.claimed_issuer import claimed_issuer
 from anchoring.core.outcome import Outcome, worst_of
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
@@ -95,6 +95,14 @@ class NoEvidence:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NoForm:
+    """Why a credential has no further form, and what that means for its digest where no other fits."""
+
+    why: str
+    outcome: Outcome = Outcome.CANNOT_TELL
+
+
 def verify(
     proof: InclusionProof,
     *,
@@ -104,10 +112,14 @@ def verify(
     status: StatusFindings,
     signature: SignatureFinding | None,
     now: datetime,
+    form: CanonicalForm | NoForm | None = None,
 ) -> Report:
-    """Make every check. `credential`: the file as the holder has it; None leaves digest, issuer-match and signature untold."""
+    """Make every check. `credential`: the file as the holder has it; None leaves digest, issuer-match and signature untold.
+
+    `form`: one that takes a library, or why there is none: by the rule of Blockcerts, or the beginning of a longer PDF.
+    """
     checks = (
-        _digest(proof, credential),
+        _digest(proof, credential, form),
         _path(proof),
         _registry(proof.anchor.registry, pinned),
         _root(proof, pinned, evidence),
@@ -153,14 +165,21 @@ def _cannot_tell(name: CheckName, reason: str) -> Check:
     return Check(name=name, outcome=Outcome.CANNOT_TELL, reason=reason)
 
 
-def _digest(proof: InclusionProof, credential: bytes | None) -> Check:
+def _digest(proof: InclusionProof, credential: bytes | None, further: CanonicalForm | NoForm | None) -> Check:
     if credential is None:
         return _cannot_tell(CheckName.DIGEST, "no credential was given, so the proof was not compared with one")
-    forms = canonical_candidates(credential, proof.canonicalization)
+    forms = list(canonical_candidates(credential, proof.canonicalization))
+    if isinstance(further, CanonicalForm):
+        forms.append(further)
     for form in forms:
         if form.digest == proof.digest:
             notes = "".join(f"; {note}" for note in form.notes)
             return _passed(CheckName.DIGEST, f"the credential has the proof's digest under {form.canonicalization}{notes}")
+    if isinstance(further, NoForm):
+        return Check(name=CheckName.DIGEST, outcome=further.outcome, reason=further.why)
+    if proof.canonicalization is Canonicalization.BLOCKCERTS_RDFC and further is None:
+        why = "the proof is of a digest by the rule of Blockcerts: this verifier does not compute it"
+        return _cannot_tell(CheckName.DIGEST, why)
     tried = ", ".join(f"{to_hex(form.digest)} ({form.canonicalization})" for form in forms) or "none, the file has no digest"
     return _failed(CheckName.DIGEST, f"the proof is of {to_hex(proof.digest)}; the credential has {tried}")
 

@@ -2,20 +2,31 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
+
+from eth_utils.crypto import keccak
 
 from anchoring.types import CodeHash, as_code_hash
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: it keeps what it computed
 class Artifact:
     """`bytecode`: creation code without constructor arguments. `code_hash`: Keccak-256 of the code at the address."""
 
     abi: list[dict[str, Any]]
     bytecode: bytes
     code_hash: CodeHash
+
+    @cached_property
+    def selectors(self) -> frozenset[bytes]:
+        """The first four bytes of calldata that call a function."""
+        return frozenset(
+            keccak(text=f"{one['name']}({','.join(argument['type'] for argument in one['inputs'])})")[:4]
+            for one in self.abi
+            if one["type"] == "function"
+        )
 
 
 @cache

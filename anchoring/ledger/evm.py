@@ -31,7 +31,7 @@ from anchoring.ledger.second_opinion import FurtherNodes
 from anchoring.ledger.signed_transaction import sign_as_asked
 from anchoring.ledger.signer import Signer, price_fields
 from anchoring.ports.ledger import Broadcast, Head, LedgerIdentity, Opinion, Reception
-from anchoring.types import Address, TxHash, to_hex
+from anchoring.types import Address, Root, TxHash, to_hex
 
 _LIMIT_EXCEEDED: Final = -32005
 
@@ -132,6 +132,9 @@ class EvmLedger(EvmRegistryReader):
             encode_call("publishStatusList(bytes32,uint64,bytes32)", [head.list_id, head.version, head.digest]) for head in heads
         ]
         return calls[0] if len(calls) == 1 else encode_call("multicall(bytes[])", [calls])
+
+    def raw_calldata(self, root: Root) -> bytes | None:
+        return None if root[:4] in anchor_registry().selectors else bytes(root)
 
     def gas_limit(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> int:
         return self._gas.base + self._gas.per_root * len(roots) + self._gas.per_head * len(heads)

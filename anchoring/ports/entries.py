@@ -124,6 +124,9 @@ class Entries(Protocol):
     def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
         """Whether one with after_id < id ≤ up_to_id is of another issuer than the canary."""
 
+    def has_rule(self, first_id: int, last_id: int, rule: Canonicalization) -> bool:
+        """Whether an entry of the range is said to be hashed by this rule."""
+
     def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
         """The leaf of every entry of the range that is not erased, some at a time, in any order."""
 

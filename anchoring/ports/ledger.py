@@ -71,8 +71,8 @@ class Receipt:
     heads: tuple[PublishedHead, ...]
 
     def anchor_of(self, item: RootToAnchor) -> Anchor | None:
-        """The anchor of this very tree."""
-        return next((one for one in self.anchors if (one.root, one.leaf_count) == (item.root, item.leaf_count)), None)
+        """The anchor of this tree, whether or not the ledger states its leaf count."""
+        return next((one for one in self.anchors if one.root == item.root and one.is_of(item.leaf_count)), None)
 
     def head_of(self, item: HeadToPublish) -> PublishedHead | None:
         """The event of this very version."""
@@ -242,6 +242,12 @@ class Ledger(RegistryReader, Protocol):
 
     def calldata(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> bytes:
         """One call for all: `anchor`, `publishStatusList`, or `multicall` of several."""
+
+    def raw_calldata(self, root: Root) -> bytes | None:
+        """The root and nothing else, which the contract anchors without a leaf count.
+
+        None for a root that would call one of the contract's functions.
+        """
 
     def gas_limit(self, roots: Sequence[RootToAnchor], heads: Sequence[HeadToPublish] = ()) -> int: ...
 

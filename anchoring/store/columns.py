@@ -52,6 +52,7 @@ _CODES: Final = {
     Canonicalization.JWS_JSON: 3,
     Canonicalization.JWS_COMPACT: 4,
     Canonicalization.SD_JWT_ISSUER: 5,
+    Canonicalization.BLOCKCERTS_RDFC: 6,
 }
 _NAMES: Final = {code: name for name, code in _CODES.items()}
 

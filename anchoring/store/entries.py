@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import CANARY, Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_step
 from anchoring.core.manifest import ManifestEntry
@@ -106,6 +107,10 @@ class SqlEntries:
 
     def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
         statement = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id, _OF_ISSUERS).limit(1)
+        return self._connection.execute(statement).first() is not None
+
+    def has_rule(self, first_id: int, last_id: int, rule: Canonicalization) -> bool:
+        statement = select(entry.c.id).where(entry.c.id.between(first_id, last_id), entry.c.canonicalization == rule).limit(1)
         return self._connection.execute(statement).first() is not None
 
     def count_after(self, entry_id: int) -> int:

@@ -1,18 +1,20 @@
 """Sealed batches and prepared versions go to the ledger: one transaction for all of them, written down before it is sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from anchoring.core.audit_log import Act, Detail, round_act
-from anchoring.core.batch import Anchor, Attempt, BatchState, HeadToPublish, RootToAnchor, SubmissionState
+from anchoring.core.batch import Anchor, Attempt, Batch, BatchState, HeadToPublish, RootToAnchor, SubmissionState
+from anchoring.core.canonical import Canonicalization
 from anchoring.core.fees import FeeRules, choose_fee
 from anchoring.core.status_version import StatusVersion
 from anchoring.errors import LedgerRejected, LedgerUnavailable, StateCorrupt
 from anchoring.failpoints import failpoint
 from anchoring.ports.ledger import Head, Ledger
 from anchoring.ports.runtime import Clock
-from anchoring.ports.store import Store
+from anchoring.ports.store import Store, UnitOfWork
 from anchoring.ports.submissions import NewSubmission
 from anchoring.types import Root, to_hex
 
@@ -21,14 +23,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionRules:
-    """The operator's settings. `max_roots`, `max_heads`: batches and status lists in one transaction at most.
+    """The operator's settings.
 
+    `max_roots`, `max_heads`: batches and status lists in one transaction at most. `raw_roots`: the root of a batch with digests
+    of Blockcerts goes alone in a transaction of its 32 bytes; one after the other, since one at a time is on its way.
     `host`: on which rounds run, for the audit log.
     """
 
     fees: FeeRules
     max_roots: int
     max_heads: int
+    raw_roots: bool = False
     host: str = ""
 
 
@@ -49,6 +54,7 @@ def open_submission(
             return False
         sealed = uow.batches.in_state(BatchState.SEALED, limit=rules.max_roots)
         prepared = uow.status_versions.prepared(rules.max_heads)
+        raw_ids = {batch.id for batch in sealed if rules.raw_roots and _has_blockcerts(uow, batch)}
         highest_nonce = uow.submissions.highest_nonce(ledger.registry.chain_id, ledger.signer)
     roots = [
         RootToAnchor(batch_id=batch.id, root=batch.tree.root, leaf_count=batch.leaf_count)
@@ -68,7 +74,10 @@ def open_submission(
     roots = [root for root in roots if root not in found]
     if roots or heads:
         nonce = _next_nonce(ledger.transaction_count(head), highest_nonce)
-        submission, attempt = _sign(ledger, clock, roots, heads, nonce, head, rules)
+        load = _Load(roots=roots, heads=heads, calldata=ledger.calldata(roots, heads))
+        if raw_ids:
+            load = _next_load(ledger, load, raw_ids, sealed, prepared)
+        submission, attempt = _sign(ledger, clock, load, nonce, head, rules)
         failpoint("attempt.signed")
         recorded = _record(store, submission, attempt, rules.host)
     for root, anchor in foreign.items():
@@ -77,6 +86,37 @@ def open_submission(
             f"with {anchor.leaf_count}"
         )
     return recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Load:
+    """What one transaction carries."""
+
+    roots: Sequence[RootToAnchor]
+    heads: Sequence[HeadToPublish]
+    calldata: bytes
+
+
+def _has_blockcerts(uow: UnitOfWork, batch: Batch) -> bool:
+    return uow.entries.has_rule(batch.first_id, batch.last_id, Canonicalization.BLOCKCERTS_RDFC)
+
+
+def _next_load(
+    ledger: Ledger, load: _Load, raw_ids: set[int], sealed: Sequence[Batch], prepared: Sequence[StatusVersion]
+) -> _Load:
+    """The part of a load that goes next: one raw root, or all that is called. Whatever waited longest, so that both get on."""
+    raw = {
+        root: calldata
+        for root in load.roots
+        if root.batch_id in raw_ids and (calldata := ledger.raw_calldata(root.root)) is not None
+    }
+    called = [root for root in load.roots if root not in raw]
+    since = {batch.id: batch.sealed_at for batch in sealed if batch.sealed_at}
+    waiting = [since[root.batch_id] for root in called] + [version.made_at for version in prepared if load.heads]
+    for root, calldata in raw.items():
+        if not waiting or since[root.batch_id] < min(waiting):
+            return _Load(roots=[root], heads=[], calldata=calldata)
+    return _Load(roots=called, heads=load.heads, calldata=ledger.calldata(called, load.heads))
 
 
 def _is_next(ledger: Ledger, version: StatusVersion, head: Head) -> bool:
@@ -109,24 +149,23 @@ def _next_nonce(mined: int, highest: int | None) -> int:
 def _sign(
     ledger: Ledger,
     clock: Clock,
-    roots: list[RootToAnchor],
-    heads: list[HeadToPublish],
+    load: _Load,
     nonce: int,
     head: Head,
     rules: SubmissionRules,
 ) -> tuple[NewSubmission, Attempt]:
     fee = choose_fee(rules.fees, base_fee_wei=head.base_fee_wei, gas_price_wei=ledger.gas_price(rules.fees.policy))
-    calldata, gas_limit, now = ledger.calldata(roots, heads), ledger.gas_limit(roots, heads), clock.now()
-    ledger.check_call(calldata, gas_limit, head)
-    attempt = ledger.sign(calldata, nonce=nonce, gas_limit=gas_limit, fee=fee, at=head, now=now)
+    gas_limit, now = ledger.gas_limit(load.roots, load.heads), clock.now()
+    ledger.check_call(load.calldata, gas_limit, head)
+    attempt = ledger.sign(load.calldata, nonce=nonce, gas_limit=gas_limit, fee=fee, at=head, now=now)
     submission = NewSubmission(
         registry=ledger.registry,
         signer=ledger.signer,
         nonce=nonce,
-        calldata=calldata,
+        calldata=load.calldata,
         gas_limit=gas_limit,
-        roots=tuple(roots),
-        heads=tuple(heads),
+        roots=tuple(load.roots),
+        heads=tuple(load.heads),
         opened_at=now,
     )
     return submission, attempt

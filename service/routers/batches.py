@@ -148,6 +148,7 @@ def _batch_json(service: Service, identity: LedgerIdentity | None, batch: Batch)
         "state": batch.state,
         "sealedAt": exact_time(batch.sealed_at) if batch.sealed_at else None,
         "anchor": anchor_json(identity.registry, batch) if identity else None,
+        "statedLeafCount": batch.anchor.leaf_count if batch.anchor else None,
         "tileLevels": tile_counts(batch.leaf_count),
         "links": {"self": url, "tiles": url + "/tiles/{level}/{n}"},
     }

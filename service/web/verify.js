@@ -713,7 +713,7 @@ const DID = /^did:[a-z0-9]+:(?:[A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*(?:[A-Za-z0-9._-
 const CHAIN = /^eip155:(0|[1-9][0-9]{0,18})$/;
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
-const RULES = ['jcs', 'jws-json', 'jws-compact', 'sd-jwt-issuer', 'raw'];
+const RULES = ['jcs', 'jws-json', 'jws-compact', 'sd-jwt-issuer', 'raw', 'blockcerts-rdfc'];
 
 /**
  * A proof in its JSON form: bytes, or a value that JSON.parse gave. Hashes become bytes, times stay text.
@@ -2119,6 +2119,9 @@ async function checkDigest(proof, credential) {
   const same = forms.find(form => equal(form.digest, proof.digest));
   if (same) {
     return told('digest', PASSED, [`the credential has the proof's digest under ${same.canonicalization}`, ...same.notes].join('; '));
+  }
+  if (proof.canonicalization === 'blockcerts-rdfc') {
+    return told('digest', CANNOT_TELL, 'the proof is of a digest by the rule of Blockcerts: this verifier does not compute it');
   }
   const tried = forms.map(form => `${toHex(form.digest)} (${form.canonicalization})`).join(', ') || 'none, the file has no digest';
   return told('digest', FAILED, `the proof is of ${toHex(proof.digest)}; the credential has ${tried}`);

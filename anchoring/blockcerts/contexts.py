@@ -1,0 +1,32 @@
+"""The JSON-LD contexts that Blockcerts credentials name. They come with the project: nothing is fetched."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+_FILES: Final = {
+    "https://www.w3.org/2018/credentials/v1": "credentials-v1",
+    "https://www.w3.org/ns/credentials/v2": "credentials-v2",
+    "https://w3id.org/security/data-integrity/v2": "data-integrity-v2",
+    "https://w3id.org/security/suites/merkle-2019/v1": "merkle-2019-v1",
+    "https://w3id.org/vc/status-list/2021/v1": "status-list-2021-v1",
+} | {
+    name: f"blockcerts-v{version}"
+    for version, short in (("3.0", "3"), ("3.1", "3.1"), ("3.2", "3.2"))
+    for name in (
+        f"https://w3id.org/blockcerts/v{short}",
+        f"https://w3id.org/blockcerts/schema/{version}/context.json",
+        f"https://www.blockcerts.org/schema/{version}/context.json",
+    )
+}
+
+
+@cache
+def known_context(url: str) -> dict[str, Any] | None:
+    """The context of this name; None when it is not among ours."""
+    if url not in _FILES:
+        return None
+    text = files("anchoring.blockcerts").joinpath(f"contexts/{_FILES[url]}.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content

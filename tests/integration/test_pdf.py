@@ -1,0 +1,371 @@
+"""Proofs inside PDFs, signed and not, and what a verifier makes of the longer file and of its signatures."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asn1crypto import keys
+from asn1crypto import x509 as asn1
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.generic import pdf_name, pdf_string
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
+from pyhanko.sign import signers
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+from reportlab.pdfgen import canvas
+
+from anchoring.core.canonical import CanonicalForm
+from anchoring.core.leaf import issuer_id_of, leaf_hash
+from anchoring.core.outcome import Outcome
+from anchoring.core.verification import NoForm
+from anchoring.errors import InvalidInput
+from anchoring.pdf.embedding import FIELD, embed, embedded_proof, later_form, prepare, why_not_inside
+from anchoring.pdf.signatures import judge_signatures, read_anchor
+from anchoring.types import Digest, as_salt, parse_did, to_hex
+from tests.credanchor import Credanchor
+
+PASSED, FAILED, CANNOT_TELL = Outcome.PASSED, Outcome.FAILED, Outcome.CANNOT_TELL
+PROOF = {"type": "CredentialAnchorProof", "issuer": "did:web:university.example", "note": "Núñez"}
+NOW = datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority and a signer that it vouches for."""
+
+    signer: signers.SimpleSigner
+    root: asn1.Certificate
+    pem: bytes
+
+
+def make_authority(name: str) -> Authority:
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root = certificate(name, root_key, name, root_key, is_authority=True)
+    leaf = certificate("University", key, name, root_key, is_authority=False)
+    pkcs8 = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    store = SimpleCertificateStore()
+    store.register(load(root))
+    signer = signers.SimpleSigner(signing_cert=load(leaf), signing_key=keys.PrivateKeyInfo.load(pkcs8), cert_registry=store)
+    return Authority(signer, load(root), root.public_bytes(serialization.Encoding.PEM))
+
+
+def certificate(subject: str, key: Any, issuer: str, issuer_key: Any, *, is_authority: bool) -> x509.Certificate:
+    def name(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    usage = {"content_commitment": not is_authority, "key_cert_sign": is_authority, "crl_sign": is_authority}
+    others = ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name(subject))
+        .issuer_name(name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=365))
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(digital_signature=True, **usage, **dict.fromkeys(others, False)), critical=True)
+        .sign(issuer_key, hashes.SHA256())
+    )
+
+
+def load(made: x509.Certificate) -> asn1.Certificate:
+    return asn1.Certificate.load(made.public_bytes(serialization.Encoding.DER))
+
+
+AUTHORITY, STRANGER = make_authority("Ministry"), make_authority("Stranger")
+
+
+def draw(words: str = "Diploma of Ada Núñez") -> bytes:
+    out = BytesIO()
+    page = canvas.Canvas(out)
+    page.drawString(100, 700, words)
+    page.save()
+    return out.getvalue()
+
+
+def sign(body: bytes, authority: Authority = AUTHORITY, name: str = "Seal", **more: Any) -> bytes:
+    meta = signers.PdfSignatureMetadata(field_name=name, subfilter=SigSeedSubFilter.PADES, md_algorithm="sha256", **more)
+    made: Any = signers.sign_pdf(IncrementalPdfFileWriter(BytesIO(body)), meta, signer=authority.signer)
+    content: bytes = made.getvalue()
+    return content
+
+
+def append(body: bytes, change: Callable[[IncrementalPdfFileWriter], None]) -> bytes:
+    """A revision more."""
+    writer, out = IncrementalPdfFileWriter(BytesIO(body)), BytesIO()
+    change(writer)
+    writer.write(out)
+    return out.getvalue()
+
+
+def paint_over(writer: IncrementalPdfFileWriter) -> None:
+    page = writer.root["/Pages"]["/Kids"][0]
+    page[pdf_name("/Contents")] = writer.add_object(generic.StreamObject(stream_data=b"BT /F1 20 Tf 50 50 Td (Grade A) Tj ET"))
+    writer.update_container(page)
+
+
+def grow_field(writer: IncrementalPdfFileWriter) -> None:
+    for ref in writer.root["/AcroForm"]["/Fields"]:
+        field = ref.get_object()
+        if field["/T"] == FIELD:
+            field[pdf_name("/Rect")] = generic.ArrayObject([generic.NumberObject(n) for n in (0, 0, 600, 800)])
+            field[pdf_name("/F")] = generic.NumberObject(4)
+            writer.mark_update(ref)
+
+
+def attach(writer: IncrementalPdfFileWriter) -> None:
+    writer.root[pdf_name("/AF")] = generic.ArrayObject(
+        [writer.add_object(generic.DictionaryObject({pdf_name("/Type"): pdf_name("/Filespec")}))]
+    )
+    writer.update_root()
+
+
+def other_field(body: bytes) -> bytes:
+    """A text field that shows, before signing."""
+
+    def change(writer: IncrementalPdfFileWriter) -> None:
+        field = {"/FT": pdf_name("/Tx"), "/T": pdf_string("Grade"), "/Type": pdf_name("/Annot"), "/Subtype": pdf_name("/Widget")}
+        rect = generic.ArrayObject([generic.NumberObject(n) for n in (0, 0, 99, 99)])
+        made = generic.DictionaryObject({pdf_name(name): value for name, value in field.items()} | {pdf_name("/Rect"): rect})
+        writer.root["/AcroForm"]["/Fields"].append(writer.add_object(made))
+        writer.update_container(writer.root["/AcroForm"]["/Fields"])
+
+    return append(body, change)
+
+
+def fill_grade(writer: IncrementalPdfFileWriter) -> None:
+    for ref in writer.root["/AcroForm"]["/Fields"]:
+        if ref.get_object()["/T"] == "Grade":
+            ref.get_object()[pdf_name("/V")] = pdf_string("A")
+            writer.mark_update(ref)
+
+
+def digest_of(body: bytes) -> Digest:
+    return Digest(hashlib.sha256(body).digest())
+
+
+def encrypted(body: bytes) -> bytes:
+    writer, out = copy_into_new_writer(PdfFileReader(BytesIO(body))), BytesIO()
+    writer.encrypt("owner", "")
+    writer.write(out)
+    return out.getvalue()
+
+
+PREPARED = prepare(draw())
+SIGNED = sign(PREPARED)
+CERTIFIED = sign(PREPARED, certify=True, docmdp_permissions=MDPPerm.FILL_FORMS)
+
+
+@pytest.mark.parametrize("issued", [PREPARED, SIGNED, CERTIFIED], ids=["unsigned", "signed", "certified"])
+def test_proof_goes_in_and_the_issued_bytes_stay(issued):
+    made = embed(issued, PROOF, digest_of(issued))
+
+    assert made.startswith(issued)
+    assert embedded_proof(made) == PROOF
+    form = later_form(made, digest_of(issued))
+    assert isinstance(form, CanonicalForm)
+    assert (form.data, form.notes) == (issued, (f"it is that of the first {len(issued)} bytes; what follows shows nothing",))
+    outcome, _ = judge_signatures(made, [AUTHORITY.root], NOW)
+    assert outcome is (CANNOT_TELL if issued is PREPARED else PASSED)
+
+
+def test_pdf_that_is_anchored_first_may_be_sealed_with_its_proof_inside():
+    sealed = sign(embed(PREPARED, PROOF, digest_of(PREPARED)))
+
+    assert isinstance(later_form(sealed, digest_of(PREPARED)), CanonicalForm)
+    assert judge_signatures(sealed, [AUTHORITY.root], NOW)[0] is PASSED
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (draw(), "has no field for it"),
+        (sign(draw()), "has no field for it"),
+        (embed(PREPARED, PROOF, digest_of(PREPARED)), "filled already"),
+        (encrypted(PREPARED), "is encrypted"),
+        (PREPARED.replace(b"startxref\n", b"startxref\n9"), "cannot be read"),
+        (b"%PDF-1.7\n", "cannot be read"),
+    ],
+    ids=["unprepared", "signed", "filled", "encrypted", "broken", "empty"],
+)
+def test_pdf_that_takes_no_proof_says_why(body, why):
+    assert why in str(why_not_inside(body))
+    with pytest.raises(InvalidInput, match=why):
+        embed(body, PROOF, digest_of(body))
+
+
+def test_signature_that_allows_no_changes_is_not_broken():
+    final = sign(PREPARED, certify=True, docmdp_permissions=MDPPerm.NO_CHANGES)
+    with pytest.raises(InvalidInput, match="allows no field to be filled"):
+        embed(final, PROOF, digest_of(final))
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [(PREPARED, "has a field"), (SIGNED, "signed already"), (encrypted(draw()), "encrypted")],
+    ids=["prepared", "signed", "encrypted"],
+)
+def test_field_is_made_once_and_before_signing(body, why):
+    with pytest.raises(InvalidInput, match=why):
+        prepare(body)
+
+
+def test_proof_of_another_pdf_is_refused_and_found_out():
+    with pytest.raises(InvalidInput, match="of another file"):
+        embed(SIGNED, PROOF, digest_of(PREPARED))
+    made = embed(SIGNED, PROOF, digest_of(SIGNED))
+    assert later_form(made, digest_of(draw("Diploma of Bob"))) is None
+
+
+@pytest.mark.parametrize("at", [60, len(PREPARED) - 30, len(SIGNED) - 40], ids=["page", "field", "end"])
+def test_changed_byte_of_what_was_issued_is_found_out(at):
+    made = bytearray(embed(SIGNED, PROOF, digest_of(SIGNED)))
+    made[at] ^= 1
+    assert later_form(bytes(made), digest_of(SIGNED)) is None
+    assert judge_signatures(bytes(made), [AUTHORITY.root], NOW)[0] is not PASSED
+
+
+@pytest.mark.parametrize("issued", [PREPARED, SIGNED], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("change", [paint_over, grow_field, attach])
+def test_revision_that_may_show_something_else_is_found_out(issued, change):
+    """Shadow attacks: what was issued is still the beginning of the file."""
+    made = append(embed(issued, PROOF, digest_of(issued)), change)
+
+    found = later_form(made, digest_of(issued))
+
+    assert isinstance(found, NoForm)
+    assert found.outcome is FAILED
+    if issued is SIGNED:
+        assert judge_signatures(made, [AUTHORITY.root], NOW)[0] is FAILED
+
+
+def test_field_of_another_name_filled_afterwards_cannot_be_told():
+    issued = sign(other_field(PREPARED))
+    made = append(embed(issued, PROOF, digest_of(issued)), fill_grade)
+    found = later_form(made, digest_of(issued))
+    assert isinstance(found, NoForm)
+    assert (found.outcome, found.why.rpartition(": ")[2]) == (CANNOT_TELL, "Grade")
+
+
+def test_file_put_behind_the_issued_one_is_no_revision_of_it():
+    bob = prepare(draw("Diploma of Bob"))
+    made = PREPARED + embed(bob, PROOF, digest_of(bob))
+    found = later_form(made, digest_of(PREPARED))
+    assert isinstance(found, NoForm)
+    assert found.outcome is FAILED
+
+
+@pytest.mark.parametrize(
+    ("anchors", "outcome", "words"),
+    [
+        ([AUTHORITY.root], PASSED, "PAdES signature Seal of Common Name: University: intact, and its certificate leads to one"),
+        ([STRANGER.root], CANNOT_TELL, "leads to none that you trust"),
+        ([], CANNOT_TELL, "give the certificates that you trust"),
+    ],
+    ids=["trusted", "stranger", "none"],
+)
+def test_signature_is_told_with_its_signer(anchors, outcome, words):
+    found, why = judge_signatures(SIGNED, anchors, NOW)
+    assert found is outcome
+    assert words in why
+
+
+def test_certificate_that_has_expired_is_not_trusted():
+    assert judge_signatures(SIGNED, [AUTHORITY.root], NOW + timedelta(days=1000))[0] is CANNOT_TELL
+
+
+def test_pdf_without_signature_says_so():
+    assert judge_signatures(draw(), [AUTHORITY.root], NOW) == (CANNOT_TELL, "the PDF is not signed")
+    assert judge_signatures(b"%PDF-", [AUTHORITY.root], NOW)[0] is CANNOT_TELL
+
+
+def test_anchor_is_read_in_both_encodings_and_nothing_else():
+    for content in (AUTHORITY.pem, AUTHORITY.root.dump()):
+        assert read_anchor(content, at="x").dump() == AUTHORITY.root.dump()
+    with pytest.raises(InvalidInput, match="x: is no certificate"):
+        read_anchor(b"nonsense", at="x")
+
+
+# On the command line.
+
+
+def proof_of(body: bytes) -> dict[str, Any]:
+    """The proof of a batch of one, as though it stood on a ledger."""
+    digest, issuer, salt = digest_of(body), parse_did("did:web:university.example"), as_salt(bytes(16))
+    anchor = {"type": "AnchorRegistry", "ledger": "eip155:31337", "contract": "0x" + "c3" * 20, "sequence": 1, "state": "final"}
+    block = {
+        "transaction": "0x" + "11" * 32,
+        "blockNumber": 5,
+        "blockHash": "0x" + "22" * 32,
+        "anchoredAt": "2026-11-23T12:00:00Z",
+    }
+    return {
+        "type": "CredentialAnchorProof", "version": 1, "issuer": issuer, "digest": to_hex(digest), "salt": to_hex(salt),
+        "canonicalization": "raw", "leafIndex": 0, "treeSize": 1, "path": [],
+        "root": to_hex(leaf_hash(issuer_id_of(issuer), salt, digest)), "anchor": anchor | block,
+    }  # fmt: skip
+
+
+def digest_check(credanchor: Credanchor, path: Path) -> tuple[int, str]:
+    done = credanchor("proof", "verify", path, "--require", "digest", "--require", "path")
+    return done.code, done.out.splitlines()[0] if done.out else done.error
+
+
+def test_proof_is_embedded_and_found_by_commands(credanchor, tmp_path):
+    drawn, prepared, issued, finished, proof = (
+        tmp_path / f"{name}.pdf" for name in ("drawn", "prepared", "issued", "finished", "proof")
+    )
+    drawn.write_bytes(draw())
+    assert credanchor("proof", "prepare", drawn, "--output", prepared).code == 0
+    issued.write_bytes(sign(prepared.read_bytes()))
+    proof.write_text(json.dumps(proof_of(issued.read_bytes())))
+
+    assert credanchor("proof", "embed", issued, "--proof", proof, "--output", finished).code == 0
+
+    code, words = digest_check(credanchor, finished)
+    assert (code, words.startswith("passed       digest")) == (0, True)
+    assert f"under raw; it is that of the first {len(issued.read_bytes())} bytes; what follows shows nothing" in words
+    finished.write_bytes(append(finished.read_bytes(), paint_over))
+    code, words = digest_check(credanchor, finished)
+    assert (code, words.startswith("failed       digest")) == (3, True)
+    assert "changes more than may be changed after signing" in words
+
+
+def test_proof_of_a_pdf_without_a_field_goes_beside_it_and_says_why(credanchor, tmp_path):
+    issued, proof = tmp_path / "issued.pdf", tmp_path / "p.json"
+    issued.write_bytes(sign(draw()))
+    proof.write_text(json.dumps(proof_of(issued.read_bytes())))
+
+    done = credanchor("proof", "embed", issued, "--proof", proof)
+
+    assert "beside it, because the PDF has no field for it" in done.err
+    assert digest_check(credanchor, issued)[0] == 0
+    assert (tmp_path / "issued.pdf.proof.json").exists()
+
+
+def test_without_its_library_a_pdf_is_a_file_like_any_other_and_a_longer_one_cannot_be_told(credanchor, tmp_path, monkeypatch):
+    issued, finished, proof = tmp_path / "issued.pdf", tmp_path / "finished.pdf", tmp_path / "p.json"
+    issued.write_bytes(SIGNED)
+    finished.write_bytes(embed(SIGNED, proof_of(SIGNED), digest_of(SIGNED)))
+    proof.write_text(json.dumps(proof_of(SIGNED)))
+    monkeypatch.setitem(sys.modules, "anchoring.pdf.embedding", None)
+    monkeypatch.delattr("anchoring.pdf.embedding")
+
+    assert "pip install 'credanchor[pdf]'" in credanchor("proof", "embed", issued, "--proof", proof).err
+    assert digest_check(credanchor, issued)[0] == 0
+    done = credanchor("proof", "verify", finished, "--proof", proof, "--require", "digest")
+    assert (done.code, "pip install 'credanchor[pdf]'" in done.out) == (4, True)
