@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from anchoring.core.bundle import Bundle
 from anchoring.core.canonical import CanonicalForm, Canonicalization, Content, content_of
 from anchoring.core.finality import parse_finality
+from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
@@ -19,6 +20,8 @@ from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.types import Address, BlockHash, Did, Digest, as_block_hash, parse_address, parse_hash
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from anchoring.ports.ledger import RegistryReader
 
 NODE_TIMEOUT_S: Final = 15.0
@@ -152,9 +155,23 @@ def find_signature(credential: bytes | None, trust: SignatureTrust, *, now: date
     from anchoring.signing.own_signatures import OwnSignatures
     from anchoring.signing.seals import read_trust_anchors
 
+    anchors = read_trust_anchors(trust.anchors)
+    if credential is None:
+        return None
+    if content_of(credential) is Content.PDF:
+        return _signatures_of_pdf(credential, anchors, now)
     keys = open_keys(allow_private=trust.allow_private) if trust.fetch else CarriedKeys()
-    checker = OwnSignatures(keys, given=trust.key, anchors=read_trust_anchors(trust.anchors))
-    return None if credential is None else checker.check(credential, now)
+    return OwnSignatures(keys, given=trust.key, anchors=anchors).check(credential, now)
+
+
+def _signatures_of_pdf(pdf: bytes, anchors: "Sequence[Certificate]", now: datetime) -> SignatureFinding:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    try:
+        from anchoring.pdf.signatures import judge_signatures
+    except ModuleNotFoundError:
+        return SignatureFinding(Outcome.CANNOT_TELL, "PDFs take a library that is not here: pip install 'credanchor[pdf]'")
+    return judge_signatures(pdf, [anchor.public_bytes(Encoding.DER) for anchor in anchors], now)
 
 
 def read_key(content: bytes, *, at: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from io import BytesIO
 from typing import Final
 
-from asn1crypto import pem, x509
+from asn1crypto import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
@@ -14,7 +14,7 @@ from pyhanko.sign.validation.status import PdfSignatureStatus
 from pyhanko_certvalidator import ValidationContext
 
 from anchoring.core.outcome import Outcome, worst_of
-from anchoring.errors import InvalidInput
+from anchoring.core.verification import SignatureFinding
 from anchoring.pdf.embedding import BROKEN
 
 PADES: Final = "/ETSI.CAdES.detached"
@@ -24,29 +24,19 @@ for _library in ("pyhanko", "pyhanko_certvalidator"):  # what is wrong is in the
     logging.getLogger(_library).propagate = False
 
 
-def read_anchor(content: bytes, *, at: str) -> x509.Certificate:
-    """A certificate in PEM or DER. Raises: InvalidInput naming `at`."""
-    try:
-        der = pem.unarmor(content)[2] if pem.detect(content) else content
-        certificate = x509.Certificate.load(der, strict=True)
-        certificate.native  # noqa: B018 - only now it is read
-    except (ValueError, TypeError, KeyError) as wrong:
-        raise InvalidInput("is no certificate in PEM or DER", at=at) from wrong
-    return certificate
-
-
-def judge_signatures(body: bytes, anchors: Sequence[x509.Certificate], now: datetime) -> tuple[Outcome, str]:
+def judge_signatures(body: bytes, anchors: Sequence[bytes], now: datetime) -> SignatureFinding:
     """Whether the PDF is signed, as it is now, by whom the anchors vouch for; and a sentence for each signature.
 
-    Nothing is fetched: revocation counts as far as the PDF itself brings lists and answers.
+    `anchors`: certificates in DER. Nothing is fetched: revocation counts as far as the PDF itself brings lists and answers.
     """
     try:
         signatures = PdfFileReader(BytesIO(body)).embedded_regular_signatures
     except BROKEN as broken:
-        return Outcome.CANNOT_TELL, f"the PDF cannot be read: {str(broken)[:200]}"
+        return SignatureFinding(Outcome.CANNOT_TELL, f"the PDF cannot be read: {str(broken)[:200]}")
     if not signatures:
-        return Outcome.CANNOT_TELL, "the PDF is not signed"
-    context = ValidationContext(trust_roots=list(anchors), allow_fetching=False, revocation_mode="soft-fail", moment=now)
+        return SignatureFinding(Outcome.CANNOT_TELL, "the PDF is not signed")
+    roots = [x509.Certificate.load(anchor) for anchor in anchors]
+    context = ValidationContext(trust_roots=roots, allow_fetching=False, revocation_mode="soft-fail", moment=now)
     found = []
     for signature in signatures:
         kind = "PAdES" if signature.sig_object.get("/SubFilter") == PADES else "CMS"
@@ -58,7 +48,7 @@ def judge_signatures(body: bytes, anchors: Sequence[x509.Certificate], now: date
         outcome, why = _judge(status, has_anchors=bool(anchors))
         signer = status.signing_cert.subject.human_friendly
         found.append((outcome, f"{kind} signature {signature.field_name} of {signer}: {why}"))
-    return worst_of(outcome for outcome, _ in found), "; ".join(words for _, words in found)
+    return SignatureFinding(worst_of(outcome for outcome, _ in found), "; ".join(words for _, words in found))
 
 
 def _judge(status: PdfSignatureStatus, *, has_anchors: bool) -> tuple[Outcome, str]:

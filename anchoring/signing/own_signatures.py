@@ -70,7 +70,7 @@ class OwnSignatures:
                 token = read_json_jws(document)
                 return "; ".join([self._token(token, body, now), *token.notes])
             case Content.PDF:
-                raise _untold("signatures in PDF files are not checked")
+                raise _untold("signatures in PDF files are not checked here")
             case _:
                 raise _untold("the file has no signature that is read here")
 

@@ -30,10 +30,10 @@ from reportlab.pdfgen import canvas
 from anchoring.core.canonical import CanonicalForm
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.outcome import Outcome
-from anchoring.core.verification import NoForm
+from anchoring.core.verification import NoForm, SignatureFinding
 from anchoring.errors import InvalidInput
 from anchoring.pdf.embedding import FIELD, embed, embedded_proof, later_form, prepare, why_not_inside
-from anchoring.pdf.signatures import judge_signatures, read_anchor
+from anchoring.pdf.signatures import judge_signatures
 from anchoring.types import Digest, as_salt, parse_did, to_hex
 from tests.credanchor import Credanchor
 
@@ -179,7 +179,7 @@ def test_proof_goes_in_and_the_issued_bytes_stay(issued):
     form = later_form(made, digest_of(issued))
     assert isinstance(form, CanonicalForm)
     assert (form.data, form.notes) == (issued, (f"it is that of the first {len(issued)} bytes; what follows shows nothing",))
-    outcome, _ = judge_signatures(made, [AUTHORITY.root], NOW)
+    outcome = judge_signatures(made, [AUTHORITY.root.dump()], NOW).outcome
     assert outcome is (CANNOT_TELL if issued is PREPARED else PASSED)
 
 
@@ -187,7 +187,7 @@ def test_pdf_that_is_anchored_first_may_be_sealed_with_its_proof_inside():
     sealed = sign(embed(PREPARED, PROOF, digest_of(PREPARED)))
 
     assert isinstance(later_form(sealed, digest_of(PREPARED)), CanonicalForm)
-    assert judge_signatures(sealed, [AUTHORITY.root], NOW)[0] is PASSED
+    assert judge_signatures(sealed, [AUTHORITY.root.dump()], NOW).outcome is PASSED
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_changed_byte_of_what_was_issued_is_found_out(at):
     made = bytearray(embed(SIGNED, PROOF, digest_of(SIGNED)))
     made[at] ^= 1
     assert later_form(bytes(made), digest_of(SIGNED)) is None
-    assert judge_signatures(bytes(made), [AUTHORITY.root], NOW)[0] is not PASSED
+    assert judge_signatures(bytes(made), [AUTHORITY.root.dump()], NOW).outcome is not PASSED
 
 
 @pytest.mark.parametrize("issued", [PREPARED, SIGNED], ids=["unsigned", "signed"])
@@ -250,7 +250,7 @@ def test_revision_that_may_show_something_else_is_found_out(issued, change):
     assert isinstance(found, NoForm)
     assert found.outcome is FAILED
     if issued is SIGNED:
-        assert judge_signatures(made, [AUTHORITY.root], NOW)[0] is FAILED
+        assert judge_signatures(made, [AUTHORITY.root.dump()], NOW).outcome is FAILED
 
 
 def test_field_of_another_name_filled_afterwards_cannot_be_told():
@@ -272,32 +272,29 @@ def test_file_put_behind_the_issued_one_is_no_revision_of_it():
 @pytest.mark.parametrize(
     ("anchors", "outcome", "words"),
     [
-        ([AUTHORITY.root], PASSED, "PAdES signature Seal of Common Name: University: intact, and its certificate leads to one"),
-        ([STRANGER.root], CANNOT_TELL, "leads to none that you trust"),
+        (
+            [AUTHORITY.root.dump()],
+            PASSED,
+            "PAdES signature Seal of Common Name: University: intact, and its certificate leads to one",
+        ),
+        ([STRANGER.root.dump()], CANNOT_TELL, "leads to none that you trust"),
         ([], CANNOT_TELL, "give the certificates that you trust"),
     ],
     ids=["trusted", "stranger", "none"],
 )
 def test_signature_is_told_with_its_signer(anchors, outcome, words):
-    found, why = judge_signatures(SIGNED, anchors, NOW)
-    assert found is outcome
-    assert words in why
+    found = judge_signatures(SIGNED, anchors, NOW)
+    assert found.outcome is outcome
+    assert words in found.reason
 
 
 def test_certificate_that_has_expired_is_not_trusted():
-    assert judge_signatures(SIGNED, [AUTHORITY.root], NOW + timedelta(days=1000))[0] is CANNOT_TELL
+    assert judge_signatures(SIGNED, [AUTHORITY.root.dump()], NOW + timedelta(days=1000)).outcome is CANNOT_TELL
 
 
 def test_pdf_without_signature_says_so():
-    assert judge_signatures(draw(), [AUTHORITY.root], NOW) == (CANNOT_TELL, "the PDF is not signed")
-    assert judge_signatures(b"%PDF-", [AUTHORITY.root], NOW)[0] is CANNOT_TELL
-
-
-def test_anchor_is_read_in_both_encodings_and_nothing_else():
-    for content in (AUTHORITY.pem, AUTHORITY.root.dump()):
-        assert read_anchor(content, at="x").dump() == AUTHORITY.root.dump()
-    with pytest.raises(InvalidInput, match="x: is no certificate"):
-        read_anchor(b"nonsense", at="x")
+    assert judge_signatures(draw(), [AUTHORITY.root.dump()], NOW) == SignatureFinding(CANNOT_TELL, "the PDF is not signed")
+    assert judge_signatures(b"%PDF-", [AUTHORITY.root.dump()], NOW).outcome is CANNOT_TELL
 
 
 # On the command line.
@@ -369,3 +366,30 @@ def test_without_its_library_a_pdf_is_a_file_like_any_other_and_a_longer_one_can
     assert digest_check(credanchor, issued)[0] == 0
     done = credanchor("proof", "verify", finished, "--proof", proof, "--require", "digest")
     assert (done.code, "pip install 'credanchor[pdf]'" in done.out) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("authority", "code", "told"),
+    [
+        (
+            AUTHORITY,
+            0,
+            "PAdES signature Seal of Common Name: University: intact, and its certificate leads to one that you trust",
+        ),
+        (STRANGER, 4, "its certificate leads to none that you trust"),
+    ],
+    ids=["trusted", "stranger"],
+)
+def test_signature_of_a_pdf_is_its_credential_signature(credanchor, tmp_path, authority, code, told):
+    signed, proof, anchors = tmp_path / "signed.pdf", tmp_path / "proof.json", tmp_path / "authority.pem"
+    signed.write_bytes(SIGNED)
+    proof.write_text(json.dumps(proof_of(SIGNED)))
+    anchors.write_bytes(authority.pem)
+
+    required = ("--require", "digest", "--require", "credential-signature", "--trust-anchors", anchors)
+    done = credanchor("proof", "verify", signed, "--proof", proof, *required)
+    assert done.code == code
+    assert told in done.out
+
+    signed.write_bytes(append(SIGNED, paint_over))
+    assert credanchor("proof", "verify", signed, "--proof", proof, *required).code == 3
