@@ -523,7 +523,7 @@ def test_proof_that_cannot_stand_inside_is_put_beside(
     beside.unlink()
     none = credanchor("proof", "verify", holder[0], "--registry", deployed, "--rpc-url", node.url)
 
-    for done, why in zip(of_another, ("the file is no JSON", "its proof is a single object"), strict=True):
+    for done, why in zip(of_another, ("the PDF cannot be read", "its proof is a single object"), strict=True):
         assert done.code == 2
         assert f"beside it, because {why}" in done.err
         assert "which is no digest of the credential" in done.error
