@@ -151,6 +151,7 @@ def _words(found: Mapping[str, Any]) -> str:
 
 
 _ALLOWED: Final = {
+    "bool_parsing": "must be true or false",
     "enum": "must be {expected}",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",

@@ -96,11 +96,12 @@ def test_key_of_any_scope_is_let_into_what_names_its_scope_and_nothing_else(api:
 
 def of_issuer(api: Api, issuer_id: int) -> Mapping[str, Any]:
     """Every row of the issuer, and what hangs on its lists and entries."""
-    lists = [row[0] for row in stored(api.store)["status_list"] if row[2] == issuer_id]
+    there = stored(api.store)
+    lists = [row[0] for row in there["status_list"] if row[2] == issuer_id]
     found = {}
     for table in tables.metadata.sorted_tables:
         names = [column.name for column in table.c if column.name != "last_used_at"]
-        rows = stored(api.store)[table.name]
+        rows = there.get(table.name, [])
         if "issuer_id" in names:
             found[table.name] = [row for row in rows if row[names.index("issuer_id")] == issuer_id]
         elif "status_list_id" in names:
