@@ -48,7 +48,7 @@ def examine_audit_log(store: Store, progress: Progress) -> Finding:
     """What can be told without a ledger, for the examination of a database."""
     read = _read(store, None, progress)
     faults = [*read.chain.faults, *read.head_faults]
-    return Finding.of("audit log", faults, advice=_ADVICE, good=f"{read.count} records")
+    return Finding.of("audit-log", faults, advice=_ADVICE, good=f"{read.count} records")
 
 
 _ADVICE = f"find out who can write to the database, and keep a copy of it as evidence; then {RESTORE}"

@@ -305,6 +305,7 @@ def test_huge_file_is_refused_before_it_is_read(reader: Reader, tmp_path: Path) 
 
 
 def test_text_is_pasted_and_checked_with_the_keyboard_alone(reader: Reader) -> None:
+    reader.page.on("filechooser", lambda _chooser: None)  # before any key is pressed: the driver learns of choosers from then on
     reader.open()
     focused = "document.activeElement.id || document.activeElement.textContent"
 

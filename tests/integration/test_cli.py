@@ -174,7 +174,7 @@ def test_store_migrates_up_and_down(credanchor: Credanchor) -> None:
     assert credanchor("issuer", "list").code == 0
 
 
-@pytest.mark.parametrize("revision", ["nonsense", "-9", "+9"])
+@pytest.mark.parametrize("revision", ["nonsense", "-99", "+99"])
 def test_store_refuses_a_revision_that_is_none(migrated: Credanchor, revision: str) -> None:
     done = migrated("store", "migrate", "--revision", revision, "--yes")
 

@@ -70,6 +70,7 @@ def test_ledger_before_the_first_round_names_none(api: Api) -> None:
         "genesisHash": None,
         "codeHash": None,
         "finality": "finalized",
+        "publicNode": None,
         "nodes": 1,
         "waiting": 0,
         "oldestWaiting": None,
@@ -99,6 +100,7 @@ def test_ledger_says_how_things_stand(api: Api) -> None:
         "genesisHash": "0x" + "01" * 32,
         "codeHash": "0x" + "02" * 32,
         "finality": "finalized",
+        "publicNode": None,
         "nodes": 1,
         "waiting": 2,
         "oldestWaiting": "2026-11-23T12:00:35Z",
@@ -284,7 +286,7 @@ def test_openapi_describes_every_route(shared_api: Api) -> None:
     assert document["openapi"].startswith("3.1")
     assert {route.path for route in ROUTES} == set(document["paths"])
     identifiers = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
-    assert len(identifiers) == len(set(identifiers)) == 30
+    assert len(identifiers) == len(set(identifiers)) == 33
 
 
 def test_openapi_errors_are_problem_documents(shared_api: Api) -> None:

@@ -290,6 +290,7 @@ def test_get_batch_says_what_it_is(api: Api) -> None:
     assert response.json() == {
         "root": root,
         "treeSize": 300,
+        "statedLeafCount": 300,
         "state": "final",
         "sealedAt": "2026-11-23T12:00:00Z",
         "anchor": api.get(f"/v1/proofs/{hex_digest(0)}").json()["anchor"],

@@ -89,7 +89,8 @@ def test_canonicalize_agrees_with_vector(vector: dict[str, Any]) -> None:
 
 
 def test_vectors_hold_every_rule_and_every_kind_of_refusal() -> None:
-    assert {vector.get("canonicalization") for vector in OURS["vectors"]} == {*Canonicalization, None}
+    of_files = {*Canonicalization} - {Canonicalization.BLOCKCERTS_RDFC}  # which Blockcerts' command alone has
+    assert {vector.get("canonicalization") for vector in OURS["vectors"]} == {*of_files, None}
     slugs = {vector["error"]["slug"] for vector in OURS["vectors"] if "error" in vector}
     assert slugs == {InvalidInput.slug, MalformedBody.slug, TooLarge.slug, UnsupportedMediaType.slug}
     names = [vector["name"] for vector in OURS["vectors"]]
