@@ -87,7 +87,7 @@ faults: $(SET_UP) ## Every fault test, and the table of docs/faults.md from what
 	$(BIN)/python -m tests.fault_table
 
 bench: $(SET_UP) ## Ratios to limits measured in the same run, as a table and as JSON
-	$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench
 
 bench-large: $(SET_UP) ## What stays flat in a large store and under long load (ENTRIES=, REQUESTS=)
 	ENTRIES=$(ENTRIES) REQUESTS=$(REQUESTS) $(BIN)/python -m tests.bench.large
