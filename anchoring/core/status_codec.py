@@ -37,6 +37,16 @@ class StatusListError(VerificationError):
         self.code = code
 
 
+def unverified(message: str) -> StatusListError:
+    """A signature, or what it needs, does not hold."""
+    return StatusListError(StatusErrorCode.VERIFICATION, message)
+
+
+def untold(message: str) -> StatusListError:
+    """Nobody can tell: what it takes is out of reach, or is not read here."""
+    return StatusListError(StatusErrorCode.RETRIEVAL, message)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenList:
     """The member `status_list` of a Token Status List. `bits`: of one entry, 1 or 2. `lst`: the entries."""

@@ -7,7 +7,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchoring.core.credential_form import issuer_of
-from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_codec import untold, unverified
 from anchoring.core.strict_json import JsonValue
 from anchoring.errors import Misconfigured
 from anchoring.ports.signing import KeyKind
@@ -36,7 +36,7 @@ class RingCredentials:
         method = str(proof["verificationMethod"])
         signer = Did(method.partition("#")[0])
         if signer != issuer_of(credential):
-            raise _unverified(f"the credential is said to be of {issuer_of(credential)}, and signed with {method}")
+            raise unverified(f"the credential is said to be of {issuer_of(credential)}, and signed with {method}")
         return signer
 
     def public_key(self, verification_method: str) -> str:
@@ -45,10 +45,4 @@ class RingCredentials:
                 return key.multikey
         if verification_method.startswith("did:key:"):
             return key_of_did_key(verification_method)
-        raise StatusListError(
-            StatusErrorCode.RETRIEVAL, f"the key {verification_method} is none of this service, which asks no other host for it"
-        )
-
-
-def _unverified(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.VERIFICATION, message)
+        raise untold(f"the key {verification_method} is none of this service, which asks no other host for it")

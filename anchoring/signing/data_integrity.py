@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from anchoring.core.base58 import decode_base58, encode_base58
 from anchoring.core.moments import parse_moment
 from anchoring.core.proof_json import format_time
-from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_codec import unverified
 from anchoring.core.status_judgement import CLOCK_SKEW
 from anchoring.core.strict_json import JsonValue
 from anchoring.errors import InvalidInput
@@ -49,10 +49,10 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, Js
     """
     proof = known_proof(document.get("proof"))
     if proof is None:
-        raise _unverified(f"there is no Data Integrity proof of a suite that is read here: {', '.join(SUITES)}")
+        raise unverified(f"there is no Data Integrity proof of a suite that is read here: {', '.join(SUITES)}")
     method, value = proof.get("verificationMethod"), proof.get("proofValue")
     if proof.get("proofPurpose") != "assertionMethod" or not isinstance(method, str) or not isinstance(value, str):
-        raise _unverified("the proof lacks proofPurpose assertionMethod, verificationMethod or proofValue")
+        raise unverified("the proof lacks proofPurpose assertionMethod, verificationMethod or proofValue")
     _check_context(document, proof)
     options = {name: member for name, member in proof.items() if name != "proofValue"}
     unsecured = {name: member for name, member in document.items() if name != "proof"}
@@ -61,9 +61,9 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, Js
         signature = decode_base58(value[1:], most=BASE58_MAX_CHARACTERS) if value[:1] == "z" else b""
         holds = isinstance(key, SUITES[str(proof["cryptosuite"])]) and is_signed(key, signature, _hashed(unsecured, options))
     except ValueError as wrong:
-        raise _unverified(f"the proof cannot be checked: {wrong}") from None
+        raise unverified(f"the proof cannot be checked: {wrong}") from None
     if not holds:
-        raise _unverified(f"the proof does not hold: {method} did not sign this")
+        raise unverified(f"the proof does not hold: {method} did not sign this")
     return proof
 
 
@@ -79,15 +79,15 @@ def require_in_time(proof: Mapping[str, JsonValue], now: datetime) -> None:
     """Raises: StatusListError, STATUS_VERIFICATION_ERROR, when the proof is from the future or has expired."""
     made, ends = _moment(proof, "created"), _moment(proof, "expires")
     if made is not None and made > now + CLOCK_SKEW:
-        raise _unverified(f"the proof was made at {format_time(made)}, which is still to come")
+        raise unverified(f"the proof was made at {format_time(made)}, which is still to come")
     if ends is not None and ends <= now:
-        raise _unverified(f"the proof expired at {format_time(ends)}")
+        raise unverified(f"the proof expired at {format_time(ends)}")
 
 
 def _check_context(document: dict[str, JsonValue], proof: dict[str, JsonValue]) -> None:
     """A proof over other contexts is over another meaning."""
     if "@context" in proof and proof["@context"] != document.get("@context"):
-        raise _unverified("the proof has another @context than the document")
+        raise unverified("the proof has another @context than the document")
 
 
 def _hashed(document: dict[str, Any], options: dict[str, Any]) -> bytes:
@@ -101,8 +101,4 @@ def _moment(proof: Mapping[str, JsonValue], name: str) -> datetime | None:
     try:
         return parse_moment(str(proof[name]), at=name)
     except InvalidInput as wrong:
-        raise _unverified(f"the proof cannot be read: {wrong.message}") from None
-
-
-def _unverified(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.VERIFICATION, message)
+        raise unverified(f"the proof cannot be read: {wrong.message}") from None

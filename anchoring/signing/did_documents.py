@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import unquote
 
-from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_codec import unverified
 from anchoring.core.strict_json import JsonValue
 from anchoring.signing.multikey import from_jwk, from_multikey, to_multikey
 
@@ -25,7 +25,7 @@ def document_url(did: str, *, scheme: str = "https") -> str:
     host, *path = did.removeprefix("did:web:").split(":")
     host = unquote(host)
     if not did.startswith("did:web:") or not host or "/" in host or "@" in host or not all(path) or "%2f" in did.lower():
-        raise _unverified(f"{did} is not a did:web")
+        raise unverified(f"{did} is not a did:web")
     return f"{scheme}://{host}/{'/'.join(path) if path else '.well-known'}/did.json"
 
 
@@ -45,9 +45,9 @@ def key_of_did_key(verification_method: str) -> str:
     try:
         from_multikey(multikey)
     except ValueError as wrong:
-        raise _unverified(f"{did} cannot be used: {wrong}") from None
+        raise unverified(f"{did} cannot be used: {wrong}") from None
     if fragment != multikey:
-        raise _unverified(f"{verification_method} is not the key of this did:key")
+        raise unverified(f"{verification_method} is not the key of this did:key")
     return multikey
 
 
@@ -55,7 +55,7 @@ def key_in_document(document: JsonValue, verification_method: str) -> str:
     """The Multikey of a method that the document lets assert. Raises: StatusListError, STATUS_VERIFICATION_ERROR."""
     did, _, fragment = verification_method.partition("#")
     if not isinstance(document, dict) or document.get("id") != did:
-        raise _unverified(f"what was found in place of the document of {did} is another's, or none")
+        raise unverified(f"what was found in place of the document of {did} is another's, or none")
     names = (verification_method, f"#{fragment}")
     asserting = document.get("assertionMethod")
     methods = document.get("verificationMethod")
@@ -66,7 +66,7 @@ def key_in_document(document: JsonValue, verification_method: str) -> str:
             for method in methods if isinstance(methods, list) else []:
                 if isinstance(method, dict) and method.get("id") in names:
                     return _public_key(method, verification_method)
-    raise _unverified(f"the document of {did} does not let {verification_method} assert")
+    raise unverified(f"the document of {did} does not let {verification_method} assert")
 
 
 def _public_key(method: dict[str, JsonValue], name: str) -> str:
@@ -76,9 +76,5 @@ def _public_key(method: dict[str, JsonValue], name: str) -> str:
         if method.get("type") in _JWK_TYPES:
             return to_multikey(from_jwk(method.get("publicKeyJwk")))
     except ValueError as wrong:
-        raise _unverified(f"the key {name} cannot be used: {wrong}") from None
-    raise _unverified(f"the key {name} is of a type that is not read here")
-
-
-def _unverified(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.VERIFICATION, message)
+        raise unverified(f"the key {name} cannot be used: {wrong}") from None
+    raise unverified(f"the key {name} is of a type that is not read here")

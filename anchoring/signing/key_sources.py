@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 from anchoring.bounded_http import HttpGetter, NoAnswer
-from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_codec import StatusListError, untold, unverified
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput
 from anchoring.signing.did_documents import document_url, is_local, key_in_document, key_of_did_key
@@ -22,7 +22,7 @@ class CarriedKeys:
     def public_key(self, verification_method: str) -> str:
         if verification_method.startswith("did:key:"):
             return key_of_did_key(verification_method)
-        raise StatusListError(StatusErrorCode.RETRIEVAL, f"the key {verification_method} was not looked up: that was not allowed")
+        raise untold(f"the key {verification_method} was not looked up: that was not allowed")
 
 
 class ResolvedKeys:
@@ -36,12 +36,12 @@ class ResolvedKeys:
     def public_key(self, verification_method: str) -> str:
         did, hash_sign, _ = verification_method.partition("#")
         if not hash_sign:
-            raise _unverified(f"{verification_method} names no key: a DID URL with # is expected")
+            raise unverified(f"{verification_method} names no key: a DID URL with # is expected")
         if did.startswith("did:key:"):
             return key_of_did_key(verification_method)
         if did.startswith("did:web:"):
             return self._published_key(did, verification_method)
-        raise StatusListError(StatusErrorCode.RETRIEVAL, f"the keys of {did} cannot be looked up: did:web and did:key can")
+        raise untold(f"the keys of {did} cannot be looked up: did:web and did:key can")
 
     def _published_key(self, did: str, verification_method: str) -> str:
         made_at, document = self._documents.get(did, (0.0, None))
@@ -59,10 +59,6 @@ class ResolvedKeys:
         try:
             return parse(self._getter.get(url, accept=ACCEPT, fresh=fresh).content, LIMITS)
         except (NoAnswer, ValueError) as failed:
-            raise StatusListError(StatusErrorCode.RETRIEVAL, f"the document of {did} is out of reach: {failed}") from None
+            raise untold(f"the document of {did} is out of reach: {failed}") from None
         except InvalidInput as wrong:
-            raise _unverified(f"the document of {did} is not one: {wrong.message}") from None
-
-
-def _unverified(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.VERIFICATION, message)
+            raise unverified(f"the document of {did} is not one: {wrong.message}") from None

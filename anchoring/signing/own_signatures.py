@@ -18,7 +18,7 @@ from anchoring.core.claimed_issuer import claimed_issuer
 from anchoring.core.jose import SignedToken, is_json_jws, read_compact, read_json_jws, read_sd_jwt
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof_json import format_time
-from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_codec import StatusErrorCode, StatusListError, untold, unverified
 from anchoring.core.status_judgement import CLOCK_SKEW
 from anchoring.core.strict_json import JsonValue, parse
 from anchoring.core.verification import SignatureFinding
@@ -70,9 +70,9 @@ class OwnSignatures:
                 token = read_json_jws(document)
                 return "; ".join([self._token(token, body, now), *token.notes])
             case Content.PDF:
-                raise _untold("signatures in PDF files are not checked here")
+                raise untold("signatures in PDF files are not checked here")
             case _:
-                raise _untold("the file has no signature that is read here")
+                raise untold("the file has no signature that is read here")
 
     def _token(self, token: SignedToken, body: bytes, now: datetime) -> str:
         signed, _, signature = (part.decode() for part in token.signed.rpartition(b"."))
@@ -82,14 +82,14 @@ class OwnSignatures:
             return check_seal(header, signed.encode(), signature_bytes, self._anchors, now)
         algorithm = str(header["alg"])
         if algorithm not in ALGORITHMS:
-            raise _untold(f"the algorithm {algorithm!a} is not read here; {', '.join(ALGORITHMS)} are")
+            raise untold(f"the algorithm {algorithm!a} is not read here; {', '.join(ALGORITHMS)} are")
         claims = parse(token.payload)
         _require_valid(claims if isinstance(claims, dict) else {}, now)
         method, key = self._key_of(header, body)
         if not isinstance(from_multikey(key), ALGORITHMS[algorithm]):
-            raise _unverified(f"the algorithm {algorithm} does not go with the key {method}")
+            raise unverified(f"the algorithm {algorithm} does not go with the key {method}")
         if not is_signed(from_multikey(key), signature_bytes, signed.encode()):
-            raise _unverified(f"the signature does not hold: {method} did not sign this")
+            raise unverified(f"the signature does not hold: {method} did not sign this")
         return f"signed with {method}"
 
     def _proofs(self, document: dict[str, JsonValue], body: bytes, now: datetime) -> str:
@@ -101,14 +101,14 @@ class OwnSignatures:
             proof for proof in theirs if proof.get("type") == "DataIntegrityProof" and proof.get("cryptosuite") in list(SUITES)
         ]
         if not theirs:
-            raise _untold("the credential has no proof of its own")
+            raise untold("the credential has no proof of its own")
         if not read or any("previousProof" in proof for proof in theirs):
-            raise _untold(f"no proof of the credential is of a suite that is read here: {', '.join(SUITES)}")
+            raise untold(f"no proof of the credential is of a suite that is read here: {', '.join(SUITES)}")
         signers = [self._proof(document, proof, now) for proof in read]
         if self._given is None:
             issuer = _issuer(body)
             if issuer not in {method.partition("#")[0] for method in signers}:
-                raise _unverified(f"the credential names {issuer} as its issuer, and is signed with {', '.join(signers)}")
+                raise unverified(f"the credential names {issuer} as its issuer, and is signed with {', '.join(signers)}")
         rest = f"; {len(theirs) - len(read)} further proofs are not read here" if len(theirs) > len(read) else ""
         return f"signed with {', '.join(signers)}{rest}"
 
@@ -145,7 +145,7 @@ class _KnownKinds:
     def public_key(self, verification_method: str) -> str:
         did = verification_method.partition("#")[0]
         if did.startswith("did:key:z") and not did.startswith(_KINDS_OF_DID_KEY):
-            raise _untold(f"{did} is of a kind of key that is not read here; Ed25519 and P-256 are")
+            raise untold(f"{did} is of a kind of key that is not read here; Ed25519 and P-256 are")
         return self.keys.public_key(verification_method)
 
 
@@ -153,7 +153,7 @@ def _require_understood(header: Mapping[str, JsonValue]) -> None:
     critical = header.get("crit", [])
     unknown = [name for name in critical if name not in UNDERSTOOD] if isinstance(critical, list) else [critical]
     if unknown or "sigD" in header:
-        raise _untold(f"the signature asks for more than is read here: {', '.join(map(ascii, unknown)) or 'sigD'}")
+        raise untold(f"the signature asks for more than is read here: {', '.join(map(ascii, unknown)) or 'sigD'}")
 
 
 def _method_of(header: Mapping[str, JsonValue], body: bytes) -> str:
@@ -163,17 +163,17 @@ def _method_of(header: Mapping[str, JsonValue], body: bytes) -> str:
         if issuer.startswith("did:key:"):
             return f"{issuer}#{issuer.removeprefix('did:key:')}"
         own = "; the key that it carries itself proves nothing" if {"jwk", "jku", "x5u"} & set(header) else ""
-        raise _untold(f"the token names no key by kid{own}")
+        raise untold(f"the token names no key by kid{own}")
     method = kid if kid.startswith("did:") else f"{issuer}#{kid.removeprefix('#')}"
     if method.partition("#")[0] != issuer:
-        raise _unverified(f"the credential names {issuer} as its issuer, and is signed with {method}")
+        raise unverified(f"the credential names {issuer} as its issuer, and is signed with {method}")
     return method
 
 
 def _issuer(body: bytes) -> str:
     claimed = claimed_issuer(body)
     if claimed is None or not claimed.identifier.startswith("did:"):
-        raise _untold("the credential names no issuer whose keys could be looked up: give the key")
+        raise untold("the credential names no issuer whose keys could be looked up: give the key")
     return claimed.identifier
 
 
@@ -181,19 +181,19 @@ def _require_valid(claims: Mapping[str, JsonValue], now: datetime) -> None:
     """The times of a JWT (RFC 7519 section 4.1)."""
     times = {name: _time(claims[name], name) for name in ("exp", "nbf", "iat") if name in claims}
     if "exp" in times and times["exp"] <= now:
-        raise _unverified(f"the signature counts until {format_time(times['exp'])} only")
+        raise unverified(f"the signature counts until {format_time(times['exp'])} only")
     for name in ("nbf", "iat"):
         if name in times and times[name] > now + CLOCK_SKEW:
-            raise _unverified(f"the signature counts from {format_time(times[name])} only")
+            raise unverified(f"the signature counts from {format_time(times[name])} only")
 
 
 def _time(value: JsonValue, name: str) -> datetime:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise _unverified(f"{name} is no time")
+        raise unverified(f"{name} is no time")
     try:
         return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
-        raise _unverified(f"{name} is no time") from None
+        raise unverified(f"{name} is no time") from None
 
 
 def _check_disclosures(token: SignedToken, body: bytes) -> list[str]:
@@ -202,13 +202,13 @@ def _check_disclosures(token: SignedToken, body: bytes) -> list[str]:
     presented = [part for part in body.decode("ascii").strip().split("~")[1:] if part]
     binding = [part for part in presented if "." in part]
     if isinstance(claims, dict) and claims.get("_sd_alg", "sha-256") != "sha-256":
-        raise _untold("the digests of the disclosures are not by SHA-256")
+        raise untold("the digests of the disclosures are not by SHA-256")
     signed, waiting = set(_digests(claims)), {_digest_of(part): part for part in presented if part not in binding}
     while fitting := signed & waiting.keys():
         for digest in fitting:
             signed |= set(_digests(parse(_decode(waiting.pop(digest)))))
     if waiting or len(presented) - len(binding) != len(set(presented) - set(binding)):
-        raise _unverified("a disclosure is not of this credential, or is there twice")
+        raise unverified("a disclosure is not of this credential, or is there twice")
     return ["its key binding was not checked"] if binding else []
 
 
@@ -240,12 +240,4 @@ def _decode(text: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
-        raise _unverified("a part of the credential is not base64url") from None
-
-
-def _unverified(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.VERIFICATION, message)
-
-
-def _untold(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.RETRIEVAL, message)
+        raise unverified("a part of the credential is not base64url") from None

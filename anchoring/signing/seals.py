@@ -24,7 +24,7 @@ from cryptography.x509 import verification
 
 from anchoring.core.moments import parse_moment
 from anchoring.core.proof_json import format_time
-from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_codec import untold, unverified
 from anchoring.core.status_judgement import CLOCK_SKEW
 from anchoring.core.strict_json import JsonValue
 from anchoring.errors import InvalidInput
@@ -62,10 +62,10 @@ def check_seal(
     leaf, *others = _chain(header.get("x5c"))
     _require_certificate(header, leaf)
     if not _is_signed(str(header.get("alg")), leaf.public_key(), signature, signed):
-        raise _unverified(f"the seal does not hold: the certificate of {_name(leaf)} did not sign this")
+        raise unverified(f"the seal does not hold: the certificate of {_name(leaf)} did not sign this")
     sealed_at = _sealed_at(header, now)
     if not anchors:
-        raise _untold(f"sealed with a certificate that says it is of {_name(leaf)}: name the trust anchors that count")
+        raise untold(f"sealed with a certificate that says it is of {_name(leaf)}: name the trust anchors that count")
     _require_trusted(leaf, others, anchors, sealed_at or now)
     when = f"at {format_time(sealed_at)}, as the seal says" if sealed_at else "at an unknown time"
     return f"sealed by {_name(leaf)} {when}; revocation of its certificates was not looked at"
@@ -73,11 +73,11 @@ def check_seal(
 
 def _chain(x5c: JsonValue) -> list[x509.Certificate]:
     if not isinstance(x5c, list) or not 0 < len(x5c) <= CHAIN_MOST:
-        raise _unverified(f"x5c must have 1 to {CHAIN_MOST} certificates")
+        raise unverified(f"x5c must have 1 to {CHAIN_MOST} certificates")
     try:
         return [x509.load_der_x509_certificate(base64.b64decode(str(one), validate=True)) for one in x5c]
     except (ValueError, binascii.Error):
-        raise _unverified("x5c holds something that is no certificate") from None
+        raise unverified("x5c holds something that is no certificate") from None
 
 
 def _require_certificate(header: Mapping[str, JsonValue], leaf: x509.Certificate) -> None:
@@ -85,7 +85,7 @@ def _require_certificate(header: Mapping[str, JsonValue], leaf: x509.Certificate
     named = header.get("x5t#S256")
     digest = hashlib.sha256(leaf.public_bytes(Encoding.DER)).digest()
     if named is not None and named != base64.urlsafe_b64encode(digest).rstrip(b"=").decode():
-        raise _unverified("x5t#S256 names another certificate than x5c begins with")
+        raise unverified("x5t#S256 names another certificate than x5c begins with")
 
 
 def _is_signed(algorithm: str, key: object, signature: bytes, content: bytes) -> bool:
@@ -94,7 +94,7 @@ def _is_signed(algorithm: str, key: object, signature: bytes, content: bytes) ->
         match key:
             case rsa.RSAPublicKey() if kind in {"RS", "PS"} and bits in _HASHES:
                 if key.key_size < RSA_BITS_LEAST:
-                    raise _unverified(f"the certificate's key of {key.key_size} bits is too short")
+                    raise unverified(f"the certificate's key of {key.key_size} bits is too short")
                 digest = _HASHES[bits]
                 pad = padding.PKCS1v15() if kind == "RS" else padding.PSS(padding.MGF1(digest), digest.digest_size)
                 key.verify(signature, content, pad, digest)
@@ -107,7 +107,7 @@ def _is_signed(algorithm: str, key: object, signature: bytes, content: bytes) ->
             case Ed25519PublicKey() if algorithm in {"EdDSA", "Ed25519"}:
                 key.verify(signature, content)
             case _:
-                raise _unverified(f"the algorithm {algorithm!a} does not go with the certificate's key")
+                raise unverified(f"the algorithm {algorithm!a} does not go with the certificate's key")
     except InvalidSignature:
         return False
     return True
@@ -122,9 +122,9 @@ def _sealed_at(header: Mapping[str, JsonValue], now: datetime) -> datetime | Non
         number = isinstance(said, (int, float)) and not isinstance(said, bool)
         moment = datetime.fromtimestamp(float(str(said)), UTC) if number else parse_moment(str(said), at="sigT")
     except (InvalidInput, ValueError, OverflowError, OSError):
-        raise _unverified("the time of the seal cannot be read") from None
+        raise unverified("the time of the seal cannot be read") from None
     if moment > now + CLOCK_SKEW:
-        raise _unverified(f"the seal says it was made at {format_time(moment)}, which is still to come")
+        raise unverified(f"the seal says it was made at {format_time(moment)}, which is still to come")
     return moment
 
 
@@ -148,7 +148,7 @@ def _require_trusted(
     try:
         builder.build_client_verifier().verify(leaf, list(others))
     except (verification.VerificationError, UnsupportedAlgorithm, ValueError) as wrong:
-        raise _unverified(
+        raise unverified(
             f"the certificate of {_name(leaf)} leads to none of the trust anchors at {format_time(at)}: {wrong}"
         ) from None
 
@@ -170,11 +170,3 @@ def _require_signing(_policy: object, _certificate: object, extension: x509.KeyU
 
 def _name(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string()[:300]
-
-
-def _unverified(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.VERIFICATION, message)
-
-
-def _untold(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.RETRIEVAL, message)

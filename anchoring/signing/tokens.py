@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from anchoring.core.jose import read_compact
-from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.core.status_codec import StatusErrorCode, StatusListError, unverified
 from anchoring.core.status_reading import LIMITS
 from anchoring.core.strict_json import JsonValue, parse
 from anchoring.errors import InvalidInput
@@ -54,9 +54,9 @@ def check_token(content: bytes, keys: KeySource) -> Token:
     try:
         key = from_multikey(keys.public_key(token.kid))
     except ValueError as wrong:
-        raise _unverified(f"the token cannot be checked: {wrong}") from None
+        raise unverified(f"the token cannot be checked: {wrong}") from None
     if not isinstance(key, ALGORITHMS[algorithm]) or not is_signed(key, _part(compact, 2), compact.rpartition(b".")[0]):
-        raise _unverified(f"the signature does not hold: {token.kid} did not sign this")
+        raise unverified(f"the signature does not hold: {token.kid} did not sign this")
     return token
 
 
@@ -71,7 +71,7 @@ def _read(content: bytes) -> tuple[Token, str, bytes]:
         raise StatusListError(StatusErrorCode.MALFORMED, "not a signed token: header and claims are JSON objects")
     kid, algorithm, typ = header.get("kid"), str(header.get("alg")), header.get("typ", "")
     if not isinstance(kid, str) or algorithm not in ALGORITHMS or "crit" in header or "b64" in header:
-        raise _unverified(f"the token names no key by kid, or asks for more than {', '.join(ALGORITHMS)}")
+        raise unverified(f"the token names no key by kid, or asks for more than {', '.join(ALGORITHMS)}")
     return Token(typ=typ if isinstance(typ, str) else "", kid=kid, claims=claims), algorithm, compact.signed
 
 
@@ -82,7 +82,3 @@ def _part(token: bytes, number: int) -> bytes:
 
 def _base64url(content: bytes) -> bytes:
     return base64.urlsafe_b64encode(content).rstrip(b"=")
-
-
-def _unverified(message: str) -> StatusListError:
-    return StatusListError(StatusErrorCode.VERIFICATION, message)
