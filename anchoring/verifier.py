@@ -15,10 +15,9 @@ from anchoring.bootstrap.verifying import (
     SignatureTrust,
     Sources,
     find_evidence,
-    find_form,
     find_offline,
-    find_signature,
     find_status,
+    make_report,
     open_reader_at,
     read_key,
     trusted_blocks,
@@ -28,7 +27,6 @@ from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import parse_proof, proof_from_json
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import Report
-from anchoring.core.verification import verify as make_checks
 from anchoring.errors import InvalidInput
 from anchoring.types import Did, parse_did
 
@@ -76,17 +74,7 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     evidence = find_evidence(ledger, inclusion, finality, at="finality")
     status = find_status(ledger, sources, credential=credential, proof=inclusion, evidence=evidence, now=moment)
     trust = SignatureTrust(key=_key(key), anchors=list(trust_anchors), fetch=fetch_keys, allow_private=allow_private)
-    signature = find_signature(credential, trust, now=moment)
-    return make_checks(
-        inclusion,
-        credential=credential,
-        pinned=pinned,
-        evidence=evidence,
-        status=status,
-        signature=signature,
-        now=moment,
-        form=find_form(credential, inclusion),
-    )
+    return make_report(credential, inclusion, pinned=pinned, evidence=evidence, status=status, trust=trust, now=moment)
 
 
 def verify_offline(
@@ -114,18 +102,8 @@ def verify_offline(
     pinned = parse_registry(registry, at="registry") if isinstance(registry, str) else registry
     trusted = trusted_blocks(block_hash, validators, at_hash="block_hash", at_validators="validators")
     evidence = find_offline(pinned, inclusion, bundle, trusted)
-    moment = now or datetime.now(UTC)
-    signature = find_signature(credential, SignatureTrust(key=_key(key), anchors=list(trust_anchors)), now=moment)
-    return make_checks(
-        inclusion,
-        credential=credential,
-        pinned=pinned,
-        evidence=evidence,
-        status=NOT_OFFLINE,
-        signature=signature,
-        now=moment,
-        form=find_form(credential, inclusion),
-    )
+    trust, moment = SignatureTrust(key=_key(key), anchors=list(trust_anchors)), now or datetime.now(UTC)
+    return make_report(credential, inclusion, pinned=pinned, evidence=evidence, status=NOT_OFFLINE, trust=trust, now=moment)
 
 
 def _key(key: Mapping[str, Any] | None) -> str | None:

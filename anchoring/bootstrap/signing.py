@@ -79,10 +79,3 @@ def open_checker() -> "SignedLists":
     from anchoring.signing.lists import SignedLists
 
     return SignedLists()
-
-
-def parse_public_key(content: bytes) -> str:
-    """A public key as a Multikey, from a Multikey or a JWK. Raises: InvalidInput when it is neither, or a private one."""
-    from anchoring.signing.multikey import read_public_key
-
-    return read_public_key(content, at="public key")

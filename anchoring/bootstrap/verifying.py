@@ -15,7 +15,7 @@ from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
-from anchoring.core.verification import Evidence, NoEvidence, NoForm, SignatureFinding
+from anchoring.core.verification import Evidence, NoEvidence, NoForm, Report, SignatureFinding, verify
 from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.types import Address, BlockHash, Did, Digest, as_block_hash, parse_address, parse_hash
 
@@ -168,10 +168,35 @@ def _signatures_of_pdf(pdf: bytes, anchors: "Sequence[Certificate]", now: dateti
     from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        from anchoring.pdf.signatures import judge_signatures
-    except ModuleNotFoundError:
-        return SignatureFinding(Outcome.CANNOT_TELL, "PDFs take a library that is not here: pip install 'credanchor[pdf]'")
+        open_pdf_embedding()
+    except Misconfigured as absent:
+        return SignatureFinding(Outcome.CANNOT_TELL, absent.message)
+    from anchoring.pdf.signatures import judge_signatures
+
     return judge_signatures(pdf, [anchor.public_bytes(Encoding.DER) for anchor in anchors], now)
+
+
+def make_report(
+    credential: bytes | None,
+    proof: InclusionProof,
+    *,
+    pinned: Registry | None,
+    evidence: Evidence | NoEvidence,
+    status: StatusFindings,
+    trust: SignatureTrust,
+    now: datetime,
+) -> Report:
+    """Every check, from what was found. Raises: InvalidInput naming a file of trust anchors."""
+    return verify(
+        proof,
+        credential=credential,
+        pinned=pinned,
+        evidence=evidence,
+        status=status,
+        signature=find_signature(credential, trust, now=now),
+        now=now,
+        form=find_form(credential, proof),
+    )
 
 
 def read_key(content: bytes, *, at: str) -> str:

@@ -21,14 +21,14 @@ def add(
 ) -> None:
     """Let an issuer sign its lists with this key. The issuer is the one whose DID the name begins with."""
     from anchoring.bootstrap.acts import command_act
-    from anchoring.bootstrap.signing import parse_public_key
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
+    from anchoring.bootstrap.verifying import read_key
     from anchoring.settings import read_settings
     from anchoring.usecases.manage_issuers import get_issuer
     from anchoring.usecases.manage_status_keys import add_status_key
 
-    did, multikey = parse_did(kid.partition("#")[0], at="KID"), parse_public_key(read_file(public_key))
+    did, multikey = parse_did(kid.partition("#")[0], at="KID"), read_key(read_file(public_key), at="public key")
     with open_store(read_settings().store).writing() as uow:
         add_status_key(uow, get_issuer(uow, did), kid, multikey, now=SystemClock().now())
         uow.audit_log.note(command_act("status_key.added", {"kid": kid, "publicKey": multikey}, issuer=did))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_form, find_signature, find_status, open_pdf_embedding
+from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_status, make_report, open_pdf_embedding
 from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json, write_parts
 from anchoring.cli.verifying import (
     EXIT_CODES,
@@ -33,7 +33,7 @@ from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.strict_json import parse
-from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
+from anchoring.core.verification import REQUIRED, CheckName, report_to_json
 from anchoring.errors import InvalidInput, Misconfigured
 from anchoring.types import parse_did, parse_digest, parse_root, parse_salt, to_hex
 
@@ -252,17 +252,7 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
         sources = named_sources(service, copies, status_signer, allow_private=allow_private)
         status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, now=now)
     trust = named_keys(key, trust_anchors, fetch=fetch_keys, allow_private=allow_private)
-    signature = find_signature(body, trust, now=now)
-    report = verify(
-        inclusion,
-        credential=body,
-        pinned=ledger.pinned,
-        evidence=evidence,
-        status=status,
-        signature=signature,
-        now=now,
-        form=find_form(body, inclusion),
-    )
+    report = make_report(body, inclusion, pinned=ledger.pinned, evidence=evidence, status=status, trust=trust, now=now)
     if as_json:
         print_json(report_to_json(report, required))
     else:
