@@ -24,6 +24,7 @@ DAY_S = 86_400.0
 
 def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progress: Progress) -> Round:
     """One round under a name of its own. Raises: Misconfigured."""
+    host = socket.gethostname()
     fees, finality = fee_rules(settings.ledger), parse_finality(settings.ledger.finality)
     rules = RoundRules(
         submission=SubmissionRules(
@@ -31,9 +32,9 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
             max_roots=settings.rounds.max_roots,
             max_heads=settings.rounds.max_heads,
             raw_roots=settings.rounds.raw_roots,
-            host=socket.gethostname(),
+            host=host,
         ),
-        follow=FollowRules(finality=finality, fees=fees, patience_s=settings.ledger.patience_s, host=socket.gethostname()),
+        follow=FollowRules(finality=finality, fees=fees, patience_s=settings.ledger.patience_s, host=host),
         max_leaves=settings.rounds.max_leaves,
         lease_s=settings.rounds.lease_s,
         follow_s=settings.rounds.follow_s,
@@ -43,6 +44,6 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
         posts_audit_head=settings.audit_log.anchor,
         source_kept_s=settings.audit_log.sources_kept_days * DAY_S or None,
     )
-    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    holder = f"{host}:{os.getpid()}:{secrets.token_hex(4)}"
     manifests = open_manifests(settings.manifests)
     return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress, manifests=manifests)

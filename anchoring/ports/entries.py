@@ -97,6 +97,9 @@ class Entries(Protocol):
         From here to the end of the unit of work no seal mark can be set, so that no entry commits behind one.
         """
 
+    def add_one(self, issuer: Issuer, digest: Digest, salt: Salt, received_at: datetime) -> int:
+        """Record a digest as `add_missing` does; the id of its entry."""
+
     def receipts(self, posted: Sequence[NewEntries]) -> Sequence[Receipt | None]:
         """What is recorded of each digest, in the order of the input, whatever salt was made for it; None where it is gone."""
 
@@ -135,6 +138,9 @@ class Entries(Protocol):
 
     def backlog(self, entry_id: int, limit: int | None = None) -> int:
         """How many entries have a higher id: an upper bound that costs nothing, counted only where it reaches `limit`."""
+
+    def waiting_after(self, entry_id: int) -> int:
+        """As `count_after`; of more than a million the upper bound, which costs nothing."""
 
     def oldest_after(self, entry_id: int) -> datetime | None:
         """When the first entry with a higher id was received, those of the canary left out."""

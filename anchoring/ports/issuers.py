@@ -17,6 +17,9 @@ class Issuers(Protocol):
 
     def with_did(self, did: Did) -> Issuer | None: ...
 
+    def of_service(self, at: datetime) -> Issuer:
+        """The service's own, added where it is not there yet."""
+
     def all(self) -> Sequence[Issuer]: ...
 
     def add_key(

@@ -27,11 +27,11 @@ from anchoring.core.audit_log import (
 from anchoring.core.batch import BatchState
 from anchoring.core.issuer import CANARY
 from anchoring.ports.audit_log import ChainedRecord, PostedHead, ShownRecord, Wanted
-from anchoring.ports.entries import Entry
 from anchoring.store.columns import EPOCH, MICROSECOND
 from anchoring.store.engine import AUDIT_LOCK, driver_errors
+from anchoring.store.entries import read_entry
 from anchoring.store.tables import audit_head, audit_record, audit_source, batch, canary, entry, issuer
-from anchoring.types import Did, Digest, Salt
+from anchoring.types import Did, Digest
 
 MOST_SOURCES: Final = 10_000
 
@@ -129,17 +129,7 @@ class SqlAuditLog:
 
     def newest_final_head(self) -> PostedHead | None:
         row = self._connection.execute(_FINAL_HEADS).first()
-        if row is None:
-            return None
-        of = Entry(
-            id=row.entry_id,
-            issuer=Did(row.did),
-            digest=Digest(row.digest),
-            salt=Salt(row.salt),
-            canonicalization=row.canonicalization,
-            received_at=row.received_at,
-        )
-        return PostedHead(number=row.number, entry=of)
+        return None if row is None else PostedHead(number=row.number, entry=read_entry(row))
 
     def unclaimed_entries(self, received_after: datetime | None) -> int:
         claimed = select(audit_head.c.entry_id).union_all(select(canary.c.entry_id))
@@ -246,10 +236,7 @@ _SHOWN: Final[Select[Any]] = (
 )
 
 _FINAL_HEADS: Final = (
-    select(
-        audit_head.c.number, audit_head.c.entry_id, entry.c.digest, entry.c.salt, entry.c.canonicalization, entry.c.received_at,
-        issuer.c.did,
-    )
+    select(audit_head.c.number, entry, issuer.c.did)
     .select_from(
         audit_head.join(entry, entry.c.id == audit_head.c.entry_id)
         .join(issuer, issuer.c.id == entry.c.issuer_id)
@@ -258,4 +245,4 @@ _FINAL_HEADS: Final = (
     .where(batch.c.state == BatchState.FINAL, entry.c.digest.is_not(None))
     .order_by(audit_head.c.number.desc())
     .limit(1)
-)  # fmt: skip
+)

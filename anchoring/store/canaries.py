@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from anchoring.ports.entries import Canary, Entry
+from anchoring.ports.entries import Canary
+from anchoring.store.entries import read_entry
 from anchoring.store.tables import canary, entry, issuer
-from anchoring.types import Did, Digest, Salt
 
 
 class SqlCanaries:
@@ -36,7 +36,7 @@ class SqlCanaries:
 
 # One that was erased can no longer be checked.
 _CANARIES: Final = (
-    select(canary, entry.c.digest, entry.c.salt, entry.c.canonicalization, entry.c.received_at, issuer.c.did)
+    select(canary, entry, issuer.c.did)
     .join(entry, entry.c.id == canary.c.entry_id)
     .join(issuer, issuer.c.id == entry.c.issuer_id)
     .where(entry.c.digest.is_not(None))
@@ -45,14 +45,7 @@ _CANARIES: Final = (
 
 def _canary(row: Row[Any]) -> Canary:
     return Canary(
-        entry=Entry(
-            id=row.entry_id,
-            issuer=Did(row.did),
-            digest=Digest(row.digest),
-            salt=Salt(row.salt),
-            canonicalization=row.canonicalization,
-            received_at=row.received_at,
-        ),
+        entry=read_entry(row),
         posted_at=row.posted_at,
         checked_at=row.checked_at,
         passed=None if row.passed is None else bool(row.passed),

@@ -26,6 +26,7 @@ from anchoring.core.manifest import ManifestEntry
 from anchoring.core.portions import portions
 from anchoring.errors import InvalidInput, StateCorrupt
 from anchoring.ports.entries import Entry, EntryRange, Evidence, NewEntries, Receipt
+from anchoring.ports.figures import COUNTED
 from anchoring.store import packed
 from anchoring.store.columns import UtcDateTime, code_of
 from anchoring.store.engine import SEAL_LOCK, driver_errors, number_above
@@ -59,6 +60,10 @@ class SqlEntries:
         given = self._pack(new) | {"salts": b"".join([one.salts for one in new]), "received_at": received_at}
         return self._connection.execute(self._statements.add_missing, given).rowcount
 
+    def add_one(self, issuer: Issuer, digest: Digest, salt: Salt, received_at: datetime) -> int:
+        self.add_missing([NewEntries(issuer=issuer, digests=digest, salts=salt)], received_at)
+        return self.of_issuer(issuer, [digest])[digest].id
+
     def receipts(self, posted: Sequence[NewEntries]) -> Sequence[Receipt | None]:
         return receipts_of(self._connection, self._pack(posted), codes=CODES)
 
@@ -70,7 +75,7 @@ class SqlEntries:
         found: dict[Digest, Entry] = {}
         for some in portions(digests, ROWS_A_STATEMENT):
             for row in self._connection.execute(_OF_ISSUER, {"issuer_id": issuer.id, "digests": some}):
-                found[Digest(row.digest)] = _entry(row)
+                found[Digest(row.digest)] = read_entry(row)
         return found
 
     def of_digest(self, digest: Digest, did: Did | None = None) -> Sequence[Entry]:
@@ -81,7 +86,7 @@ class SqlEntries:
         found: list[list[Entry]] = [[] for _ in digests]
         given = pack(self._connection, [0] * len(digests), digests=b"".join(digests))
         for row in self._connection.execute(self._statements.of_digests, given):
-            found[row.place].append(_entry(row))
+            found[row.place].append(read_entry(row))
         return found
 
     def evidence(self, digests: Sequence[Digest]) -> list[list[Evidence]]:
@@ -126,6 +131,10 @@ class SqlEntries:
         some = select(entry.c.id).where(entry.c.id > entry_id).limit(limit).subquery()
         return self._connection.execute(select(func.count()).select_from(some)).scalar_one()
 
+    def waiting_after(self, entry_id: int) -> int:
+        at_most = self.backlog(entry_id)
+        return at_most if at_most > COUNTED else self.count_after(entry_id)
+
     def oldest_after(self, entry_id: int) -> datetime | None:
         statement = select(entry.c.received_at).where(entry.c.id > entry_id, _OF_ISSUERS).order_by(entry.c.id).limit(1)
         return self._connection.execute(statement).scalar()
@@ -149,7 +158,7 @@ class SqlEntries:
 
     def page_of_issuer(self, issuer: Issuer, after_id: int, last_id: int, limit: int) -> Sequence[Entry]:
         given = {"issuer_id": issuer.id, "after_id": after_id, "last_id": last_id, "limit": limit}
-        return [_entry(row) for row in self._connection.execute(_PAGE_OF_ISSUER, given)]
+        return [read_entry(row) for row in self._connection.execute(_PAGE_OF_ISSUER, given)]
 
     def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
         rows = self._connection.execute(_PAGE, {"after_id": after_id, "last_id": last_id, "limit": limit})
@@ -357,7 +366,8 @@ def _hashed_there(driver: Any, steps: Mapping[int, bytes], first_id: int, last_i
 UNWRITTEN: Final = erasure.c.done_at.is_not(None) & erasure.c.manifest_rewritten_at.is_(None)
 
 
-def _entry(row: Row[Any]) -> Entry:
+def read_entry(row: Row[Any]) -> Entry:
+    """Of the columns of `entry`, and the DID of its issuer."""
     return Entry(
         id=row.id,
         issuer=Did(row.did),

@@ -7,8 +7,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from anchoring.core.issuer import ApiKey, Issuer, StoredKey
+from anchoring.core.issuer import CANARY, CANARY_NAME, ApiKey, Issuer, StoredKey
 from anchoring.core.scopes import Scope, scopes_text
+from anchoring.errors import StateCorrupt
 from anchoring.store.columns import UtcDateTime
 from anchoring.store.tables import api_key, issuer, issuer_usage
 from anchoring.types import Did
@@ -29,6 +30,13 @@ class SqlIssuers:
     def with_did(self, did: Did) -> Issuer | None:
         row = self._connection.execute(select(issuer).where(issuer.c.did == did)).first()
         return None if row is None else _issuer(row)
+
+    def of_service(self, at: datetime) -> Issuer:
+        self.add(CANARY, CANARY_NAME, at)
+        found = self.with_did(CANARY)
+        if found is None:
+            raise StateCorrupt("an issuer that was just added is not there")
+        return found
 
     def all(self) -> Sequence[Issuer]:
         return [_issuer(row) for row in self._connection.execute(select(issuer).order_by(issuer.c.id))]

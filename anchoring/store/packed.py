@@ -40,11 +40,6 @@ class Packed:
         return func.substr(bindparam(name, type_=LargeBinary), start, size, type_=LargeBinary)
 
 
-def of_dialect(connection: Connection) -> Packed:
-    """As this connection's database makes rows of a list."""
-    return POSTGRESQL if connection.dialect.name == "postgresql" else SQLITE
-
-
 def pack(connection: Connection, numbers: Sequence[int], **blobs: bytes) -> dict[str, Any]:
     """What a statement over `Packed` is executed with. `blobs`: of as many parts each as there are numbers."""
     listed = str(list(numbers))  # as text: the driver would look at each of them

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from anchoring.core.issuer import (
     CANARY,
-    CANARY_NAME,
     PREFIX_BYTES,
     SECRET_BYTES,
     ApiKey,
@@ -72,8 +71,7 @@ def create_operator_key(
 ) -> ApiKey:
     """A new key for the operator, which posts for nobody. The caller commits. Raises: as `create_key`."""
     _check_end(expires_at, now, at)
-    uow.issuers.add(CANARY, CANARY_NAME, now)
-    return _add_key(uow, get_issuer(uow, CANARY), frozenset({Scope.OPERATOR}), expires_at, now, random_bytes)
+    return _add_key(uow, uow.issuers.of_service(now), frozenset({Scope.OPERATOR}), expires_at, now, random_bytes)
 
 
 def rotate_key(

@@ -74,9 +74,7 @@ def open_submission(
     roots = [root for root in roots if root not in found]
     if roots or heads:
         nonce = _next_nonce(ledger.transaction_count(head), highest_nonce)
-        load = _Load(roots=roots, heads=heads, calldata=ledger.calldata(roots, heads))
-        if raw_ids:
-            load = _next_load(ledger, load, raw_ids, sealed, prepared)
+        load = _next_load(ledger, roots, heads, raw_ids, sealed, prepared)
         submission, attempt = _sign(ledger, clock, load, nonce, head, rules)
         failpoint("attempt.signed")
         recorded = _record(store, submission, attempt, rules.host)
@@ -102,21 +100,24 @@ def _has_blockcerts(uow: UnitOfWork, batch: Batch) -> bool:
 
 
 def _next_load(
-    ledger: Ledger, load: _Load, raw_ids: set[int], sealed: Sequence[Batch], prepared: Sequence[StatusVersion]
+    ledger: Ledger,
+    roots: Sequence[RootToAnchor],
+    heads: Sequence[HeadToPublish],
+    raw_ids: set[int],
+    sealed: Sequence[Batch],
+    prepared: Sequence[StatusVersion],
 ) -> _Load:
-    """The part of a load that goes next: one raw root, or all that is called. Whatever waited longest, so that both get on."""
+    """What goes next: one raw root, or all that is called. Whatever waited longest, so that both get on."""
     raw = {
-        root: calldata
-        for root in load.roots
-        if root.batch_id in raw_ids and (calldata := ledger.raw_calldata(root.root)) is not None
+        root: calldata for root in roots if root.batch_id in raw_ids and (calldata := ledger.raw_calldata(root.root)) is not None
     }
-    called = [root for root in load.roots if root not in raw]
+    called = [root for root in roots if root not in raw]
     since = {batch.id: batch.sealed_at for batch in sealed if batch.sealed_at}
-    waiting = [since[root.batch_id] for root in called] + [version.made_at for version in prepared if load.heads]
+    waiting = [since[root.batch_id] for root in called] + [version.made_at for version in prepared if heads]
     for root, calldata in raw.items():
         if not waiting or since[root.batch_id] < min(waiting):
             return _Load(roots=[root], heads=[], calldata=calldata)
-    return _Load(roots=called, heads=load.heads, calldata=ledger.calldata(called, load.heads))
+    return _Load(roots=called, heads=heads, calldata=ledger.calldata(called, heads))
 
 
 def _is_next(ledger: Ledger, version: StatusVersion, head: Head) -> bool:

@@ -7,11 +7,9 @@ from datetime import datetime
 
 import structlog
 
-from anchoring.core.issuer import CANARY, CANARY_NAME
-from anchoring.ports.entries import NewEntries
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.store import Store, UnitOfWork
-from anchoring.types import SALT_BYTES, Digest, to_hex
+from anchoring.types import SALT_BYTES, Digest, as_salt, to_hex
 
 log = structlog.get_logger()
 
@@ -29,11 +27,6 @@ def post_audit_head(store: Store, clock: Clock, random_bytes: RandomBytes) -> No
 
 def _post(uow: UnitOfWork, now: datetime, random_bytes: RandomBytes) -> None:
     head = uow.audit_log.head()
-    uow.issuers.add(CANARY, CANARY_NAME, now)
-    issuer = uow.issuers.with_did(CANARY)
-    if issuer is None:
-        raise AssertionError("an issuer that was just added is there")
-    digest = Digest(head.hash)
-    uow.entries.add_missing([NewEntries(issuer=issuer, digests=digest, salts=random_bytes(SALT_BYTES))], now)
-    uow.audit_log.post_head(head.number, uow.entries.of_issuer(issuer, [digest])[digest].id)
-    log.info("audit_head.posted", number=head.number, digest=to_hex(digest))
+    salt = as_salt(random_bytes(SALT_BYTES))
+    uow.audit_log.post_head(head.number, uow.entries.add_one(uow.issuers.of_service(now), Digest(head.hash), salt, now))
+    log.info("audit_head.posted", number=head.number, digest=to_hex(head.hash))

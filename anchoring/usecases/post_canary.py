@@ -7,11 +7,9 @@ from datetime import timedelta
 
 import structlog
 
-from anchoring.core.issuer import CANARY, CANARY_NAME
-from anchoring.ports.entries import NewEntries
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.store import Store
-from anchoring.types import HASH_BYTES, SALT_BYTES, Digest, to_hex
+from anchoring.types import HASH_BYTES, SALT_BYTES, Digest, as_salt, to_hex
 
 log = structlog.get_logger()
 
@@ -31,11 +29,7 @@ def post_canary(store: Store, clock: Clock, random_bytes: RandomBytes, *, every_
         return
     digest = Digest(random_bytes(HASH_BYTES))
     with store.writing() as uow:
-        uow.issuers.add(CANARY, CANARY_NAME, now)
-        issuer = uow.issuers.with_did(CANARY)
-        if issuer is None:
-            raise AssertionError("an issuer that was just added is there")
-        uow.entries.add_missing([NewEntries(issuer=issuer, digests=digest, salts=random_bytes(SALT_BYTES))], now)
-        uow.canaries.record(uow.entries.of_issuer(issuer, [digest])[digest].id, now)
+        salt = as_salt(random_bytes(SALT_BYTES))
+        uow.canaries.record(uow.entries.add_one(uow.issuers.of_service(now), digest, salt, now), now)
         uow.commit()
     log.info("canary.posted", digest=to_hex(digest))

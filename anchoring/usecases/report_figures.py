@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from anchoring.ports.entries import Canary
-from anchoring.ports.figures import COUNTED, Cost, HeadSeen, OpenSubmission, Outcome
+from anchoring.ports.figures import Cost, HeadSeen, OpenSubmission, Outcome
 from anchoring.ports.rounds import RoundRecord
 from anchoring.ports.store import UnitOfWork
 
@@ -84,13 +84,12 @@ def report_figures(uow: UnitOfWork, before: Tally, now: datetime) -> tuple[Figur
     settled, costs = _take_costs(before, figures.costs_after(before.submission_id))
     settled, outcomes = _take_outcomes(settled, figures.outcomes_after(before.round_id), now)
     sealed_up_to = uow.batches.last_sealed_entry_id()
-    at_most = uow.entries.backlog(sealed_up_to)
     first_open = figures.first_open_entry_id()
     newest = uow.rounds.newest(1)
     unchecked = [one for one in uow.canaries.unchecked(CANARIES_LOOKED_AT) if uow.batches.of_entry(one.entry.id)]
     report = Figures(
         size_bytes=figures.size_bytes(),
-        waiting=at_most if at_most > COUNTED else uow.entries.count_after(sealed_up_to),
+        waiting=uow.entries.waiting_after(sealed_up_to),
         oldest_not_final=uow.entries.oldest_after(sealed_up_to if first_open is None else first_open - 1),
         merge_delays_s=figures.merge_delays_s(FINAL_BATCHES),
         batches=figures.batches(),

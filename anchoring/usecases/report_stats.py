@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from anchoring.ports.figures import COUNTED, AnchoredBatch, HeadSeen
+from anchoring.ports.figures import AnchoredBatch, HeadSeen
 from anchoring.ports.rounds import RoundRecord
 from anchoring.ports.store import UnitOfWork
 
@@ -28,10 +28,8 @@ class Stats:
 
 def report_stats(uow: UnitOfWork) -> Stats:
     """A few cheap reads; the ledger is not asked."""
-    sealed_up_to = uow.batches.last_sealed_entry_id()
-    at_most = uow.entries.backlog(sealed_up_to)
     return Stats(
-        waiting=at_most if at_most > COUNTED else uow.entries.count_after(sealed_up_to),
+        waiting=uow.entries.waiting_after(uow.batches.last_sealed_entry_id()),
         batches=uow.figures.batches(),
         status_lists=uow.status_lists.count(),
         head=uow.figures.head_seen(),
