@@ -1,8 +1,8 @@
 """What is noted in memory and written for many requests at once, a while later. A process that is killed loses it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 EVERY_S: Final = 60.0
 
@@ -10,7 +10,7 @@ EVERY_S: Final = 60.0
 class Later:
     """Writes some time after the first note. `every_s`: how long a note may stay unwritten."""
 
-    def __init__(self, write: Callable[[], Awaitable[None]], *, every_s: float = EVERY_S) -> None:
+    def __init__(self, write: Callable[[], Coroutine[Any, Any, None]], *, every_s: float = EVERY_S) -> None:
         self._write = write
         self._every_s = every_s
         self._timer: asyncio.TimerHandle | None = None
@@ -31,7 +31,4 @@ class Later:
 
     def _write_soon(self) -> None:
         self._timer = None
-        self._writing = asyncio.get_running_loop().create_task(self._write_now())
-
-    async def _write_now(self) -> None:
-        await self._write()
+        self._writing = asyncio.get_running_loop().create_task(self._write())

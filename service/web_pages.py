@@ -56,14 +56,14 @@ def messages(language: str) -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=64)
-def page(name: str, language: str, kept: str) -> bytes:
+def page(name: str, language: str, kept: str) -> Asset:
     """A page with its fixed texts in it. `kept`: the query, without its language, that a switch of language keeps."""
     words = messages(language)
     text = (WEB / f"{name}.html").read_text(encoding="utf-8")
     text = _TEXT.sub(lambda match: match[1] + html.escape(words[match[2]]), text)
     values = {**words, "lang": language}
     text = text.replace("{{languages}}", _switch(language, kept))
-    return _VALUE.sub(lambda match: html.escape(values[match[1]]), text).encode()
+    return _asset(_VALUE.sub(lambda match: html.escape(values[match[1]]), text).encode(), "text/html")
 
 
 def choose_language(asked: str | None, accepted: str) -> str:

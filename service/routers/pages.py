@@ -1,6 +1,6 @@
 """Pages for people: a credential checked, how the service is doing, and the description of the API, to try it."""
 
-import gzip
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
@@ -12,7 +12,7 @@ from anchoring.errors import NotFound
 from service.answers import REVALIDATE
 from service.dependencies import ServiceDep
 from service.security_fields import page_policy
-from service.web_pages import NODE_COOKIE, assets, choose_language, node_in_cookie, page, policy
+from service.web_pages import NODE_COOKIE, Asset, assets, choose_language, node_in_cookie, page, policy
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,9 +43,7 @@ async def get_asset(request: Request, name: str) -> Response:
     headers = {"ETag": found.etag, "Cache-Control": REVALIDATE, "Vary": "Accept-Encoding"}
     if found.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    if _takes_gzip(request):
-        return Response(found.packed, media_type=found.media_type, headers=headers | {"Content-Encoding": "gzip"})
-    return Response(found.content, media_type=found.media_type, headers=headers)
+    return _sent(request, found, headers)
 
 
 @router.get("/docs")
@@ -67,17 +65,16 @@ def _page(request: Request, name: str, rules: str) -> Response:
     query = request.query_params
     language = choose_language(query.get("lang"), request.headers.get("accept-language", ""))
     kept = urlencode({key: query[key] for key in KEPT if key in query and len(query[key]) <= LONGEST_KEPT})
-    body = page(name, language, kept)
     headers = {
         "Content-Security-Policy": rules,
         "Content-Language": language,
         "Cache-Control": REVALIDATE,
         "Vary": "Accept-Language, Accept-Encoding, Cookie",
     }
-    if _takes_gzip(request):
-        return HTMLResponse(gzip.compress(body, 6, mtime=0), headers=headers | {"Content-Encoding": "gzip"})
-    return HTMLResponse(body, headers=headers)
+    return _sent(request, page(name, language, kept), headers)
 
 
-def _takes_gzip(request: Request) -> bool:
-    return "gzip" in request.headers.get("accept-encoding", "").lower()
+def _sent(request: Request, found: Asset, headers: Mapping[str, str]) -> Response:
+    if "gzip" in request.headers.get("accept-encoding", "").lower():
+        return Response(found.packed, media_type=found.media_type, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(found.content, media_type=found.media_type, headers=headers)

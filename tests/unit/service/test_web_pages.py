@@ -89,7 +89,7 @@ def test_language_is_the_one_asked_for_or_the_readers(asked, accepted, chosen):
 @pytest.mark.parametrize("name", ["verify", "status"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_page_is_whole_and_has_nothing_inline(name, language):
-    text = page(name, language, "digest=0x00&issuer=%22%3Cscript%3E").decode()
+    text = page(name, language, "digest=0x00&issuer=%22%3Cscript%3E").content.decode()
 
     assert f'<html lang="{language}">' in text
     assert not re.search(
