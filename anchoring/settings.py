@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from anchoring.core.fees import FeePolicy
 from anchoring.core.finality import parse_finality
+from anchoring.core.issuer import MOST_ITEMS_PER_DAY
 from anchoring.core.merkle import MAX_LEAVES
 from anchoring.core.proof import parse_registry
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES
@@ -336,8 +337,8 @@ class LimitSettings(_Group):
     per_key: int = Field(default=1_000, ge=0, le=100_000_000)
     """Requests with one API key in a window; 0 for any number."""
 
-    items_per_day: int = Field(default=10_000_000, ge=0, le=1_000_000_000_000)
-    """Digests posted, indexes reserved and status changes of one issuer in a day (UTC); 0 for any number."""
+    items_per_day: int = Field(default=10_000_000, ge=0, le=MOST_ITEMS_PER_DAY)
+    """Digests, indexes and status changes in a day (UTC) of an issuer that has no quota of its own; 0 for any number."""
 
     header_bytes: int = Field(default=32 * 1024, ge=4096, le=1024 * 1024)
     """Largest request line and header fields together, in bytes."""

@@ -101,7 +101,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         refusals=Refusals(writes, clock),
         failed_attempts=FailedAttempts(settings.api, allowances, metrics),
         limits=Limits(settings.limits, allowances),
-        quotas=Quotas(writes, clock, limit=settings.limits.items_per_day),
+        quotas=Quotas(writes, clock, default=settings.limits.items_per_day),
         backlog=Backlog(reads.read, clock, limit=promises.max_waiting),
         metrics=metrics,
         figures=FigureReader(store, clock, promises),

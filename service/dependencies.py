@@ -92,6 +92,7 @@ async def _holder_of(service: Service, text: str) -> Caller:
 DigestsWriter = Annotated[Caller, Security(current_caller, scopes=[KeyScope.DIGESTS_WRITE])]
 StatusWriter = Annotated[Caller, Security(current_caller, scopes=[KeyScope.STATUS_WRITE])]
 KeysAdmin = Annotated[Caller, Security(current_caller, scopes=[KeyScope.ISSUER_ADMIN, KeyScope.OPERATOR])]
+AnyKey = Annotated[Caller, Security(current_caller, scopes=list(KeyScope))]
 Operator = Annotated[Caller, Security(current_caller, scopes=[KeyScope.OPERATOR])]
 
 

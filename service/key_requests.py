@@ -41,6 +41,15 @@ async def read_overlap(request: Request, settings: ApiSettings) -> int:
     return overlap_s
 
 
+async def read_quota(request: Request, settings: ApiSettings) -> int | None:
+    """What an issuer may write in a day. Raises: UnsupportedMediaType, TooLarge, MalformedBody, InvalidInput."""
+    members = await read_members(request, {"itemsPerDay"}, timeout_s=settings.small_body_timeout_s)
+    items = members.get("itemsPerDay", "")  # absent is not null
+    if items is not None and (not isinstance(items, int) or isinstance(items, bool)):
+        raise InvalidInput("must be a whole number, or null for what all may", at="$.itemsPerDay")
+    return items
+
+
 def _text(value: JsonValue, at: str) -> str:
     if not isinstance(value, str):
         raise InvalidInput("must be a string", at=at)

@@ -19,49 +19,68 @@ PORTIONS: Final = 1_000
 
 
 class Quotas:
-    """Of one process. `limit`: items an issuer may write in a day; 0 for any number."""
+    """Of one process. `default`: items that an issuer without a quota of its own may write in a day; 0 for any number."""
 
-    def __init__(self, writes: GroupCommit, clock: Clock, *, limit: int) -> None:
+    def __init__(self, writes: GroupCommit, clock: Clock, *, default: int) -> None:
         self._writes = writes
         self._clock = clock
-        self._limit = limit
-        self._portion = max(1, min(MOST_AT_ONCE, limit // PORTIONS))
+        self._default = default
         self._day = 0
-        self._left: dict[int, int] = {}
+        self._left: dict[tuple[int, int], int] = {}  # by issuer and quota: what was taken of one is not spent under another
+
+    def of(self, issuer: Issuer) -> int:
+        """Items that it may write in a day; 0 for any number."""
+        return self._default if issuer.items_per_day is None else issuer.items_per_day
+
+    def left(self, uow: UnitOfWork, issuer: Issuer) -> int | None:
+        """What it may still write today; None: any number. What other processes have taken and not spent is not in it."""
+        limit = self.of(issuer)
+        if not limit:
+            return None
+        day = _day_of(self._clock.now())
+        unspent = self._left.get((issuer.id, limit), 0) if day == self._day else 0
+        return max(0, limit - uow.issuers.taken_of_quota(issuer, day) + unspent)
 
     async def take(self, issuer: Issuer, items: int) -> None:
         """Count so many more in, known ones too. Raises: TooLarge for more than a day's; TooManyRequests; StoreUnavailable."""
-        if not self._limit:
+        limit = self.of(issuer)
+        if not limit:
             return
-        if items > self._limit:
-            raise TooLarge(f"{items} items were sent, and an issuer may write {self._limit} in a day", limit=self._limit)
+        if items > limit:
+            raise TooLarge(f"{items} items were sent, and this issuer may write {limit} in a day", limit=limit)
         now = self._clock.now()
-        day = int(now.timestamp()) // 86_400
+        day, of = _day_of(now), (issuer.id, limit)
         if day != self._day:
             self._day, self._left = day, {}
-        left = self._left.get(issuer.id, 0)
-        self._left[issuer.id] = max(0, left - items)  # before anything is waited for: others ask meanwhile
+        left = self._left.get(of, 0)
+        self._left[of] = max(0, left - items)  # before anything is waited for: others ask meanwhile
         if items <= left:
             return
         missing, taken = items - left, 0
         try:
-            taken = await self._writes.write(lambda uow: self._take(uow, issuer, day, missing))
+            taken = await self._writes.write(lambda uow: _take(uow, issuer, day, missing, limit))
         finally:
             if day == self._day:
-                self._left[issuer.id] += taken - missing if taken else left
+                self._left[of] += taken - missing if taken else left
         if not taken:
-            raise TooManyRequests(
-                f"the issuer has used up what it may write today, {self._limit} items", retry_after_s=_until_midnight_s(now)
-            )
-
-    def _take(self, uow: UnitOfWork, issuer: Issuer, day: int, missing: int) -> int:
-        """How many were taken: a portion beside what is missing where there is one, else that alone; 0 for neither."""
-        for count in (missing + self._portion, missing):
-            if uow.issuers.take_quota(issuer, day, count, limit=self._limit):
-                return count
-        return 0
+            wait_s = max(1, round((next_day(now) - now).total_seconds()))
+            raise TooManyRequests(f"the issuer has used up what it may write today, {limit} items", retry_after_s=wait_s)
 
 
-def _until_midnight_s(now: datetime) -> int:
-    tomorrow = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
-    return max(1, round((tomorrow - now).total_seconds()))
+def next_day(now: datetime) -> datetime:
+    """When all of every quota is back."""
+    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
+
+
+def _take(uow: UnitOfWork, issuer: Issuer, day: int, missing: int, limit: int) -> int:
+    """How many were taken: a portion beside what is missing where there is one, else that alone; 0 for neither."""
+    portion = max(1, min(MOST_AT_ONCE, limit // PORTIONS))
+    for count in (missing + portion, missing):
+        if uow.issuers.take_quota(issuer, day, count, limit=limit):
+            return count
+    return 0
+
+
+def _day_of(now: datetime) -> int:
+    """Counted from 1970, in UTC."""
+    return int(now.timestamp()) // 86_400

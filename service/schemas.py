@@ -531,6 +531,21 @@ class IssuerOut(Schema):
     did: DidText
     name: str
     added_at: datetime
+    items_per_day: int | None
+    """Its own quota; 0: any number; null: what the settings say for all."""
+
+
+class QuotaOut(Schema):
+    """What an issuer may write in a day."""
+
+    issuer: DidText
+    items_per_day: int
+    """0: any number."""
+    is_own: bool
+    """Whether the operator gave it to this issuer, and it is not that of all."""
+    left_today: int | None
+    """What other processes of the service hold of it is not counted; null: any number."""
+    resets_at: datetime
 
 
 class IssuersOut(Schema):

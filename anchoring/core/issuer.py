@@ -22,6 +22,9 @@ CANARY: Final = Did("did:web:canary.credanchor.invalid")
 No key posts for it, and `.invalid` is nobody's.
 """
 
+MOST_ITEMS_PER_DAY: Final = 10**12
+"""The largest quota."""
+
 CANARY_NAME: Final = "Canary of this installation"
 
 PREFIX_BYTES: Final = 4
@@ -34,12 +37,13 @@ _KEY: Final = re.compile(r"ca_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """Who may post. `id`: key in the store, never shown."""
+    """Who may post. `id`: key in the store, never shown. `items_per_day`: its quota, 0: any number; None: as the settings say."""
 
     id: int
     did: Did
     name: str
     added_at: datetime
+    items_per_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

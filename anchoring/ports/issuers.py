@@ -38,6 +38,12 @@ class Issuers(Protocol):
     def take_quota(self, issuer: Issuer, day: int, count: int, *, limit: int) -> bool:
         """Count so many into what the issuer wrote on a day since 1970. False, and nothing counted, above `limit`."""
 
+    def taken_of_quota(self, issuer: Issuer, day: int) -> int:
+        """How many `take_quota` counted on that day."""
+
+    def set_quota(self, issuer: Issuer, items_per_day: int | None) -> None:
+        """What it may write in a day; None: as the settings say."""
+
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
         """Those that exist, alive or not, by prefix."""
 

@@ -68,6 +68,13 @@ class SqlIssuers:
         ).returning(issuer_usage.c.taken)
         return count <= limit and self._connection.execute(statement).first() is not None
 
+    def taken_of_quota(self, issuer: Issuer, day: int) -> int:
+        of_day = (issuer_usage.c.issuer_id == issuer.id) & (issuer_usage.c.day == day)
+        return self._connection.execute(select(issuer_usage.c.taken).where(of_day)).scalar() or 0
+
+    def set_quota(self, issuer: Issuer, items_per_day: int | None) -> None:
+        self._connection.execute(_SET_QUOTA, {"of": issuer.id, "quota": items_per_day})
+
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
         rows = self._connection.execute(_KEYS_WITH_PREFIX, {"prefixes": list(prefixes)})
         return {row.prefix: _stored_key(row) for row in rows}
@@ -83,6 +90,7 @@ _KEYS: Final = select(issuer, *[column for column in api_key.c if column.name !=
     api_key, api_key.c.issuer_id == issuer.c.id
 )
 _KEYS_WITH_PREFIX: Final = _KEYS.where(api_key.c.prefix.in_(bindparam("prefixes", expanding=True)))
+_SET_QUOTA: Final = update(issuer).where(issuer.c.id == bindparam("of")).values(items_per_day=bindparam("quota"))
 _NOTE_USE: Final = (
     update(api_key)
     .where(
@@ -107,4 +115,4 @@ def _stored_key(row: Row[Any]) -> StoredKey:
 
 
 def _issuer(row: Row[Any]) -> Issuer:
-    return Issuer(id=row.id, did=Did(row.did), name=row.name, added_at=row.added_at)
+    return Issuer(id=row.id, did=Did(row.did), name=row.name, added_at=row.added_at, items_per_day=row.items_per_day)

@@ -47,6 +47,7 @@ issuer: Final = Table(
     Column("did", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("added_at", UtcDateTime, nullable=False),
+    Column("items_per_day", BigInteger, comment="0: any number; null: as the settings say"),
     sqlite_autoincrement=True,
 )
 

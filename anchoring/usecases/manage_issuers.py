@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from anchoring.core.issuer import (
     CANARY,
+    MOST_ITEMS_PER_DAY,
     PREFIX_BYTES,
     SECRET_BYTES,
     ApiKey,
@@ -37,6 +38,16 @@ def add_issuer(uow: UnitOfWork, did: Did, name: str, *, now: datetime, at: str =
         raise InvalidInput(f"must be 1 to {NAME_MAX_CHARACTERS} printable characters", at=at)
     if not uow.issuers.add(did, name.strip(), now):
         raise Conflict(f"issuer {did} is known already")
+
+
+def set_quota(uow: UnitOfWork, did: Did, items_per_day: int | None, *, at: str) -> None:
+    """From now on the issuer may write so many items in a day: 0 for any number, None for what the settings say.
+
+    The caller commits. `at`: where the number stood. Raises: NotFound; InvalidInput.
+    """
+    if items_per_day is not None and not 0 <= items_per_day <= MOST_ITEMS_PER_DAY:
+        raise InvalidInput(f"must be a whole number from 0 to {MOST_ITEMS_PER_DAY}", at=at)
+    uow.issuers.set_quota(get_issuer(uow, did), items_per_day)
 
 
 def create_key(

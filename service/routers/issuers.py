@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request, Response
 
 from anchoring.core.audit_log import Detail
-from anchoring.core.issuer import CANARY, ApiKey, Caller, Issuer, StoredKey
+from anchoring.core.issuer import CANARY, MOST_ITEMS_PER_DAY, ApiKey, Caller, Issuer, StoredKey
 from anchoring.core.scopes import OF_ISSUERS, Scope, scopes_text
 from anchoring.errors import Conflict, NotFound
 from anchoring.ports.store import UnitOfWork
@@ -22,14 +22,16 @@ from anchoring.usecases.manage_issuers import (
     living_key,
     revoke_key,
     rotate_key,
+    set_quota,
 )
 from service.acts import origin_of, recorded
 from service.answers import REVALIDATE, exact_time, json_answer
 from service.bodies import refuse_unknown_query
-from service.dependencies import DID, DidDep, KeysAdmin, Operator, ServiceDep
-from service.key_requests import LONGEST_OVERLAP_S, read_new_issuer, read_new_key, read_overlap
+from service.dependencies import DID, AnyKey, DidDep, KeysAdmin, Operator, ServiceDep
+from service.key_requests import LONGEST_OVERLAP_S, read_new_issuer, read_new_key, read_overlap, read_quota
 from service.openapi import header, json_body
-from service.schemas import ApiKeysOut, IssuerOut, IssuerPublic, IssuersOut, NewApiKeyOut
+from service.quotas import next_day
+from service.schemas import ApiKeysOut, IssuerOut, IssuerPublic, IssuersOut, NewApiKeyOut, QuotaOut
 from service.state import Service
 
 router = APIRouter(tags=["keys"])
@@ -48,6 +50,7 @@ _NEW_KEY = json_body(
     "scopes",
 )
 _ROTATION = json_body({"overlapS": {"type": "integer", "minimum": 0, "maximum": LONGEST_OVERLAP_S}}, "overlapS")
+_QUOTA = json_body({"itemsPerDay": {"type": ["integer", "null"], "minimum": 0, "maximum": MOST_ITEMS_PER_DAY}}, "itemsPerDay")
 _LOCATION: dict[int | str, dict[str, Any]] = {201: {"headers": {"Location": header("the keys of the issuer")}}}
 
 Prefix = Annotated[str, Path(description="The 8 characters after `ca_` in the key", pattern="^[0-9a-f]{8}$")]
@@ -151,6 +154,30 @@ async def delete_key(request: Request, service: ServiceDep, caller: KeysAdmin, d
     return Response(status_code=204)
 
 
+@router.get("/v1/issuers/{did}/quota", response_model=QuotaOut)
+async def get_quota(request: Request, service: ServiceDep, caller: AnyKey, did: DidDep) -> Response:
+    """What the issuer may write in a day, and what is left of it today."""
+    refuse_unknown_query(request)
+    answer = await service.reads.read(lambda uow: _quota_json(uow, service, get_issuer(uow, _meant(uow, caller, did).did)))
+    return json_answer(answer, headers=NOT_KEPT)
+
+
+@router.put("/v1/issuers/{did}/quota", response_model=QuotaOut, openapi_extra=_QUOTA)
+async def put_quota(request: Request, service: ServiceDep, caller: Operator, did: DidDep) -> Response:
+    """Let the issuer write so many items in a day: 0 for any number, null for what the settings say. For the operator."""
+    refuse_unknown_query(request)
+    items_per_day = await read_quota(request, service.api)
+
+    def change(uow: UnitOfWork) -> dict[str, Any]:
+        set_quota(uow, _meant(uow, caller, did).did, items_per_day, at="$.itemsPerDay")
+        return _quota_json(uow, service, get_issuer(uow, did))
+
+    detail = {"itemsPerDay": items_per_day}
+    changed = await service.writes.write(_recorded(request, service, caller, did, "quota.changed", change, lambda _: detail))
+    service.keys.forget()
+    return json_answer(changed, headers=NOT_KEPT)
+
+
 def _meant(uow: UnitOfWork, caller: Caller, did: Did) -> Issuer:
     """The issuer of the path. Raises: NotFound, in the same words for one that is not here and one that is somebody else."""
     if not caller.is_operator:
@@ -198,7 +225,17 @@ def _keys_url(service: Service, did: Did) -> str:
 
 
 def _issuer_json(one: Issuer) -> dict[str, Any]:
-    return {"did": one.did, "name": one.name, "addedAt": exact_time(one.added_at)}
+    return {"did": one.did, "name": one.name, "addedAt": exact_time(one.added_at), "itemsPerDay": one.items_per_day}
+
+
+def _quota_json(uow: UnitOfWork, service: Service, one: Issuer) -> dict[str, Any]:
+    return {
+        "issuer": one.did,
+        "itemsPerDay": service.quotas.of(one),
+        "isOwn": one.items_per_day is not None,
+        "leftToday": service.quotas.left(uow, one),
+        "resetsAt": exact_time(next_day(service.clock.now())),
+    }
 
 
 def _key_json(one: StoredKey) -> dict[str, Any]:

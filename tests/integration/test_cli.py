@@ -24,6 +24,7 @@ from anchoring.core.canonical import canonicalize
 from anchoring.core.issuer import CANARY
 from anchoring.core.proof_json import proof_to_json
 from anchoring.logs import configure_logs
+from anchoring.ports.audit_log import Wanted
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
@@ -227,6 +228,21 @@ def test_issuer_needs_a_name_that_can_be_shown(migrated: Credanchor, name: str) 
     done = migrated("issuer", "add", ACADEMY, "--name", name)
 
     assert (done.code, done.error) == (2, "--name: must be 1 to 200 printable characters")
+
+
+def test_issuer_is_given_a_quota_of_its_own_and_that_of_all_again(migrated: Credanchor, store: SqlStore) -> None:
+    shown = {"50": "50 items a day", "0": "any number of items a day", "default": "as many items a day as the settings say"}
+    for items, words in shown.items():
+        assert migrated("issuer", "set-quota", UNIVERSITY, items).err == f"{UNIVERSITY} may write {words}\n"
+        listed = migrated("issuer", "list").out
+        assert listed == f"{UNIVERSITY}  University\n" if items == "default" else f"({words})\n" in listed
+    for wrong in ("-1", "1e3", "", "1000000000001", "9" * 20):
+        done = migrated("issuer", "set-quota", UNIVERSITY, "--", wrong)
+        assert (done.code, done.error.partition(" ")[0]) == (2, "ITEMS:")
+    assert migrated("issuer", "set-quota", ACADEMY, "1").error.startswith(f"issuer {ACADEMY} is not known here")
+    with store.reading() as uow:
+        noted = [one.record.detail for one in uow.audit_log.find(Wanted(action="quota.changed"), 0, 9)]
+    assert noted == ['{"itemsPerDay":50}', '{"itemsPerDay":0}', '{"itemsPerDay":null}']
 
 
 def test_key_is_printed_once_and_opens_the_service(migrated: Credanchor, store: SqlStore) -> None:

@@ -24,6 +24,7 @@ from anchoring.usecases.manage_issuers import (
     get_issuer,
     revoke_key,
     rotate_key,
+    set_quota,
 )
 from tests.factories import ACADEMY, NOON, UNIVERSITY
 from tests.records import REGISTRY
@@ -214,6 +215,26 @@ def test_quota_is_taken_until_it_is_used_up(store):
         (university.id, 20_781, 10),
         (academy.id, 20_780, 10),
     ]
+
+
+def test_issuer_is_given_a_quota_of_its_own_and_what_was_taken_of_a_day_is_told(store):
+    key_of(store)
+    for items in (None, 0, 10**12, None):
+        with store.writing() as uow:
+            set_quota(uow, UNIVERSITY, items, at="items")
+            uow.commit()
+        with store.reading() as uow:
+            assert [one.items_per_day for one in uow.issuers.all()] == [items]
+    with store.writing() as uow:
+        university = get_issuer(uow, UNIVERSITY)
+        for wrong in (-1, 10**12 + 1):
+            with pytest.raises(InvalidInput, match="items: must be a whole number from 0 to 1000000000000"):
+                set_quota(uow, UNIVERSITY, wrong, at="items")
+        with pytest.raises(NotFound):
+            set_quota(uow, ACADEMY, 1, at="items")
+        for day, count in ((20_780, 4), (20_780, 3), (20_781, 1)):
+            uow.issuers.take_quota(university, day, count, limit=10)
+        assert [uow.issuers.taken_of_quota(university, day) for day in (20_779, 20_780, 20_781)] == [0, 7, 1]
 
 
 def test_quota_is_not_exceeded_by_two_who_take_of_it_at_once(store):

@@ -68,7 +68,7 @@ def test_stranger_gets_the_same_401_on_every_operation_that_needs_a_key(api: Api
         elif one.template != "/metrics":  # which counts the requests themselves
             assert {answer.status_code < 500 for answer in answers.values()} == {True}, one
             assert len({answer.status_code for answer in answers.values()}) == 1, one
-    assert tried == 11 * 33
+    assert tried == 11 * 35
     assert stored(api.store) == before
 
 
@@ -87,7 +87,7 @@ def test_key_of_any_scope_is_let_into_what_names_its_scope_and_nothing_else(api:
             else:
                 assert answer.status_code not in {401, 403}, (one, scope)
                 let_in += 1
-    assert (let_in, kept_out) == (4 * 33 - 41, 41)
+    assert (let_in, kept_out) == (4 * 35 - 44, 44)
     assert stored(api.store) == before, "what was let in was refused for what it sent"
 
 
@@ -122,6 +122,7 @@ def bodies(list_id: str, url: str, index: int) -> dict[str, Any]:
         "POST /v1/issuers": {"did": ACADEMY, "name": "Not the academy"},
         "POST /v1/issuers/{did}/keys": {"scopes": ["issuer:admin"]},
         "POST /v1/issuers/{did}/keys/{prefix}/rotation": {"overlapS": 0},
+        "PUT /v1/issuers/{did}/quota": {"itemsPerDay": 0},
     }
 
 
@@ -151,7 +152,7 @@ def test_key_reaches_nothing_of_another_issuer_on_any_operation(api: Api) -> Non
             let_in.add(str(one))
     change_by_digest = {"changes": [{"action": "revoke", "digest": hex_digest(7)}]}
     assert api.ask("POST", "/v1/status-changes", change_by_digest, key=ours).status_code == 404
-    assert tried == 15
+    assert tried == 17
     assert let_in == {"GET /v1/status-changes", "POST /v1/status-lists"}, "which are of the university itself"
     assert api.ask("GET", "/v1/status-changes", key=ours).text == "", "and has none of the academy's changes"
     assert of_issuer(api, api.other_issuer.id) == before
@@ -293,7 +294,7 @@ def test_path_that_is_none_is_refused_on_every_operation(shared_api: Api, everyt
                 assert "set-cookie" not in answer.headers
                 assert "root:x:0" not in answer.text
                 tried += 1
-    assert tried == len(SEGMENTS) * 20
+    assert tried == len(SEGMENTS) * 22
     assert stored(shared_api.store) == before
 
 
@@ -381,6 +382,7 @@ def test_body_that_does_not_come_is_given_up_on_every_operation(store: SqlStore)
         "POST /v1/issuers",
         "POST /v1/issuers/{did}/keys",
         "POST /v1/issuers/{did}/keys/{prefix}/rotation",
+        "PUT /v1/issuers/{did}/quota",
         "POST /v1/status-lists",
         "POST /v1/status-lists/{list_id}/entries",
     }

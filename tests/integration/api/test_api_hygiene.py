@@ -30,7 +30,7 @@ def test_every_answer_says_what_browsers_must_not_do_with_it(shared_api: Api) ->
         assert "server" not in answer.headers
         assert "x-powered-by" not in answer.headers
         assert "set-cookie" not in answer.headers, "without cookies nobody acts for whoever has a page open"
-    assert len(tried) == 33
+    assert len(tried) == 35
 
 
 def test_pages_of_other_origins_may_read_what_is_open_and_nothing_else(shared_api: Api) -> None:

@@ -40,7 +40,7 @@ def test_operator_adds_an_issuer_and_hands_it_its_first_key(api: Api) -> None:
     added = api.ask("POST", "/v1/issuers", {"did": NEWCOMER, "name": " School "}, key=operator)
     assert (added.status_code, added.json()) == (
         201,
-        {"did": NEWCOMER, "name": "School", "addedAt": "2026-11-23T12:00:00Z"},
+        {"did": NEWCOMER, "name": "School", "addedAt": "2026-11-23T12:00:00Z", "itemsPerDay": None},
     )
     path = added.headers["location"].removeprefix(PUBLIC_URL)
     assert path == "/v1/issuers/did:web:school.example/keys"
@@ -224,7 +224,7 @@ def test_key_without_the_scope_of_a_route_is_told_which(api: Api) -> None:
                     words = problem["detail"].removeprefix("the API key lacks the scope ")
                     assert set(words.split(" or ")) == needed
                     tried += 1
-    assert tried == 3 * 9 + 2 * 4 + 3 * 2
+    assert tried == 3 * 10 + 2 * 4 + 3 * 2
     assert stored(api.store) == before
 
 

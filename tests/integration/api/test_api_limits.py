@@ -6,16 +6,17 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import event
 
 from anchoring.core.issuer import Caller, Issuer
-from anchoring.core.scopes import WRITING
+from anchoring.core.scopes import WRITING, Scope
 from anchoring.settings import LimitSettings
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from service.allowances import Allowances
 from service.limits import Limits
-from tests.api import Api, check_problem, hex_digest, make_app, make_key, run_async, running
-from tests.factories import NOON, UNIVERSITY, add_issuer
+from tests.api import Api, check_problem, hex_digest, make_app, make_key, make_operator_key, run_async, running
+from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer
 from tests.world import rows
 
 FEW = LimitSettings(per_address=6, per_key=3, window_s=60, items_per_day=0)
@@ -130,7 +131,7 @@ def write(api: Api, what: str, count: int, key: str | None = None) -> Any:
 def test_issuer_that_wrote_enough_for_today_goes_on_tomorrow(store: SqlStore) -> None:
     with running(store, limits=DAY) as api:
         problem = check_problem(write(api, "digests", 6), 413, "too-large")
-        assert problem["detail"] == "6 items were sent, and an issuer may write 5 in a day", "no day has room for them"
+        assert problem["detail"] == "6 items were sent, and this issuer may write 5 in a day", "no day has room for them"
         api.clock.advance(11.5 * 3600)
         assert write(api, "digests", 3).status_code == 202
         assert write(api, "credential", 1).status_code == 202
@@ -148,6 +149,64 @@ def test_issuer_that_wrote_enough_for_today_goes_on_tomorrow(store: SqlStore) ->
         assert write(api, "list", 4).status_code == 201
         check_problem(write(api, "digests", 1), 429, "too-many-requests")
     assert len(rows(store, tables.entry)) == 4 + 2
+
+
+def quota(api: Api, key: str | None = None, did: str = UNIVERSITY) -> tuple[int, bool, int | None]:
+    """What the issuer may write in a day, whether that is its own, and what is left of it."""
+    told = api.ask("GET", f"/v1/issuers/{did}/quota", key=key).json()
+    assert (told["issuer"], told["resetsAt"]) == (did, "2026-11-24T00:00:00Z")
+    return told["itemsPerDay"], told["isOwn"], told["leftToday"]
+
+
+def test_issuer_may_write_what_the_operator_gave_it_and_sees_what_is_left(store: SqlStore) -> None:
+    with running(store, limits=DAY) as api:
+        operator, path = make_operator_key(store), f"/v1/issuers/{UNIVERSITY}/quota"
+        assert write(api, "digests", 3).status_code == 202
+        assert quota(api) == (5, False, 2)
+        for items, written, left_today in (
+            (8, 4, 0),  # what this process had taken beyond what was written goes with the quota that it was of
+            (4, 0, 0),  # less than it wrote already
+            (2000, 1991, 1),
+            (0, 9000, None),
+            (2001, 1, 1),  # what is written without a limit is not counted
+        ):
+            changed = api.ask("PUT", path, {"itemsPerDay": items}, key=operator)
+            assert (changed.status_code, changed.json()["itemsPerDay"]) == (200, items)
+            assert not written or write(api, "digests", written).status_code == 202
+            assert quota(api) == (items, True, left_today)
+            assert left_today is None or write(api, "digests", left_today + 1).status_code == 429
+        assert api.ask("PUT", path, {"itemsPerDay": None}, key=operator).status_code == 200
+        assert quota(api, api.other, ACADEMY) == (5, False, 5), "each has its own"
+        assert quota(api, operator) == quota(api, make_key(store, api.issuer, Scope.ISSUER_ADMIN)) == (5, False, 0)
+        check_problem(api.ask("GET", path, key=api.other), 404, "not-found")
+        check_problem(api.ask("PUT", path, {"itemsPerDay": 9}, key=api.other), 403, "scope-missing")
+        check_problem(api.ask("PUT", "/v1/issuers/did:web:nobody/quota", {"itemsPerDay": 9}, key=operator), 404, "not-found")
+    told = [(row.actor, row.issuer, row.detail) for row in rows(store, tables.audit_record) if row.action == "quota.changed"]
+    texts = [f'{{"itemsPerDay":{items}}}' for items in ("8", "4", "2000", "0", "2001", "null")]
+    assert told == [(operator[:11], UNIVERSITY, text) for text in texts]
+
+
+@pytest.mark.parametrize("body", [{}, {"itemsPerDay": "5"}, {"itemsPerDay": True}, {"itemsPerDay": 1.5}, {"itemsPerDay": -1}])
+def test_quota_that_is_no_number_is_refused(api: Api, body: dict[str, Any]) -> None:
+    refused = api.ask("PUT", f"/v1/issuers/{UNIVERSITY}/quota", body, key=make_operator_key(api.store))
+    assert check_problem(refused, 422, "invalid-input")["at"] == "$.itemsPerDay"
+    assert rows(api.store, tables.issuer)[0].items_per_day is None
+
+
+def test_quota_of_its_own_costs_no_statement(store: SqlStore) -> None:
+    """All that the first post of a process asks of the database, with the quota of all and with one of its own."""
+    asked: list[str] = []
+    event.listen(store._engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: asked.append(statement))
+
+    def first_post(items: int | None) -> list[str]:
+        with running(store, limits=LimitSettings(per_address=0, per_key=0, items_per_day=10_000)) as api:
+            api.ask("PUT", f"/v1/issuers/{UNIVERSITY}/quota", {"itemsPerDay": items}, key=make_operator_key(store))
+            asked.clear()
+            assert api.post_numbers(1).status_code == 202
+            return asked.copy()
+
+    assert len(first_post(None)) > 3
+    assert first_post(20_000) == first_post(None)
 
 
 def test_what_several_processes_take_is_counted_together(store: SqlStore) -> None:
