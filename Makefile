@@ -12,7 +12,7 @@ REQUESTS ?= 1000000
 PROCESSES ?= 2
 
 BIN := .venv/bin
-NPM := contracts tests/oracles tests/oracles/ebsi tests/oracles/formats tests/browser
+NPM := contracts scripts/noble tests/oracles tests/oracles/ebsi tests/oracles/formats tests/browser
 PEERS := tests/bench/peers
 ANALYSIS := tests/analysis
 SET_UP := .venv/.set-up $(NPM:%=%/node_modules/.set-up)
@@ -21,7 +21,7 @@ CODE := anchoring service scripts tests migrations
 FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge))),forge)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check vectors vectors-check openapi openapi-check \
+.PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check noble noble-check vectors vectors-check openapi openapi-check \
 	format analyze audit-deps bench bench-hosts bench-large bench-peers soak faults lock ci clean
 
 help: ## Show this list
@@ -41,7 +41,7 @@ test: $(SET_UP) test-contracts ## All tests, on SQLite, PostgreSQL and Anvil
 test-contracts: $(SET_UP) ## Unit, fuzz and invariant tests of the contract, and its gas
 	cd contracts && $(FORGE) test && $(FORGE) snapshot --match-contract Gas --check
 
-check: $(SET_UP) contracts-check vectors-check openapi-check ## Format, lint, types, import rules, generated files up to date
+check: $(SET_UP) contracts-check noble-check vectors-check openapi-check ## Format, lint, types, import rules, generated files up to date
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(CODE)
@@ -64,15 +64,23 @@ contracts: $(SET_UP) ## Compile the contract into its checked-in artifact
 contracts-check: $(SET_UP)
 	$(BIN)/python -m scripts.build_contracts --check
 
+noble: $(SET_UP) ## Make the modules again that the verifier in JavaScript takes from others
+	$(BIN)/python -m scripts.vendor_noble
+
+noble-check: $(SET_UP)
+	$(BIN)/python -m scripts.vendor_noble --check
+
 vectors: $(SET_UP) ## Make the test vectors again
 	$(BIN)/python -m scripts.make_canonical_vectors
 	$(BIN)/python -m scripts.make_proof_vectors
 	$(BIN)/python -m scripts.make_format_vectors
+	$(BIN)/python -m scripts.make_bundle_vectors
 
 vectors-check: $(SET_UP)
 	$(BIN)/python -m scripts.make_canonical_vectors --check
 	$(BIN)/python -m scripts.make_proof_vectors --check
 	$(BIN)/python -m scripts.make_format_vectors --check
+	$(BIN)/python -m scripts.make_bundle_vectors --check
 
 openapi: $(SET_UP) ## Write docs/openapi.json
 	$(BIN)/python -m scripts.export_openapi

@@ -61,12 +61,17 @@ class _Sealed:
         return keccak(rlp.encode([*self.fields[:EXTRA_DATA], rlp.encode(extra), *self.fields[EXTRA_DATA + 1 :]]))
 
 
+def decode_rlp(content: bytes, what: str) -> Any:
+    """Bytes, or lists of such. `what`: names it. Raises: VerificationError, also when it is nested deeper than Python's stack."""
+    try:
+        return rlp.decode(content)
+    except (RLPException, RecursionError) as wrong:
+        raise VerificationError(f"{what} is not RLP") from wrong
+
+
 def read_header(content: bytes) -> list[Any]:
     """The fields of a header in RLP. Raises: VerificationError when it is none."""
-    try:
-        fields = rlp.decode(content)
-    except RLPException as wrong:
-        raise VerificationError("the header is not RLP") from wrong
+    fields = decode_rlp(content, "the header")
     if not isinstance(fields, list) or len(fields) < FIELDS_LEAST or not all(isinstance(field, bytes) for field in fields):
         raise VerificationError("the header is none of a block")
     return fields
@@ -108,8 +113,8 @@ def _sealed(fields: list[Any]) -> _Sealed | None:
     if fields[MIX_HASH] != BFT_MIX_HASH:
         return None
     try:
-        extra = rlp.decode(fields[EXTRA_DATA])
-    except RLPException:
+        extra = decode_rlp(fields[EXTRA_DATA], "the extra data")
+    except VerificationError:
         return None
     if not isinstance(extra, list) or len(extra) != _EXTRA_ITEMS:
         return None

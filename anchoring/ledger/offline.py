@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import rlp
 from eth_utils.crypto import keccak
-from rlp.exceptions import RLPException
 from trie.hexary import HexaryTrie
 
 from anchoring.core.batch import Anchor, BlockPlace
@@ -17,7 +16,7 @@ from anchoring.core.bundle import Bundle, StateProof
 from anchoring.core.proof import Registry
 from anchoring.errors import VerificationError
 from anchoring.ledger.artifact import anchor_registry
-from anchoring.ledger.headers import hash_of_header, read_header
+from anchoring.ledger.headers import decode_rlp, hash_of_header, read_header
 from anchoring.types import BlockHash, Root, TxHash, parse_address, to_hex
 
 ROOT_ANCHORED: Final = keccak(text="RootAnchored(bytes32,uint64,uint64,address)")
@@ -77,7 +76,7 @@ def _event(bundle: Bundle, receipts_root: bytes, registry: Registry, root: Root)
     """Sequence, leaf count and anchorer."""
     value = _prove(receipts_root, receipt_key(bundle.index), bundle.receipt, "the receipt")
     typed = value[:1] and value[0] < _FIRST_BYTE_OF_A_LIST
-    receipt = _decode(value[1:] if typed else value, "the receipt")
+    receipt = decode_rlp(value[1:] if typed else value, "the receipt")
     try:
         status, _, _, logs = receipt
         events = [[*topics, data] for address, topics, data in logs if address == bytes.fromhex(registry.contract[2:])]
@@ -90,7 +89,7 @@ def _event(bundle: Bundle, receipts_root: bytes, registry: Registry, root: Root)
 
 
 def _word(state: StateProof, state_root: bytes, registry: Registry, root: Root) -> int:
-    account = _decode(
+    account = decode_rlp(
         _prove(state_root, keccak(bytes.fromhex(registry.contract[2:])), state.account, "the account"), "the account"
     )
     if not isinstance(account, list) or len(account) != _CODE_HASH + 1:
@@ -100,7 +99,7 @@ def _word(state: StateProof, state_root: bytes, registry: Registry, root: Root) 
             f"the code at {registry} is not the anchor registry of this version: {to_hex(account[_CODE_HASH])}"
         )
     value = _prove(account[2], keccak(storage_key(root)), state.storage, "the storage")
-    return _integer(_decode(value, "the storage"))
+    return _integer(decode_rlp(value, "the storage"))
 
 
 def _prove(root: bytes, key: bytes, nodes: tuple[bytes, ...], what: str) -> bytes:
@@ -108,17 +107,10 @@ def _prove(root: bytes, key: bytes, nodes: tuple[bytes, ...], what: str) -> byte
     try:
         found: bytes = HexaryTrie.get_from_proof(root, key, [rlp.decode(node) for node in nodes])
     except Exception as wrong:
-        raise VerificationError(f"{what} does not follow from the block: {type(wrong).__name__}") from wrong
+        raise VerificationError(f"{what} does not follow from the block") from wrong
     if not found:
         raise VerificationError(f"{what} is proved not to be there")
     return found
-
-
-def _decode(content: bytes, what: str) -> Any:
-    try:
-        return rlp.decode(content)
-    except RLPException as wrong:
-        raise VerificationError(f"{what} is not RLP") from wrong
 
 
 def _integer(content: Any) -> int:

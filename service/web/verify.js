@@ -1,5 +1,5 @@
 /**
- * A verifier of anchored credentials: one ES module without dependencies, for browsers and Node 20 or newer.
+ * A verifier of anchored credentials: one ES module, for browsers and Node 20 or newer. The modules beside it are loaded when needed.
  *
  * It does what docs/digests.md and docs/proof-format.md say, as the Python library does, and both agree on the vectors in
  * tests/vectors. Nothing a proof says of itself is believed: the digest is computed from the credential, the root from the path,
@@ -50,12 +50,12 @@ export function toHex(bytes) {
 }
 
 /** Bytes of hexadecimal digits, with or without `0x`. The digits were checked before. */
-function fromHex(text) {
+export function fromHex(text) {
   const digits = text.startsWith('0x') ? text.slice(2) : text;
   return Uint8Array.from({length: digits.length / 2}, (_, i) => parseInt(digits.slice(2 * i, 2 * i + 2), 16));
 }
 
-function concat(...parts) {
+export function concat(...parts) {
   const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
   let at = 0;
   for (const part of parts) {
@@ -75,7 +75,7 @@ function uint64(value) {
   return bytes;
 }
 
-function equal(one, other) {
+export function equal(one, other) {
   return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
@@ -721,7 +721,14 @@ const RULES = ['jcs', 'jws-json', 'jws-compact', 'sd-jwt-issuer', 'raw', 'blockc
  * Throws Refused with slug `proof-malformed` and the JSON path of the member.
  */
 export function readProof(given) {
-  const proof = new Members(given instanceof Uint8Array ? parseProof(given) : asMaps(given), '$');
+  return proofIn(membersOf(given));
+}
+
+function membersOf(given) {
+  return new Members(given instanceof Uint8Array ? parseProof(given) : asMaps(given), '$');
+}
+
+function proofIn(proof) {
   proof.oneOf('type', [ANCHOR_PROOF]);
   proof.integer('version', 1, 1);
   const treeSize = proof.integer('treeSize', 1, MAX_LEAVES);
@@ -760,7 +767,7 @@ function parseProof(bytes) {
   }
 }
 
-function malformed(message, at) {
+export function malformed(message, at) {
   return new Refused('proof-malformed', message, at);
 }
 
@@ -1867,14 +1874,14 @@ function signatureWanting({list, notShown}, now) {
 // The ledger: only the contract that the caller pinned counts
 
 const ANCHOR_OF = 'cf4ff901', STATUS_LIST_OF = 'e3432160'; // the first four bytes of Keccak-256 of anchorOf(bytes32), statusListOf(bytes32)
-const ROOT_ANCHORED = '0x2c5d3b111a2e93670091e23c70b548cf8dc67ad27e6d5560feffbb5c76cdbb8d';
+export const ROOT_ANCHORED = '0x2c5d3b111a2e93670091e23c70b548cf8dc67ad27e6d5560feffbb5c76cdbb8d';
 const NODE_TIMEOUT_MS = 15_000;
 
 /** SHA-256 of the code that our contract has at its address, whoever deployed it. */
 export const CODE_SHA256 = '0x4d151935f816aecfa111ab6eae1f8fbcc08b6c853864a93214b6988a9e31bb44';
 
 /** A node that does not answer, or answers with something else, is evidence of nothing. */
-class NoEvidence extends Error {}
+export class NoEvidence extends Error {}
 
 class Node {
   constructor(url, fetcher) {
@@ -1926,7 +1933,7 @@ function quantity(text) {
 }
 
 /** `seconds`: BigInt. */
-function timeOf(seconds) {
+export function timeOf(seconds) {
   if (seconds > BigInt(LAST_SECOND)) {
     throw new NoEvidence('the node answered with a time that is none');
   }
@@ -1976,10 +1983,10 @@ async function headOf(node, registry) {
   return head;
 }
 
-/** What the ledger says of a root: {head, source, anchor or null, canonical, finalHeight or why not}. */
+/** What the ledger says of a root: {headNumber, source, anchor or null, blockHash, finalHeight or null, finality: the rule, or why not}. */
 async function gatherEvidence(node, registry, head, root, finality) {
   const [sequence, timestamp, blockNumber, leafCount] = await node.ask(registry, ANCHOR_OF + toHex(root).slice(2), 4, head);
-  const evidence = {head, source: sourceOf(head), anchor: null, canonical: null, ...await finalHeight(node, head, finality)};
+  const evidence = {headNumber: head.number, source: sourceOf(head), anchor: null, blockHash: null, ...await finalHeight(node, head, finality)};
   if (sequence === 0n) {
     return evidence;
   }
@@ -1998,7 +2005,7 @@ async function gatherEvidence(node, registry, head, root, finality) {
     anchoredBy: `0x${String(log.topics[3]).slice(-40).toLowerCase()}`,
     anchoredAt: timeOf(timestamp)
   };
-  evidence.canonical = (await node.block(hex)).hash;
+  evidence.blockHash = (await node.block(hex)).hash;
   return evidence;
 }
 
@@ -2070,23 +2077,63 @@ export async function verify(credential, proof, {
   const copies = await Promise.all(statusLists.map(readCopy));
   const lists = new Lists({service, signers: statusSigners, copies, allowPrivate, fetch: (...request) => fetch(...request)});
   const at = momentOf(new Date(now).toISOString());
-  const found = await checkStatus(read, credential, ledger, lists, at), outcome = worst(found);
-  const deciding = found.filter(one => one.outcome === outcome).map(one => one.reason);
+  return reportOf(credential, read, ledger, {found: await checkStatus(read, credential, ledger, lists, at), required, at});
+}
+
+/**
+ * Make every check that the proof's bundle allows; nobody is asked.
+ *
+ * `blockHash`: of the block you trust to be on the ledger for good, in hexadecimal. `validators`: accounts of all validators of a QBFT
+ * or IBFT 2.0 ledger, whose seals on the block count in its place. *finality* is of these. `status` is always *cannot tell*. The other
+ * arguments, and the answer, are those of `verify`.
+ */
+export async function verifyOffline(credential, proof, {registry, blockHash = null, validators = [], required = REQUIRED, now = new Date()}) {
+  const members = membersOf(proof), read = proofIn(members), pinned = parseRegistry(registry), trusted = trustedBlocks(blockHash, validators);
+  const ledger = {pinned, evidence: null, why: 'the proof has no bundle: credanchor proof bundle adds one'};
+  if (members.value.get('bundle') != null) {
+    const {evidenceFrom, readBundle} = await import('./bundle.js');
+    const bundle = readBundle(members.object('bundle'));
+    try {
+      ledger.evidence = evidenceFrom(bundle, read, pinned, trusted);
+    } catch (failed) {
+      ledger.why = whyNoEvidence(failed);
+    }
+  }
+  const found = [notTold('status lists change, so nothing is told of them offline')];
+  return reportOf(credential, read, ledger, {found, required, at: momentOf(new Date(now).toISOString())});
+}
+
+function trustedBlocks(blockHash, validators) {
+  if (blockHash === null && !validators.length) {
+    throw new Refused('invalid-input', 'say which block you trust, or whose seals on it', 'blockHash');
+  }
+  if (blockHash !== null && !/^(?:0x)?[0-9a-fA-F]{64}$/.test(blockHash)) {
+    throw new Refused('invalid-input', 'a block hash must be 64 hexadecimal digits, with or without 0x', 'blockHash');
+  }
+  if (!validators.every(one => ADDRESS.test(one))) {
+    throw new Refused('invalid-input', 'an address must be 0x and 40 hexadecimal digits', 'validators');
+  }
+  return {blockHash: blockHash && fromHex(blockHash), validators: [...new Set(validators.map(one => one.toLowerCase()))]};
+}
+
+/** `found`: of status lists. `at`: when, in microseconds. */
+async function reportOf(credential, proof, ledger, {found, required, at}) {
+  const outcome = worst(found), deciding = found.filter(one => one.outcome === outcome).map(one => one.reason);
   const checks = [
-    await checkDigest(read, credential),
-    await checkPath(read),
-    checkRegistry(read, pinned),
-    checkRoot(read, ledger),
+    await checkDigest(proof, credential),
+    await checkPath(proof),
+    checkRegistry(proof, ledger.pinned),
+    checkRoot(proof, ledger),
     checkFinality(ledger),
-    checkIssuer(read, credential),
+    checkIssuer(proof, credential),
     told('credential-signature', CANNOT_TELL, "the credential's own signature was not checked"),
     told('accreditation', CANNOT_TELL, "the issuer's accreditation was not checked"),
     told('status', outcome, [...new Set(deciding)].join('; '))
   ];
   const anchor = ledger.evidence?.anchor ?? null;
   return {
-    outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(read, checks, anchor), checks,
-    statusLists: found, proof: {...read, digest: toHex(read.digest)}, anchor, isLedgerRead: ledger.evidence !== null, checkedAt: formatMoment(at)
+    outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(proof, checks, anchor), checks,
+    statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, checkedAt: formatMoment(at)
   };
 }
 
@@ -2161,13 +2208,13 @@ function statementOf(proof, checks, anchor) {
 
 function checkRoot(proof, {pinned, evidence, why}) {
   if (evidence === null) {
-    return told('root', CANNOT_TELL, why);
+    return told('root', CANNOT_TELL, pinned === null ? 'no contract is pinned to read the root from' : why);
   }
-  const {anchor, head} = evidence, claim = proof.anchor;
+  const {anchor, source} = evidence, claim = proof.anchor;
   if (anchor === null) {
-    return head.number < claim.blockNumber
-      ? told('root', CANNOT_TELL, `the node has not come to block ${claim.blockNumber} yet: ask again, or another node`)
-      : told('root', FAILED, `root ${toHex(proof.root)} is not anchored at ${pinned.text} as of block ${head.number}`);
+    return evidence.headNumber < claim.blockNumber
+      ? told('root', CANNOT_TELL, `${source} has not come to block ${claim.blockNumber} yet: ask again, or another node`)
+      : told('root', FAILED, `root ${toHex(proof.root)} is not anchored at ${pinned.text}, says ${source}`);
   }
   if (anchor.leafCount !== 0 && anchor.leafCount !== proof.treeSize) {
     return told('root', FAILED, `the root was anchored for ${anchor.leafCount} leaves, the proof is of ${proof.treeSize}`);
@@ -2176,20 +2223,20 @@ function checkRoot(proof, {pinned, evidence, why}) {
     ['sequence', claim.sequence, anchor.sequence],
     ['transaction', toHex(claim.transaction), anchor.transaction],
     ['block', claim.blockNumber, anchor.blockNumber],
-    ['block hash', toHex(claim.blockHash), evidence.canonical],
+    ['block hash', toHex(claim.blockHash), evidence.blockHash],
     ['time', claim.anchoredAt, anchor.anchoredAt]
   ];
   const differences = pairs.filter(([, claimed, found]) => claimed !== found).map(([what, claimed, found]) => `${what} is ${found}, not ${claimed}`);
   if (differences.length) {
-    return told('root', FAILED, `the ledger differs from the proof: ${differences.join('; ')}`);
+    return told('root', FAILED, `${source} differs from the proof: ${differences.join('; ')}`);
   }
   const stated = anchor.leafCount ? '' : '; the ledger does not state the leaf count, it was taken from the proof';
-  return told('root', PASSED, `anchored by ${anchor.anchoredBy} in block ${anchor.blockNumber} at ${anchor.anchoredAt}, says ${evidence.source}${stated}`);
+  return told('root', PASSED, `anchored by ${anchor.anchoredBy} in block ${anchor.blockNumber} at ${anchor.anchoredAt}, says ${source}${stated}`);
 }
 
-function checkFinality({evidence, why}) {
+function checkFinality({pinned, evidence, why}) {
   if (evidence === null) {
-    return told('finality', CANNOT_TELL, why);
+    return told('finality', CANNOT_TELL, pinned === null ? 'no contract is pinned to read the block from' : why);
   }
   if (evidence.anchor === null) {
     return told('finality', CANNOT_TELL, 'the root is not anchored');

@@ -21,7 +21,7 @@ from anchoring.ledger.bundles import fetch_bundle
 from anchoring.ledger.offline import anchor_from_bundle, storage_key
 from anchoring.ledger.rpc import JsonRpc
 from anchoring.types import Address, BlockHash, as_code_hash, as_root, to_hex
-from tests.bft import KEYS, BftBlock, account
+from scripts.bft_blocks import KEYS, BftBlock, account
 from tests.networks import AnvilNetwork, anvil_network
 from tests.other_verifiers import ask
 from tests.rpc_proxy import RpcProxy, rpc_proxy

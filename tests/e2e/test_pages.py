@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
@@ -17,6 +18,7 @@ from anchoring.types import Digest, as_digest, parse_did, to_hex
 from scripts.devnet import Devnet, free_port
 from tests.browser.chromium import run_browser, script
 from tests.browser.reader import Reader
+from tests.trees import read_vectors
 
 ISSUER = "did:web:universidad-vega-clara.example"
 NAME = "Universidad de Vega Clara"
@@ -299,6 +301,24 @@ def test_huge_file_is_refused_before_it_is_read(reader: Reader, tmp_path: Path) 
 
     assert reader.verdict() == "e.huge"
     assert "100 MB" in reader.text()
+
+
+def test_module_verifies_a_bundle_in_the_browser_and_asks_nobody(reader: Reader) -> None:
+    """The page has no use for it, whoever imports the module has."""
+    vectors = {one["name"]: one for one in read_vectors("bundles.json")["bundles"]}
+    cases = [vectors[name] for name in ("receipt and storage", "QBFT: three of four seals", "IBFT 2.0: two of four seals")]
+    reader.open()
+    before = len(reader.asked)
+
+    found = reader.page.evaluate(
+        """cases => import('/web/verify.js').then(({verifyOffline}) => Promise.all(cases.map(async one =>
+            (await verifyOffline(null, one.proof, one)).checks.find(({check}) => check === 'root'))))""",
+        cases,
+    )
+
+    assert [[one["outcome"], one["reason"]] for one in found] == [one["root"] for one in cases]
+    loaded = [urlsplit(request.url).path for request in reader.asked[before:]]
+    assert loaded == ["/web/bundle.js", "/web/noble/keccak.js", "/web/noble/secp256k1.js"]
 
 
 # How it is used

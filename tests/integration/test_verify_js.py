@@ -21,6 +21,7 @@ from tests.trees import Posted, make_posted, make_proof, read_vectors, sha256
 
 VECTORS = read_vectors("canonical.json")
 PROOFS = read_vectors("proof.json")["proofs"]
+BUNDLES = read_vectors("bundles.json")["bundles"]
 CREDENTIAL = json.dumps({"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "n": 1.50}).encode()
 PROOF = proof_to_json(make_proof(Posted(UNIVERSITY, make_posted(0).salt, canonicalize(CREDENTIAL, "application/json").digest)))
 REGISTRY = f"{PROOF['anchor']['ledger']}:{PROOF['anchor']['contract']}"
@@ -216,6 +217,38 @@ def test_module_fails_what_does_not_hold(credential, changes, failed):
 
     assert whole == "failed"
     assert {name for name, outcome in found.items() if outcome == "failed"} == failed
+
+
+def test_module_judges_every_bundle_as_the_vector_says():
+    names = ("registry", "blockHash", "validators")
+    cases = [{"proof": vector["proof"], "options": {name: vector[name] for name in names}} for vector in BUNDLES]
+
+    verdicts = judged("offline", cases)
+
+    for vector, verdict in zip(BUNDLES, verdicts, strict=True):
+        if vector["result"] == "malformed":
+            assert verdict == {"error": {"slug": "proof-malformed", "at": vector["at"]}}, vector["name"]
+        else:
+            found = {one["check"]: [one["outcome"], one["reason"]] for one in verdict["checks"]}
+            assert {name: found[name] for name in ("root", "finality")} == {
+                name: vector[name] for name in ("root", "finality")
+            }, vector["name"]
+            assert found["status"] == ["cannot tell", "status lists change, so nothing is told of them offline"]
+
+
+@pytest.mark.parametrize(
+    ("options", "at"),
+    [
+        ({"blockHash": None}, "blockHash"),
+        ({"blockHash": "0x00"}, "blockHash"),
+        ({"validators": ["0x00"]}, "validators"),
+        ({"registry": "0x00"}, "registry"),
+    ],
+)
+def test_module_names_the_argument_that_cannot_be_used_offline(options, at):
+    case = {"proof": BUNDLES[0]["proof"], "options": {name: BUNDLES[0][name] for name in ("registry", "blockHash")} | options}
+
+    assert judged("offline", [case]) == [{"error": {"slug": "invalid-input", "at": at}}]
 
 
 @pytest.mark.parametrize("options", [{"registry": "0x00"}, {"finality": "soon"}])

@@ -79,6 +79,7 @@ const JUDGES = {
     const id = await ours.batchListId(bytes(root), issuer, purpose);
     return {set: indexes.filter(index => ours.isSet(bits, index)), id: ours.toHex(id), head: ours.toHex(await ours.headDigest(id, version, bits))};
   }),
+  offline: ({credential = null, proof, options}) => refusable(() => ours.verifyOffline(credential && bytes(credential), proof, options)),
   verify: ({credential, proof, options}) => refusable(() => ours.verify(credential === null ? null : bytes(credential), bytes(proof), options))
 };
 

@@ -10,8 +10,8 @@ import rlp
 from anchoring.errors import VerificationError
 from anchoring.ledger.headers import hash_of_header, quorum_of, require_seals
 from anchoring.types import Address, parse_address, to_hex
+from scripts.bft_blocks import KEYS, MIX_HASH, BftBlock, account, encode
 from scripts.devnet import ROOT
-from tests.bft import KEYS, MIX_HASH, BftBlock, account, encode
 
 FOUR = [account(key) for key in KEYS[:4]]
 FIELDS: list[Any] = (

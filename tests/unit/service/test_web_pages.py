@@ -132,4 +132,5 @@ def test_assets_are_what_pages_load_and_nothing_else():
 
     assert {"verify.js", "verify_page.js", "status_page.js", "i18n.js", "judgement.js", "page.css", "icon.svg"} <= served
     assert {f"messages/{language}.json" for language in LANGUAGES} <= served
+    assert {"bundle.js", "noble/keccak.js", "noble/secp256k1.js"} <= served
     assert not any(name.endswith((".html", "package.json", ".py")) for name in served)

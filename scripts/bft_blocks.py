@@ -23,11 +23,11 @@ def encode(item: Any) -> bytes:
         item = item.to_bytes((item.bit_length() + 7) // 8)
     if isinstance(item, list):
         return _with_length(0xC0, b"".join(map(encode, item)))
-    return item if len(item) == 1 and item[0] < 0x80 else _with_length(0x80, item)
+    return item if len(item) == 1 and item[0] < 0x80 else _with_length(0x80, item)  # noqa: PLR2004 - of RLP
 
 
 def _with_length(mark: int, content: bytes) -> bytes:
-    if len(content) < 56:
+    if len(content) < 56:  # noqa: PLR2004
         return bytes([mark + len(content)]) + content
     length = len(content).to_bytes((len(content).bit_length() + 7) // 8)
     return bytes([mark + 55 + len(length)]) + length + content
