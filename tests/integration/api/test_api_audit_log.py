@@ -95,6 +95,8 @@ def test_every_write_leaves_a_record(signing):
     rotation = f"{keys}/{prefix}/rotation"
     do("POST /v1/issuers/{did}/keys/{prefix}/rotation", "key.rotated", "POST", rotation, {"overlapS": 9}, key=operator)
     do("DELETE /v1/issuers/{did}/keys/{prefix}", "key.revoked", "DELETE", f"{keys}/{prefix}", key=operator)
+    quota = f"/v1/issuers/{UNIVERSITY}/quota"
+    do("PUT /v1/issuers/{did}/quota", "quota.changed", "PUT", quota, {"itemsPerDay": 9}, key=operator)
 
     writes = {str(one) for one in operations(api.app) if one.method in WRITING and one.scopes}
     assert writes - set(done) == {"PUT /v1/status-lists/{list_id}"}  # in the tests of uploads

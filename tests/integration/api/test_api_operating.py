@@ -310,6 +310,7 @@ def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> No
         ("get", "/v1/batches/{root}/proofs"),
         ("get", "/v1/issuers"),
         ("get", "/v1/issuers/{did}/keys"),
+        ("get", "/v1/issuers/{did}/quota"),
         ("get", "/v1/status-changes"),
         ("post", "/v1/credentials"),
         ("post", "/v1/digests"),
@@ -319,6 +320,7 @@ def test_every_route_that_openapi_locks_refuses_strangers(shared_api: Api) -> No
         ("post", "/v1/status-changes"),
         ("post", "/v1/status-lists"),
         ("post", "/v1/status-lists/{list_id}/entries"),
+        ("put", "/v1/issuers/{did}/quota"),
         ("put", "/v1/status-lists/{list_id}"),
     ]
     for method, path in locked:
