@@ -28,7 +28,7 @@ from anchoring.core.proof_json import parse_proof, proof_from_json
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import Report
 from anchoring.errors import InvalidInput
-from anchoring.types import Did, parse_did
+from anchoring.types import Did, parse_did, parse_http_url
 
 FINALIZED: Final = "finalized"
 
@@ -47,6 +47,7 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     key: Mapping[str, Any] | None = None,
     trust_anchors: Sequence[Path] = (),
     fetch_keys: bool = False,
+    issuers_registry: str | None = None,
     now: datetime | None = None,
 ) -> Report:
     """Make every check of a credential and its proof, without trusting whoever made the proof.
@@ -57,7 +58,8 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     folders; `status_signers`: DIDs whose signature counts for every list; `service`: where lists that follow from a batch may be
     got; `allow_private`: lists may come over plain HTTP and from private hosts. `key`: the issuer's public key, a JWK, for the
     credential's own signature; `trust_anchors`: PEM files of certificates that count for seals; `fetch_keys`: keys of a did:web
-    may be got from its host. `now`: aware, UTC; the clock by default.
+    may be got from its host. `issuers_registry`: the Trusted Issuers Registry you trust, the URL of its issuers, which is asked
+    about accreditations that the credential names. `now`: aware, UTC; the clock by default.
 
     Without `registry` and `rpc_url` nothing is asked over the network but status lists that the credential names, and what the
     ledger would tell is *cannot tell*. The outcome of the whole is `report.outcome()`.
@@ -71,10 +73,20 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     signers: list[Did] = [parse_did(one, at="status_signers") for one in status_signers]
     sources = Sources(service=service, copies=list(status_lists), signers=signers, allow_private=allow_private)
     moment = now or datetime.now(UTC)
+    issuers = parse_http_url(issuers_registry, at="issuers_registry") if issuers_registry is not None else None
     evidence = find_evidence(ledger, inclusion, finality, at="finality")
     status = find_status(ledger, sources, credential=credential, proof=inclusion, evidence=evidence, now=moment)
     trust = SignatureTrust(key=_key(key), anchors=list(trust_anchors), fetch=fetch_keys, allow_private=allow_private)
-    return make_report(credential, inclusion, pinned=pinned, evidence=evidence, status=status, trust=trust, now=moment)
+    return make_report(
+        credential,
+        inclusion,
+        pinned=pinned,
+        evidence=evidence,
+        status=status,
+        trust=trust,
+        now=moment,
+        issuers_registry=issuers,
+    )
 
 
 def verify_offline(

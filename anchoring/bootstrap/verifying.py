@@ -8,6 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from anchoring.bounded_http import HttpGetter, NoAnswer
+from anchoring.core.accreditation import attributes_to_ask, check_accreditation, read_accreditation_claim
 from anchoring.core.bundle import Bundle
 from anchoring.core.canonical import CanonicalForm, Canonicalization, Content, content_of
 from anchoring.core.finality import parse_finality
@@ -15,7 +17,7 @@ from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
-from anchoring.core.verification import Evidence, NoEvidence, NoForm, Report, SignatureFinding, verify
+from anchoring.core.verification import Check, Evidence, NoEvidence, NoForm, Report, SignatureFinding, verify
 from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.types import Address, BlockHash, Did, Digest, as_block_hash, parse_address, parse_hash
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from anchoring.ports.ledger import RegistryReader
 
 NODE_TIMEOUT_S: Final = 15.0
+REGISTRY_MAX_BYTES: Final = 256 * 1024
 NOT_OFFLINE: Final = StatusFindings(lists=(not_told("status lists change, so nothing is told of them offline"),))
 
 
@@ -185,6 +188,7 @@ def make_report(
     status: StatusFindings,
     trust: SignatureTrust,
     now: datetime,
+    issuers_registry: str | None = None,
 ) -> Report:
     """Every check, from what was found. Raises: InvalidInput naming a file of trust anchors."""
     return verify(
@@ -195,8 +199,28 @@ def make_report(
         status=status,
         signature=find_signature(credential, trust, now=now),
         now=now,
+        accreditation=find_accreditation(credential, issuers_registry, at=proof.anchor.anchored_at),
         form=find_form(credential, proof),
     )
+
+
+def find_accreditation(credential: bytes | None, registry: str | None, *, at: datetime) -> Check:
+    """What the Trusted Issuers Registry that the verifier named shows of the accreditations that the credential names.
+
+    `registry`: the URL of its issuers, which may be on a private host; None asks nobody. `at`: when the credential was anchored.
+    """
+    claim = read_accreditation_claim(credential) if credential is not None else None
+    answers = {url: _answer(url) for url in attributes_to_ask(claim, registry)}
+    return check_accreditation(claim, registry, answers, at=at)
+
+
+def _answer(url: str) -> bytes | str:
+    """What stands there, or why nothing was got."""
+    getter = HttpGetter(timeout_s=NODE_TIMEOUT_S, max_bytes=REGISTRY_MAX_BYTES, allow_private=True)
+    try:
+        return getter.get(url, accept="application/json").content
+    except (NoAnswer, ValueError) as failed:
+        return str(failed)
 
 
 def read_key(content: bytes, *, at: str) -> str:

@@ -35,7 +35,7 @@ from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json
 from anchoring.errors import InvalidInput, Misconfigured
-from anchoring.types import parse_did, parse_digest, parse_root, parse_salt, to_hex
+from anchoring.types import parse_did, parse_digest, parse_http_url, parse_root, parse_salt, to_hex
 
 app = typer.Typer(name="proof", no_args_is_help=True, help="Get proofs from a service, and verify them without one.")
 
@@ -226,6 +226,9 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
         list[Path] | None, typer.Option(help="Certificates in PEM that count for seals; may be repeated.")
     ] = None,
     fetch_keys: Annotated[bool, typer.Option("--fetch-keys", help="Get the issuer's keys of a did:web from its host.")] = False,
+    issuers_registry: Annotated[
+        str | None, typer.Option(help="The Trusted Issuers Registry you trust, for accreditations: the URL of its issuers.")
+    ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nobody: the proof's bundle must show all.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -244,7 +247,7 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     ledger = open_pinned(registry, deployment, rpc_url)
     if offline or block_hash or validators:
         further = {"list": copies, "status_signer": status_signer, "allow_private": allow_private, "fetch_keys": fetch_keys}
-        refuse_offline(rpc_url=rpc_url, finality=finality, service=service, **further)
+        refuse_offline(rpc_url=rpc_url, finality=finality, service=service, issuers_registry=issuers_registry, **further)
         evidence = find_all_offline(ledger.pinned, named, content, block_hash=block_hash, validators=validators)
         status = NOT_OFFLINE
     else:
@@ -252,7 +255,17 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
         sources = named_sources(service, copies, status_signer, allow_private=allow_private)
         status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, now=now)
     trust = named_keys(key, trust_anchors, fetch=fetch_keys, allow_private=allow_private)
-    report = make_report(body, inclusion, pinned=ledger.pinned, evidence=evidence, status=status, trust=trust, now=now)
+    issuers = parse_http_url(issuers_registry, at="--issuers-registry") if issuers_registry else None
+    report = make_report(
+        body,
+        inclusion,
+        pinned=ledger.pinned,
+        evidence=evidence,
+        status=status,
+        trust=trust,
+        now=now,
+        issuers_registry=issuers,
+    )
     if as_json:
         print_json(report_to_json(report, required))
     else:

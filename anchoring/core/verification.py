@@ -103,7 +103,7 @@ class NoForm:
     outcome: Outcome = Outcome.CANNOT_TELL
 
 
-def verify(
+def verify(  # noqa: PLR0913 - one for each thing that was found
     proof: InclusionProof,
     *,
     credential: bytes | None,
@@ -112,11 +112,13 @@ def verify(
     status: StatusFindings,
     signature: SignatureFinding | None,
     now: datetime,
+    accreditation: Check | None = None,
     form: CanonicalForm | NoForm | None = None,
 ) -> Report:
     """Make every check. `credential`: the file as the holder has it; None leaves digest, issuer-match and signature untold.
 
-    `form`: one that takes a library, or why there is none: by the rule of Blockcerts, or the beginning of a longer PDF.
+    `accreditation`: None where it was not checked. `form`: one that takes a library, or why there is none: by the rule of
+    Blockcerts, or the beginning of a longer PDF.
     """
     checks = (
         _digest(proof, credential, form),
@@ -126,7 +128,7 @@ def verify(
         _finality(pinned, evidence),
         _issuer_match(proof, credential),
         _signature(signature),
-        _cannot_tell(CheckName.ACCREDITATION, "the issuer's accreditation was not checked"),
+        accreditation or _cannot_tell(CheckName.ACCREDITATION, "the issuer's accreditation was not checked"),
         Check(name=CheckName.STATUS, outcome=status.outcome, reason=status.reason),
     )
     return Report(checked_at=now, checks=checks, statement=_statement(proof, checks, evidence), status=status)

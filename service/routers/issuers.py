@@ -81,7 +81,7 @@ async def post_issuer(request: Request, service: ServiceDep, caller: Operator) -
 
 @router.get("/v1/issuers/{did}", response_model=IssuerPublic, tags=["reading"])
 async def get_issuer_public(request: Request, service: ServiceDep, did: DidDep) -> Response:
-    """Who this is, as the operator recorded it. Whether it is accredited is not checked yet."""
+    """Who this is, as the operator recorded it. Whether it is accredited, verifiers look up themselves."""
     refuse_unknown_query(request)
     found = await service.reads.read(lambda uow: uow.issuers.with_did(did))
     if found is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from anchoring.bootstrap.verifying import find_accreditation
 from anchoring.core.canonical import canonical_candidates
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
@@ -70,6 +71,7 @@ def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
         status=status,
         signature=service.signatures.check(question.credential, now) if question.credential is not None else None,
         now=now,
+        accreditation=find_accreditation(question.credential, None, at=proof.anchor.anchored_at),
     )
     return json_answer(report_to_json(report, question.required), headers={"Cache-Control": "no-store"})
 

@@ -1068,7 +1068,7 @@ const MOMENT = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2
 const SECOND = 1_000_000n, SKEW = 60n * SECOND, LAST_SECOND = 253_402_300_799;
 
 /** Microseconds of a time with its offset; null when it is none. */
-function momentOf(text) {
+export function momentOf(text) {
   const [whole, year, month, day, hour, minute, second, fraction = '', sign, hours = 0, minutes = 0] = MOMENT.exec(text) ?? [];
   if (whole === undefined || year === '0000' || hour > 23 || minute > 59 || second > 59 || hours > 23 || minutes > 59) {
     return null;
@@ -1089,7 +1089,8 @@ function wholeSeconds(moment) {
   return moment - (moment % SECOND + SECOND) % SECOND;
 }
 
-function formatMoment(moment) {
+/** `2026-11-23T12:00:00Z`: UTC, whole seconds. */
+export function formatMoment(moment) {
   return new Date(Number(wholeSeconds(moment) / 1000n)).toISOString().replace('.000Z', 'Z');
 }
 
@@ -2266,7 +2267,7 @@ function claimsOf(body) {
 }
 
 /** The claims, or null where the file cannot be read. */
-function readableClaims(body) {
+export function readableClaims(body) {
   try {
     return claimsOf(body);
   } catch (refused) {

@@ -35,6 +35,7 @@ from tests.api import Api, Place, anchor, check_problem, keep_bundle, post_and_a
 from tests.commands import COMMANDS
 from tests.credanchor import Credanchor, run_process
 from tests.factories import ACADEMY, UNIVERSITY, FrozenClock, make_digest, post, submit
+from tests.issuers_registry import TYPES, attribute, in_token, run_registry
 from tests.trees import read_vectors
 
 HEAD = max(path.name[:4] for path in (ROOT / "migrations" / "versions").glob("0*.py"))
@@ -691,6 +692,24 @@ def test_proof_verify_cannot_tell_without_a_contract_and_a_node(credanchor: Cred
         "status": "cannot tell",
     }
     assert outcomes[1] == outcomes[0] | {"registry": "passed"}
+
+
+def test_proof_verify_looks_accreditations_up(credanchor: Credanchor, holder: tuple[Path, Path]) -> None:
+    path = f"/{UNIVERSITY}/attributes/1"
+    to = {"id": UNIVERSITY, "accreditedFor": [{"types": list(TYPES)}]}
+    with run_registry(
+        {path: attribute(UNIVERSITY, "TI", in_token({"issuer": "did:x:tao", "credentialSubject": to}))}
+    ) as registry:
+        terms = {"type": "IssuanceCertificate", "id": registry + path}
+        write(holder[0], CREDENTIAL | {"type": list(TYPES), "termsOfUse": terms})
+        done = verify(credanchor, holder, "--issuers-registry", registry, "--require", "accreditation")
+    offline = verify(credanchor, holder, "--offline", "--block-hash", "0x" + "00" * 32, "--issuers-registry", registry)
+    no_url = verify(credanchor, holder, "--issuers-registry", "registry")
+
+    assert done.code == 0, done
+    assert f"{UNIVERSITY} is accredited for {', '.join(TYPES)}: by did:x:tao" in done.out
+    assert "--issuers-registry: is of no use with --offline" in offline.err
+    assert "--issuers-registry: not a plain URL" in no_url.err
 
 
 @pytest.mark.disable_socket

@@ -1,4 +1,5 @@
 // Our own module, service/web/verify.js, judges vectors and proofs as the tests hand them over.
+import {accreditationClaim, checkAccreditation} from '../../service/web/accreditation.js';
 import * as ours from '../../service/web/verify.js';
 import {readFileSync} from 'node:fs';
 import {judge} from './cases.mjs';
@@ -59,6 +60,8 @@ const JUDGES = {
   status: ({credential, proof, options, copies, node, web}) => refusable(() => ours.verify(credential && bytes(credential), bytes(proof), {
     ...options, rpcUrl: NODE, statusLists: copies.map(bytes), fetch: fetchFrom({node, web})
   })),
+  accreditation: ({credential, registry, anchoredAt, web}) =>
+    checkAccreditation(accreditationClaim(bytes(credential)), registry, {anchoredAt, fetch: fetchFrom({node: null, web})}),
   canonical: ({body, mediaType, requested, limits}) => refusable(async () => {
     const form = await ours.canonicalize(bytes(body), mediaType, {requested, limits});
     return {canonicalization: form.canonicalization, canonical: base64(form.data), digest: ours.toHex(form.digest), notes: form.notes};

@@ -1,4 +1,4 @@
-// {credential, list, issuer, kid, jwk, registry}: EBSI's own library on a credential whose list stands at a proxy of its issuer in a
+// {credential, list, issuer, kid, jwk, attributes}: EBSI's own library on a credential whose list stands at a proxy of its issuer in a
 // Trusted Issuers Registry. The registries are stubs on this machine at the port that the list's URL names.
 import {createServer} from 'node:http';
 import {verifyCredentialJwt} from '@cef-ebsi/verifiable-credential';
@@ -6,7 +6,7 @@ import {judge} from '../cases.mjs';
 
 let served;
 const server = createServer((request, response) => {
-  const {issuer, kid, jwk, list} = served;
+  const {issuer, kid, jwk, list, attributes = {}} = served;
   const [path] = decodeURIComponent(request.url).split('?');
   const answers = {
     [`/did-registry/v5/identifiers/${issuer}`]: {
@@ -17,6 +17,7 @@ const server = createServer((request, response) => {
       assertionMethod: [kid],
     },
     [`/trusted-issuers-registry/v5/issuers/${issuer}`]: {did: issuer, attributes: [], hasAttributes: true},
+    ...attributes,
   };
   if (path === `/trusted-issuers-registry/v5/issuers/${issuer}/proxies/1/credentials/status/1`) {
     response.end(list);
