@@ -263,6 +263,9 @@ class ApiSettings(_Group):
     public_rpc_url: HttpUrlText | None = None
     """A node that anybody may ask from a browser. The page at `/verify` reads roots and heads of status lists from it."""
 
+    public_issuers_registry: HttpUrlText | None = None
+    """A Trusted Issuers Registry, the URL of its issuers. The page at `/verify` asks it whether issuers are accredited."""
+
     stats_cache_s: int = Field(default=5, ge=1, le=3600)
     """How long a worker, and caches, keep what `GET /v1/stats` answers, in seconds."""
 

@@ -440,6 +440,8 @@ class LedgerOut(Schema):
     nodes: int
     public_node: str | None
     """A node that anybody may ask, as the operator says."""
+    public_issuers_registry: str | None
+    """The issuers of a Trusted Issuers Registry that anybody may ask, as the operator says."""
     waiting: int
     oldest_waiting: datetime | None
     sealed_batches: int

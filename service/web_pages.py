@@ -20,7 +20,9 @@ LANGUAGES: Final = {"en": "English", "es": "Español", "ca": "Català", "gl": "G
 """Those that the pages speak, each by its own name; the first where a reader asks for none of them."""
 
 NODE_COOKIE: Final = "credanchor-node"
-"""The node that a reader entered. Only the page itself sets it, and no link from elsewhere carries it (`SameSite=Strict`)."""
+REGISTRY_COOKIE: Final = "credanchor-issuers"
+"""The node and the Trusted Issuers Registry that a reader entered. Only the page itself sets them, and no link from elsewhere
+carries them (`SameSite=Strict`)."""
 
 _TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml"}
 _TEXT: Final = re.compile(r'(<[a-z0-9]+\b[^>]*\bdata-t="([a-z0-9.-]+)"[^>]*>)')
@@ -75,17 +77,17 @@ def choose_language(asked: str | None, accepted: str) -> str:
     return next((name for _, name in ranked if name in LANGUAGES), next(iter(LANGUAGES)))
 
 
-def policy(*nodes: str | None) -> str:
-    """What the page may load and ask: this service, and these nodes."""
-    origins = "".join(f" {origin}" for origin in dict.fromkeys(_origin(node) for node in nodes if node))
+def policy(*urls: str | None) -> str:
+    """What the page may load and ask: this service, and the hosts of these nodes and registries."""
+    origins = "".join(f" {origin}" for origin in dict.fromkeys(_origin(url) for url in urls if url))
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'{origins}; "
         "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 
 
-def node_in_cookie(value: str | None) -> str | None:
-    """The node that a reader entered; None where there is none that a page may be let connect to."""
+def url_in_cookie(value: str | None) -> str | None:
+    """What a reader entered; None where there is none that a page may be let connect to."""
     try:
         return parse_http_url(unquote(value)) if value else None
     except InvalidInput:

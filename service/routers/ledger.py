@@ -35,6 +35,7 @@ def get_ledger(request: Request, service: ServiceDep) -> Response:
         "finality": str(service.finality),
         "nodes": service.nodes,
         "publicNode": service.api.public_rpc_url,
+        "publicIssuersRegistry": service.api.public_issuers_registry,
         "waiting": progress.waiting,
         "oldestWaiting": exact_time(progress.oldest_waiting) if progress.oldest_waiting else None,
         "sealedBatches": progress.sealed,

@@ -12,7 +12,7 @@ from anchoring.errors import NotFound
 from service.answers import REVALIDATE
 from service.dependencies import ServiceDep
 from service.security_fields import page_policy
-from service.web_pages import NODE_COOKIE, Asset, assets, choose_language, node_in_cookie, page, policy
+from service.web_pages import NODE_COOKIE, REGISTRY_COOKIE, Asset, assets, choose_language, page, policy, url_in_cookie
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,9 +23,9 @@ LONGEST_KEPT: Final = 600
 
 @router.api_route("/verify", methods=["GET", "HEAD"])
 async def get_verify_page(request: Request, service: ServiceDep) -> Response:
-    """All is computed in the reader's browser, which may ask this service, the operator's node, and one of the reader's own."""
-    node = node_in_cookie(request.cookies.get(NODE_COOKIE))
-    return _page(request, "verify", policy(service.api.public_rpc_url, node))
+    """All is computed in the reader's browser, which may ask this service, and nodes and registries of operator and reader."""
+    own = [url_in_cookie(request.cookies.get(name)) for name in (NODE_COOKIE, REGISTRY_COOKIE)]
+    return _page(request, "verify", policy(service.api.public_rpc_url, service.api.public_issuers_registry, *own))
 
 
 @router.api_route("/status-page", methods=["GET", "HEAD"])

@@ -16,8 +16,11 @@ export async function loadMessages(wanted = language()) {
 export const has = key => Object.hasOwn(messages, key);
 
 export function say(key, values = {}) {
-  return (messages[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+  return (messages[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => isolated(String(values[name] ?? whole)));
 }
+
+/** Names written from right to left do not turn the sentence around them (Unicode Standard Annex 9, isolates). */
+const isolated = text => /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(text) ? `\u2068${text}\u2069` : text;
 
 /** Put every fixed text of the page into the language that was loaded. */
 export function translatePage(titleKey) {
@@ -61,18 +64,37 @@ function fill(made, attributes, children) {
   made.append(...children.filter(one => one !== null));
 }
 
-/** Days before months, as all of these languages have it in Europe. */
-const locale = () => language() === 'en' ? 'en-GB' : language();
+// Chromium knows neither Galician nor Basque and would write as in the United States. There dates are made of words of the catalogue, and
+// numbers and times are written as in Spanish, which is how both write them.
 
-/** `timeStyle`: of Intl. */
-export function dateTime(text, timeStyle = 'short') {
-  return new Intl.DateTimeFormat(locale(), {dateStyle: 'long', timeStyle}).format(new Date(text));
-}
+const isKnown = () => Intl.DateTimeFormat.supportedLocalesOf(language()).length > 0;
+
+/** Days before months, as all of these languages have it in Europe. */
+const locale = () => language() === 'en' ? 'en-GB' : isKnown() ? language() : 'es';
+
+const CLOCK = {hour: '2-digit', minute: '2-digit', timeZoneName: 'short'};
 
 export function date(text) {
-  return new Intl.DateTimeFormat(locale(), {dateStyle: 'long'}).format(new Date(text));
+  const moment = new Date(text);
+  return isKnown()
+    ? new Intl.DateTimeFormat(locale(), {dateStyle: 'long'}).format(moment)
+    : say('date', {day: moment.getDate(), month: say('months').split(' ')[moment.getMonth()], year: moment.getFullYear()});
+}
+
+/** With its zone, since what is printed is read elsewhere. `clock`: what of the time, as options of Intl. */
+export function dateTime(text, clock = CLOCK) {
+  const moment = new Date(text), day = {day: 'numeric', month: 'long', year: 'numeric'};
+  return isKnown()
+    ? new Intl.DateTimeFormat(locale(), {...day, ...clock}).format(moment)
+    : `${date(text)}, ${new Intl.DateTimeFormat(locale(), clock).format(moment)}`;
 }
 
 export function number(value) {
   return new Intl.NumberFormat(locale()).format(value);
+}
+
+/** Seconds in the largest unit that leaves a number to grasp, by its symbol, which no language inflects. */
+export function duration(seconds) {
+  const [size, unit] = [[86_400, 'd'], [3600, 'h'], [60, 'min']].find(([one]) => seconds >= 2 * one) ?? [1, 's'];
+  return `${number(Math.round(10 * seconds / size) / 10)}\u00a0${unit}`;
 }

@@ -1,13 +1,13 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, FAILED, PASSED} from './verify.js';
+import {CANNOT_TELL, FAILED, momentOf, formatMoment, parseJson, PASSED, readableClaims} from './verify.js';
 
 /**
  * The one sentence that a reader needs: {key, tone}. `key`: of the messages; `tone`: good, bad, warn, calm.
  *
  * `report`: of verify(). `hasFile`: whether there was a file to compare. `word`: what the service says in place of the ledger, or null:
- * {holds, status}, where status is `clear`, `revoked`, `suspended` or null.
+ * {holds, status}, where status is `clear`, `revoked`, `suspended` or null. `isOver`: whether the file's own words end its validity.
  */
-export function verdictOf(report, hasFile, word) {
+export function verdictOf(report, hasFile, word, isOver = false) {
   const outcomes = outcomesOf(report);
   const found = new Set(report.statusLists.map(one => one.verdict));
   if (outcomes.digest === FAILED) {
@@ -42,6 +42,16 @@ export function verdictOf(report, hasFile, word) {
   if (outcomes.status !== PASSED) {
     return {key: 'untold', tone: 'calm'};
   }
+  // What the file says of itself, and who vouches for its issuer, count where all else holds.
+  if (outcomes['credential-signature'] === FAILED) {
+    return {key: 'signature', tone: 'warn'};
+  }
+  if (isOver) {
+    return {key: 'expired', tone: 'warn'};
+  }
+  if (outcomes.accreditation === FAILED) {
+    return {key: 'unaccredited', tone: 'warn'};
+  }
   return outcomes['issuer-match'] === PASSED ? {key: 'genuine', tone: 'good'} : {key: 'anchored', tone: 'good'};
 }
 
@@ -71,4 +81,32 @@ export function readPermalink(text, origin) {
   const digest = url.searchParams.get('digest'), issuer = url.searchParams.get('issuer');
   const isOne = url.origin === origin && /^(0x)?[0-9a-f]{64}$/i.test(digest ?? '') && (issuer === null || /^did:[a-z0-9]+:.{1,500}$/.test(issuer));
   return isOne ? {digest: `0x${digest.replace(/^0x/, '').toLowerCase()}`, issuer} : null;
+}
+
+/** Until when a credential is valid by its own words, as a time in UTC; null where it does not say, or not so that it can be read. */
+export function validUntil(credential) {
+  const claims = readableClaims(credential), envelope = claims?.get('vc'), document = envelope instanceof Map ? envelope : claims;
+  const said = document?.get('validUntil') ?? document?.get('expirationDate'), moment = typeof said === 'string' ? momentOf(said) : null;
+  const exp = claims?.get('exp');
+  return moment !== null ? formatMoment(moment)
+    : Number.isSafeInteger(exp) && exp > 0 && exp < 253_402_300_800 ? formatMoment(BigInt(exp) * 1_000_000n) : null;
+}
+
+/** Where a file that begins like JSON stops being it; null for other files. */
+export function faultOfJson(bytes) {
+  if (!/^[\s\ufeff]*[{[]/.test(new TextDecoder().decode(bytes.subarray(0, 64)))) {
+    return null;
+  }
+  try {
+    parseJson(bytes);
+    return null;
+  } catch (refused) {
+    return refused.message;
+  }
+}
+
+/** Pasted text as it was meant: without space around it, and a token without the line breaks that mail programs put in. */
+export function textOf(pasted) {
+  const text = pasted.trim(), joined = text.replace(/\s+/g, '');
+  return /^eyJ[\w-]*\.[\w-]+\.[\w-]+(?:~[\w.~-]*)?$/.test(joined) ? joined : text;
 }

@@ -1,7 +1,7 @@
 /** The page at /status-page: figures of GET /v1/stats as tiles, plots and a table; again every half minute. */
-import {dateTime, element, language, loadMessages, number, say, svg} from './i18n.js';
+import {dateTime, duration, element, language, loadMessages, number, say, svg} from './i18n.js';
 
-const EVERY_MS = 30_000;
+const EVERY_MS = 30_000, CLOCK = {hour: '2-digit', minute: '2-digit', second: '2-digit'};
 const place = document.getElementById('stats'), progress = document.getElementById('progress');
 
 async function draw() {
@@ -29,13 +29,13 @@ async function draw() {
 }
 
 function tiles({waiting, batches, head, rounds: list, roundEveryS, stalledAfterS}) {
-  const lag = head && say(head.lagS > stalledAfterS ? 's.stalled' : 's.lag', {seconds: number(head.lagS)});
+  const lag = head && say(head.lagS > stalledAfterS ? 's.stalled' : 's.lag', {duration: duration(head.lagS)});
   const newest = list.find(one => one.result !== null) ?? list[0]; // one that goes on has no result yet
   return element('div', {class: 'tiles'},
     tile('s.waiting', number(waiting)),
     tile('s.anchored', number(batches.final)),
     tile('s.head', head ? number(head.number) : '–', lag),
-    tile('s.round', newest ? resultOf(newest) : '–', say('s.every', {seconds: number(roundEveryS)})));
+    tile('s.round', newest ? resultOf(newest) : '–', say('s.every', {duration: duration(roundEveryS)})));
 }
 
 function tile(key, value, note = null) {
@@ -67,7 +67,7 @@ function plot(key, values) {
 function rounds(list) {
   const row = (name, cells) => element('tr', {}, ...cells.map(cell => element(name, name === 'th' ? {scope: 'col'} : {}, cell)));
   const rows = list.map(one => row('td', [
-    dateTime(one.startedAt, 'medium'), one.tookS === null ? '–' : `${number(one.tookS)} s`, resultOf(one), one.headNumber === null ? '–' : number(one.headNumber)
+    dateTime(one.startedAt, CLOCK), one.tookS === null ? '–' : duration(one.tookS), resultOf(one), one.headNumber === null ? '–' : number(one.headNumber)
   ]));
   const table = element('table', {},
     element('thead', {}, row('th', ['s.began', 's.took', 's.result', 's.block'].map(key => say(key)))), element('tbody', {}, ...rows));

@@ -1,16 +1,17 @@
 /** The page at /verify: takes a credential, checks it in this browser, and shows what was found. */
-import {canonicalCandidates, embeddedProof, isProof, parseJson, Refused, REQUIRED, toHex, verify} from './verify.js';
-import {outcomesOf, readPermalink, toDo, verdictOf} from './judgement.js';
-import {date, dateTime, element, has, language, loadMessages, number, say, svg, translatePage} from './i18n.js';
+import {accreditationClaim, checkAccreditation} from './accreditation.js';
+import {enteredUrl} from './entered_url.js';
+import {element, language, loadMessages, number, say, translatePage} from './i18n.js';
+import {readPermalink, textOf} from './judgement.js';
+import {advice, choice, result, unknown, verdict, waiting} from './result_view.js';
+import {canonicalCandidates, embeddedProof, isProof, Refused, toHex, verify} from './verify.js';
 
 const MAX_MB = 100;
 const SERVICE_TIMEOUT_MS = 15_000;
-const COOKIE = 'credanchor-node';
 const byId = id => document.getElementById(id);
 
 const page = {
   ledger: null, // what GET /v1/ledger answered; null while the service does not answer
-  ownNode: readCookie(),
   expected: readPermalink(location.href, location.origin), // digest and issuer of the permalink
   draw: null, // draws the present result again, in another language
   running: 0
@@ -73,6 +74,11 @@ async function check(given, issuer = page.expected?.issuer ?? null) {
     if (!isLate()) {
       await show(given, found, forms, isLate);
     }
+  } catch (fault) {
+    if (!isLate()) {
+      showError('page', {reason: fault.message});
+    }
+    throw fault; // a fault of this page, for its console
   } finally {
     if (!isLate()) {
       byId('progress').textContent = '';
@@ -82,7 +88,8 @@ async function check(given, issuer = page.expected?.issuer ?? null) {
 
 async function show(given, found, forms, isLate) {
   if (found?.status === 300) {
-    return present(() => [choice(given, found.body.issuers)]);
+    const issuers = await Promise.all(found.body.issuers.map(async did => [did, await nameOf(did)]));
+    return isLate() || present(() => choice(issuers, did => check(given, did)));
   }
   if (found?.status === 202) {
     const name = await nameOf(found.body.issuer);
@@ -90,13 +97,13 @@ async function show(given, found, forms, isLate) {
   }
   const proof = found?.status === 200 ? found.body : given.proof ?? (given.bytes && embeddedProof(given.bytes));
   if (!proof) {
-    return found === null ? showError('service') : present(() => unknown(given, forms));
+    return found === null ? showError('service') : present(() => unknown(given, forms, page.expected?.digest));
   }
-  const asked = {registry: page.ledger?.contract ? `${page.ledger.ledger}:${page.ledger.contract}` : null, rpcUrl: nodeUrl()};
+  const asked = {node: node.url(), registry: issuersRegistry.url()};
   let report;
   try {
     report = await verify(given.bytes, proof, {
-      ...asked, finality: page.ledger?.finality, service: location.origin, allowPrivate: true, fetch: boundedFetch
+      registry: page.ledger?.contract ? `${page.ledger.ledger}:${page.ledger.contract}` : null, rpcUrl: asked.node, finality: page.ledger?.finality, service: location.origin, allowPrivate: true, fetch: boundedFetch
     });
   } catch (refused) {
     if (!(refused instanceof Refused)) {
@@ -105,11 +112,17 @@ async function show(given, found, forms, isLate) {
     return isLate() || present(() => verdict('broken', 'bad', say('v.broken.text'), advice([refused.message], 'bad')));
   }
   const {issuer, digest, anchor} = report.proof;
-  const [name, told] = await Promise.all([nameOf(issuer), ask(`/v1/status/${digest}${query(issuer)}`)]);
+  const claim = given.bytes && accreditationClaim(given.bytes);
+  const [name, told, accreditation] = await Promise.all([
+    nameOf(issuer),
+    ask(`/v1/status/${digest}${query(issuer)}`),
+    checkAccreditation(claim, asked.registry, {anchoredAt: anchor.anchoredAt, fetch: boundedFetch})
+  ]);
+  report.checks = report.checks.map(one => one.check === accreditation.check ? accreditation : one);
   const status = told?.status === 200 ? told.body : null;
   const word = {holds: found?.status === 200 && anchor.state === 'final', status: status?.status ?? null, since: status?.since ?? null};
   if (!isLate()) {
-    present(() => result({given, report, word, name, isKnown: found?.status === 200}));
+    present(() => result({given, report, word, name, isKnown: found?.status === 200, asked}));
   }
 }
 
@@ -118,34 +131,16 @@ function boundedFetch(url, options) {
   return fetch(url, {...options, credentials: 'omit', referrerPolicy: 'no-referrer'});
 }
 
+/** The operator's name of an issuer; null where there is none, undefined where the service did not answer. */
 async function nameOf(did) {
   const found = await ask(`/v1/issuers/${encodeURIComponent(did)}`);
-  return found?.status === 200 ? found.body.name : null;
+  return found === null ? undefined : found.status === 200 ? found.body.name : null;
 }
 
-// The node: the operator's, or one that the reader entered, which the server then lets this page connect to
+// The node and the registry of trusted issuers that are asked: the operator's, or those that the reader entered
 
-function nodeUrl() {
-  return page.ownNode ?? page.ledger?.publicNode ?? null;
-}
-
-function readCookie() {
-  const found = new RegExp(`(?:^|; )${COOKIE}=([^;]+)`).exec(document.cookie);
-  return found ? decodeURIComponent(found[1]) : null;
-}
-
-function useNode(url) {
-  // Strictly of this site: a link from elsewhere can neither set it nor carry it.
-  const age = url === null ? '; Max-Age=0' : '';
-  document.cookie = `${COOKIE}=${encodeURIComponent(url ?? '')}; Path=/verify; SameSite=Strict${age}`;
-  location.reload();
-}
-
-function showNode() {
-  const node = nodeUrl();
-  byId('node-now').textContent = node === null ? say('node.none') : say(page.ownNode ? 'node.own' : 'node.operator', {node});
-  byId('node-forget').hidden = page.ownNode === null;
-}
+const node = enteredUrl('node', 'credanchor-node', () => page.ledger?.publicNode);
+const issuersRegistry = enteredUrl('registry', 'credanchor-issuers', () => page.ledger?.publicIssuersRegistry);
 
 // Drawing
 
@@ -162,7 +157,6 @@ function present(draw) {
   byId('result').hidden = false;
   document.body.classList.add('shown');
   byId('progress').textContent = '';
-  showNode();
   if (first) {
     byId('result').focus({preventScroll: true});
     scrollTo(0, 0);
@@ -171,147 +165,6 @@ function present(draw) {
 
 function showError(key, values = {}) {
   present(() => verdict(key, 'warn', say(`e.${key}.text`, values), null, 'e'));
-}
-
-const MARKS = {good: 'M7 12.5l3.4 3.4L17 8.6', bad: 'M8 8l8 8M16 8l-8 8', warn: 'M12 6.5v7M12 17v.01', calm: 'M12 17v-5.5M12 7.5v-.01'};
-
-function verdict(key, tone, text, more = null, group = 'v') {
-  const mark = svg('svg', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, svg('circle', {cx: 12, cy: 12, r: 11}), svg('path', {d: MARKS[tone]}));
-  const words = element('div', {}, element('h2', {id: 'verdict'}, say(`${group}.${key}`)), element('p', {}, text));
-  return [element('div', {class: `verdict ${tone}`, 'data-verdict': group === 'v' ? key : `${group}.${key}`}, mark, words), more, again()].filter(Boolean);
-}
-
-function again() {
-  return element('div', {class: 'actions'}, element('button', {type: 'button', click: () => byId('file').click()}, say('again')));
-}
-
-function advice(sentences, tone) {
-  return sentences.length ? element('div', {class: `advice ${tone}`},
-    element('h3', {}, say('advice')), element('ul', {}, ...sentences.map(one => element('li', {}, one)))) : null;
-}
-
-function facts(pairs) {
-  const shown = pairs.filter(Boolean);
-  return element('dl', {}, ...shown.flatMap(([term, value, note = null]) => [
-    element('dt', {}, say(term)),
-    element('dd', {}, value, note === null ? null : element('small', {}, note))
-  ]));
-}
-
-function result({given, report, word, name, isKnown}) {
-  const {proof} = report, hasFile = given.bytes !== null;
-  const {key, tone} = verdictOf(report, hasFile, word);
-  const values = {issuer: name ?? proof.issuer, date: date(proof.anchor.anchoredAt)};
-  const [head] = verdict(key, tone, say(`v.${key}.text`, values));
-  const wanted = toDo(report, REQUIRED, {key, tone}).map(one => meaning(one));
-  return [
-    head,
-    advice(wanted, tone),
-    facts([
-      ['f.issuer', name ?? proof.issuer, name === null ? say('f.unnamed') : proof.issuer],
-      ['f.anchored', dateTime(proof.anchor.anchoredAt), say('f.block', {block: number(proof.anchor.blockNumber), ledger: proof.anchor.ledger})],
-      ['f.status', ...statusFact(report, word)],
-      given.name ? ['f.file', given.name] : null,
-      ['f.accreditation', say('f.accreditation.none')],
-      ['f.ledger', ledgerFact(report)],
-      ['f.digest', element('code', {}, proof.digest)],
-      ['f.checked', dateTime(report.checkedAt)]
-    ]),
-    checks(report),
-    isKnown ? share(proof) : null,
-    element('div', {class: 'actions'},
-      element('button', {type: 'button', click: () => byId('file').click()}, say('again')),
-      element('button', {type: 'button', click: () => print()}, say('print')))
-  ].filter(Boolean);
-}
-
-function statusFact(report, word) {
-  const outcomes = outcomesOf(report), found = report.statusLists.map(one => one.verdict);
-  const bad = ['revoked', 'suspended'].find(one => found.includes(one) || word.status === one);
-  if (bad) {
-    const pending = !found.includes(bad) ? say('f.pending') : null;
-    return [say(`v.${bad}`), [word.since ? say('f.since', {date: dateTime(word.since)}) : null, pending].filter(Boolean).join('. ') || null];
-  }
-  if (outcomes.status === 'failed') {
-    return [say('v.stale')];
-  }
-  return [say(outcomes.status === 'passed' ? 'f.clear' : word.status === 'clear' ? 'f.clear.service' : 'cannot tell')];
-}
-
-function ledgerFact(report) {
-  const node = nodeUrl();
-  if (node === null) {
-    return say('f.indirect');
-  }
-  return say(report.isLedgerRead ? 'f.direct' : 'f.dead', {node: new URL(node).host});
-}
-
-function meaning({check: name, outcome, reason}) {
-  const key = `c.${name}.${outcome}`;
-  return has(key) ? say(key) : reason;
-}
-
-const TONES = {passed: 'good', failed: 'bad', 'cannot tell': 'calm'};
-
-function checks(report) {
-  const items = report.checks.map(one => element('li', {'data-check': one.check, 'data-outcome': one.outcome},
-    element('span', {class: `outcome ${TONES[one.outcome]}`}, say(one.outcome)),
-    element('div', {},
-      element('strong', {}, say(`c.${one.check}`)),
-      element('p', {}, meaning(one)),
-      element('details', {}, element('summary', {}, say('reason')), element('p', {class: 'reason', lang: 'en'}, one.reason)))));
-  return element('details', {}, element('summary', {}, say('checks')), element('ul', {class: 'checks'}, ...items));
-}
-
-function share({digest, issuer}) {
-  const link = `${location.origin}/verify?digest=${digest}&issuer=${encodeURIComponent(issuer).replaceAll('%3A', ':')}`;
-  const copy = element('button', {type: 'button', click: async () => {
-    await navigator.clipboard.writeText(link);
-    copy.textContent = say('share.copied');
-  }}, say('share.copy'));
-  return element('div', {class: 'share'},
-    element('img', {src: `/v1/digests/${digest}/qr${query(issuer)}`, alt: say('share.qr'), width: 144, height: 144}),
-    element('div', {}, element('h3', {}, say('share')), element('p', {class: 'small'}, say('share.text')),
-      element('p', {}, element('a', {href: link}, element('code', {}, link))), element('div', {class: 'actions'}, copy)));
-}
-
-function waiting({body, retryAfterS, digest}, name) {
-  const values = {issuer: name ?? body.issuer, date: dateTime(body.receivedAt), minutes: number(Math.max(1, Math.ceil(retryAfterS / 60)))};
-  return verdict('waiting', 'calm', say('v.waiting.text', values), facts([
-    ['f.handed', name ?? body.issuer, name === null ? say('f.unnamed') : body.issuer],
-    ['f.received', dateTime(body.receivedAt)],
-    ['f.digest', element('code', {}, digest)]
-  ]));
-}
-
-function unknown(given, forms) {
-  const fault = given.bytes === null || forms.length > 1 ? null : faultOfJson(given.bytes);
-  if (fault !== null) {
-    return verdict('json', 'warn', say('e.json.text', {reason: fault}), null, 'e');
-  }
-  const digests = forms.map(form => toHex(form.digest)).concat(given.bytes === null ? page.expected.digest : []);
-  return verdict('unknown', 'calm', say('v.unknown.text'), facts([
-    given.name ? ['f.file', given.name] : null,
-    ['f.digest', element('div', {}, ...digests.map(one => element('div', {}, element('code', {}, one))))]
-  ]));
-}
-
-/** Where a file that begins like JSON stops being it; null for other files. */
-function faultOfJson(bytes) {
-  if (!/^[\s\ufeff]*[{[]/.test(new TextDecoder().decode(bytes.subarray(0, 64)))) {
-    return null;
-  }
-  try {
-    parseJson(bytes);
-    return null;
-  } catch (refused) {
-    return refused.message;
-  }
-}
-
-function choice(given, issuers) {
-  const buttons = issuers.map(issuer => element('button', {type: 'button', click: () => check(given, issuer)}, issuer));
-  return element('div', {}, element('h2', {id: 'verdict'}, say('choose.issuer')), element('p', {}), element('div', {class: 'actions'}, ...buttons));
 }
 
 // What the reader gives
@@ -387,46 +240,55 @@ function listen() {
   });
   byId('paste').addEventListener('submit', event => {
     event.preventDefault();
-    check({bytes: new TextEncoder().encode(byId('text').value), name: null, proof: null});
+    const text = textOf(byId('text').value);
+    return /^https?:\/\/\S+$/.test(text) ? open(text) : check({bytes: new TextEncoder().encode(text), name: null, proof: null});
   });
   byId('open').addEventListener('submit', event => {
     event.preventDefault();
     open(byId('link').value);
   });
-  byId('node').addEventListener('submit', event => {
-    event.preventDefault();
-    const url = byId('node-url').value.trim();
-    if (!/^https?:\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/.test(url)) {
-      byId('node-now').textContent = say('node.bad');
-      return;
-    }
-    useNode(url);
-  });
-  byId('node-forget').addEventListener('click', () => useNode(null));
   for (const link of document.querySelectorAll('nav a[hreflang]')) {
     link.addEventListener('click', async event => {
       event.preventDefault();
-      await loadMessages(link.hreflang);
+      try {
+        await loadMessages(link.hreflang);
+      } catch {
+        return showError('service');
+      }
       translatePage('title');
       const here = new URL(location.href);
       here.searchParams.set('lang', link.hreflang);
       history.replaceState(null, '', here);
-      showNode();
+      node.show();
+      issuersRegistry.show();
       if (page.draw) {
         present(page.draw);
       }
     });
   }
+  // What is printed is whole.
+  for (const [name, isOpen] of [['beforeprint', true], ['afterprint', false]]) {
+    addEventListener(name, () => document.querySelectorAll('#result details.all').forEach(one => { one.open = isOpen; }));
+  }
 }
 
-await loadMessages();
+try {
+  await loadMessages();
+} catch (fault) {
+  byId('dead').hidden = false;
+  throw fault;
+}
 listen();
 byId('given').hidden = false;
 byId('settings').hidden = false;
-showNode();
 await ledger();
-showNode();
+node.show();
+issuersRegistry.show();
 document.documentElement.dataset.ready = 'true';
-if (page.expected) {
+if (!globalThis.crypto?.subtle) {
+  showError('insecure'); // browsers compute digests on pages from https and localhost only
+} else if (page.expected) {
   await check({bytes: null, name: null, proof: null});
+} else if (new URL(location.href).searchParams.get('digest') !== null) {
+  showError('link', {host: location.host});
 }

@@ -1,6 +1,7 @@
 """Somebody before the pages: gives files, reads what is shown, and sees to it that nothing goes where it should not."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -69,13 +70,18 @@ class Reader:
             self.page.eval_on_selector_all("[data-check]", "all => all.map(one => [one.dataset.check, one.dataset.outcome])")
         )
 
-    def violations(self) -> list[str]:
-        """What axe-core finds, in words."""
-        self.page.evaluate(script("axe-core", "axe.min.js"))
-        found = self.page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+    def violations(self, rules: Sequence[str] = RULES) -> list[str]:
+        """What axe-core finds by these rules or tags of rules, in words."""
+        if self.page.evaluate("!globalThis.axe"):
+            self.page.evaluate(script("axe-core", "axe.min.js"))
+        found = self.page.evaluate("rules => axe.run({runOnly: rules})", list(rules))
         return [
             f"{one['id']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary']}" for one in found["violations"]
         ]
+
+    def fits(self) -> bool:
+        """Whether nothing stands beside the screen."""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
     def unfold(self) -> None:
         self.page.evaluate("document.querySelectorAll('#result details:has(.checks)').forEach(one => { one.open = true; })")

@@ -7,10 +7,11 @@ from typing import Final
 
 import pytest
 
-from service.web_pages import LANGUAGES, WEB, assets, choose_language, messages, node_in_cookie, page, policy
+from service.web_pages import LANGUAGES, WEB, assets, choose_language, messages, page, policy, url_in_cookie
 
+PAGE_CODE: Final = ("verify_page.js", "result_view.js", "entered_url.js", "i18n.js", "status_page.js")
 BY_KEY: Final = re.compile(
-    r"\b(?:say|has|tile|plot)\('([a-z][a-zA-Z0-9 .-]*)'|'((?:[cefvs]|node|share|progress|status|by|choose)\.[a-zA-Z0-9 .-]+)'"
+    r"\b(?:say|has|tile|plot)\('([a-z][a-zA-Z0-9 .-]*)'|'((?:[cefvs]|node|registry|share|progress|status|unknown)\.[a-zA-Z0-9 .-]+)'"
 )
 MADE: Final = {"v", "v.text", "e", "e.text", "c", "c.outcome", "s.result"}
 
@@ -18,7 +19,7 @@ MADE: Final = {"v", "v.text", "e", "e.text", "c", "c.outcome", "s.result"}
 def keys_in_code() -> AbstractSet[str]:
     """Every key that pages name in full; those that they put together are in `test_every_key_is_used`."""
     html = "".join(path.read_text(encoding="utf-8") for path in WEB.glob("*.html"))
-    code = "".join((WEB / name).read_text(encoding="utf-8") for name in ("verify_page.js", "status_page.js"))
+    code = "".join((WEB / name).read_text(encoding="utf-8") for name in PAGE_CODE)
     named = {one or other for one, other in BY_KEY.findall(code)}
     return (
         named
@@ -44,7 +45,20 @@ def test_every_key_that_a_page_names_is_in_the_catalogue():
 
 
 def test_every_key_is_used():
-    composed = ("v.", "e.", "c.", "s.done", "s.interrupted", "s.failed", "passed", "failed", "cannot tell")
+    composed = (
+        "v.",
+        "e.",
+        "c.",
+        "f.accreditation.",
+        "node.none",
+        "registry.none",
+        "s.done",
+        "s.interrupted",
+        "s.failed",
+        "passed",
+        "failed",
+        "cannot tell",
+    )
     unused = {key for key in messages("en") if key not in keys_in_code() and not key.startswith(composed)}
 
     assert unused == set()
@@ -52,7 +66,7 @@ def test_every_key_is_used():
 
 def test_every_verdict_and_check_has_its_words():
     judged = (WEB / "judgement.js").read_text(encoding="utf-8")
-    verdicts = set(re.findall(r"key: '(\w+)'", judged)) | {"revoked", "suspended", "waiting", "unknown"}
+    verdicts = set(re.findall(r"key: '(\w+)'", judged)) | {"revoked", "suspended", "waiting", "unknown", "choice"}
     english = messages("en")
 
     assert {key.removeprefix("v.").removesuffix(".text") for key in english if key.startswith("v.")} == verdicts
@@ -124,13 +138,22 @@ def test_policy_lets_a_page_ask_this_service_and_the_nodes_and_nobody_else():
     ],
 )
 def test_cookie_names_a_node_or_nothing(cookie, node):
-    assert node_in_cookie(cookie) == node
+    assert url_in_cookie(cookie) == node
 
 
 def test_assets_are_what_pages_load_and_nothing_else():
     served = set(assets())
 
-    assert {"verify.js", "verify_page.js", "status_page.js", "i18n.js", "judgement.js", "page.css", "icon.svg"} <= served
+    assert {
+        "verify.js",
+        "accreditation.js",
+        "verify_page.js",
+        "status_page.js",
+        "i18n.js",
+        "judgement.js",
+        "page.css",
+        "icon.svg",
+    } <= served
     assert {f"messages/{language}.json" for language in LANGUAGES} <= served
     assert {"bundle.js", "noble/keccak.js", "noble/secp256k1.js"} <= served
     assert not any(name.endswith((".html", "package.json", ".py")) for name in served)

@@ -1,0 +1,159 @@
+/** What the page at /verify shows of a result: verdict, facts, checks. It asks nobody. */
+import {date, dateTime, element, has, language, number, say, svg} from './i18n.js';
+import {faultOfJson, outcomesOf, toDo, validUntil, verdictOf} from './judgement.js';
+import {namedAccreditations} from './accreditation.js';
+import {REQUIRED, toHex} from './verify.js';
+
+const byId = id => document.getElementById(id);
+const MARKS = {good: 'M7 12.5l3.4 3.4L17 8.6', bad: 'M8 8l8 8M16 8l-8 8', warn: 'M12 6.5v7M12 17v.01', calm: 'M12 17v-5.5M12 7.5v-.01'};
+const TONES = {passed: 'good', failed: 'bad', 'cannot tell': 'calm'};
+
+/** A verdict and what goes with it. `group`: of the messages, `v` for verdicts and `e` for errors. */
+export function verdict(key, tone, text, more = null, group = 'v') {
+  return [head(key, tone, text, group), more, actions(againButton())].filter(Boolean);
+}
+
+function head(key, tone, text, group = 'v') {
+  const mark = svg('svg', {viewBox: '0 0 24 24', 'aria-hidden': 'true'}, svg('circle', {cx: 12, cy: 12, r: 11}), svg('path', {d: MARKS[tone]}));
+  const words = element('div', {}, element('h2', {id: 'verdict'}, say(`${group}.${key}`)), element('p', {}, text));
+  return element('div', {class: `verdict ${tone}`, 'data-verdict': group === 'v' ? key : `${group}.${key}`}, mark, words);
+}
+
+const actions = (...buttons) => element('div', {class: 'actions'}, ...buttons);
+const againButton = () => element('button', {type: 'button', click: () => byId('file').click()}, say('again'));
+
+export function advice(sentences, tone) {
+  return sentences.length ? element('div', {class: `advice ${tone}`},
+    element('h3', {}, say('advice')), element('ul', {}, ...sentences.map(one => element('li', {}, one)))) : null;
+}
+
+function facts(pairs) {
+  return element('dl', {}, ...pairs.filter(Boolean).flatMap(([term, value, note = null]) => [
+    element('dt', {}, say(term)),
+    element('dd', {}, value, note === null ? null : element('small', {}, note))
+  ]));
+}
+
+/** Somebody else's words keep their own direction. */
+const own = text => element('bdi', {}, text);
+const code = text => element('code', {}, text);
+
+/** `name`: null where the operator has none, undefined where that could not be asked. */
+function issuerFact(term, did, name) {
+  return [term, own(name ?? did), name ? did : name === null ? say('f.unnamed') : null];
+}
+
+/**
+ * `given`: {bytes, name}. `word`: what the service says, as verdictOf takes it. `isKnown`: whether the service knows the digest.
+ * `asked`: {node, registry}, the URLs that were asked, or null.
+ */
+export function result({given, report, word, name, isKnown, asked}) {
+  const {proof} = report, until = given.bytes && validUntil(given.bytes);
+  const {key, tone} = verdictOf(report, given.bytes !== null, word, until !== null && until < report.checkedAt);
+  const values = {issuer: name ?? proof.issuer, date: date(proof.anchor.anchoredAt), until: until && date(until)};
+  return [
+    head(key, tone, say(`v.${key}.text`, values)),
+    advice(toDo(report, REQUIRED, {key, tone}).map(meaning), tone),
+    facts([
+      issuerFact('f.issuer', proof.issuer, name),
+      ['f.anchored', dateTime(proof.anchor.anchoredAt), say('f.block', {block: number(proof.anchor.blockNumber), ledger: proof.anchor.ledger})],
+      ['f.status', ...statusFact(report, word)],
+      until && ['f.until', date(until), say('f.until.says')],
+      given.bytes && ['f.accreditation', ...accreditationFact(given.bytes, report, asked.registry)],
+      given.name && ['f.file', own(given.name)],
+      ['f.ledger', ledgerFact(report, asked.node)],
+      ['f.digest', code(proof.digest)],
+      ['f.checked', dateTime(report.checkedAt)]
+    ]),
+    checks(report),
+    isKnown ? share(proof) : null,
+    actions(againButton(), element('button', {type: 'button', click: () => print()}, say('print')))
+  ].filter(Boolean);
+}
+
+function statusFact(report, word) {
+  const outcomes = outcomesOf(report), found = report.statusLists.map(one => one.verdict);
+  const bad = ['revoked', 'suspended'].find(one => found.includes(one) || word.status === one);
+  if (bad) {
+    const pending = !found.includes(bad) ? say('f.pending') : null;
+    return [say(`v.${bad}`), [word.since ? say('f.since', {date: dateTime(word.since)}) : null, pending].filter(Boolean).join('. ') || null];
+  }
+  if (outcomes.status === 'failed') {
+    return [say('v.stale')];
+  }
+  return [say(outcomes.status === 'passed' ? 'f.clear' : word.status === 'clear' ? 'f.clear.service' : 'cannot tell')];
+}
+
+/** What the registry shows, or what the file says of itself, which nobody checked. */
+function accreditationFact(credential, report, registry) {
+  const outcome = outcomesOf(report).accreditation;
+  if (outcome !== 'cannot tell') {
+    return [say(`f.accreditation.${outcome}`), say('f.accreditation.says', {host: new URL(registry).host})];
+  }
+  const named = namedAccreditations(credential, language());
+  return named.length ? [say('f.accreditation.named'), own(named.join(' · '))] : [say('f.accreditation.none')];
+}
+
+function ledgerFact(report, node) {
+  return node === null ? say('f.indirect') : say(report.isLedgerRead ? 'f.direct' : 'f.dead', {node: new URL(node).host});
+}
+
+function meaning({check: name, outcome, reason}) {
+  const key = `c.${name}.${outcome}`;
+  return has(key) ? say(key) : reason;
+}
+
+function checks(report) {
+  const items = report.checks.map(one => element('li', {'data-check': one.check, 'data-outcome': one.outcome},
+    element('span', {class: `outcome ${TONES[one.outcome]}`}, say(one.outcome)),
+    element('div', {},
+      element('strong', {}, say(`c.${one.check}`)),
+      element('p', {}, meaning(one)),
+      element('details', {}, element('summary', {}, say('reason')), element('p', {class: 'reason', lang: 'en'}, one.reason)))));
+  return element('details', {class: 'all'}, element('summary', {}, say('checks')), element('ul', {class: 'checks'}, ...items));
+}
+
+function share({digest, issuer}) {
+  const asked = encodeURIComponent(issuer), link = `${location.origin}/verify?digest=${digest}&issuer=${asked.replaceAll('%3A', ':')}`;
+  const address = element('a', {href: link}, code(link));
+  const copy = element('button', {type: 'button', click: async () => {
+    try {
+      await navigator.clipboard.writeText(link);
+      copy.textContent = say('share.copied');
+    } catch {
+      getSelection().selectAllChildren(address); // the browser does not allow it: then it is selected
+    }
+  }}, say('share.copy'));
+  return element('div', {class: 'share'},
+    element('img', {src: `/v1/digests/${digest}/qr?issuer=${asked}`, alt: say('share.qr'), width: 144, height: 144}),
+    element('div', {}, element('h3', {}, say('share')), element('p', {class: 'small'}, say('share.text')), element('p', {}, address), actions(copy)));
+}
+
+export function waiting({body, retryAfterS, digest}, name) {
+  const values = {issuer: name ?? body.issuer, date: dateTime(body.receivedAt), minutes: number(Math.max(1, Math.ceil(retryAfterS / 60)))};
+  return verdict('waiting', 'calm', say('v.waiting.text', values), facts([
+    issuerFact('f.handed', body.issuer, name), ['f.received', dateTime(body.receivedAt)], ['f.digest', code(digest)]
+  ]));
+}
+
+/** `expected`: digest of the link, where no file was given. */
+export function unknown(given, forms, expected) {
+  if (given.bytes === null) {
+    return verdict('unknown', 'calm', say('unknown.link'), facts([['f.digest', code(expected)]]));
+  }
+  const fault = forms.length > 1 ? null : faultOfJson(given.bytes);
+  if (fault !== null) {
+    return verdict('json', 'warn', say('e.json.text', {reason: fault}), null, 'e');
+  }
+  const digests = forms.map(form => element('div', {}, code(toHex(form.digest))));
+  return verdict('unknown', 'calm', say('v.unknown.text'), element('div', {}, advice([say('unknown.todo')], 'calm'), facts([
+    given.name && ['f.file', own(given.name)], ['f.digest', element('div', {}, ...digests)]
+  ])));
+}
+
+/** `issuers`: [did, name]. `choose`: takes the DID. */
+export function choice(issuers, choose) {
+  const buttons = issuers.map(([did, name]) => element('button', {type: 'button', click: () => choose(did)},
+    own(name ?? did), name ? element('small', {}, did) : null));
+  return [head('choice', 'calm', say('v.choice.text')), element('div', {class: 'choices'}, ...buttons)];
+}
