@@ -60,8 +60,8 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, Js
         key = from_multikey(keys.public_key(method))
         signature = decode_base58(value[1:], most=BASE58_MAX_CHARACTERS) if value[:1] == "z" else b""
         holds = isinstance(key, SUITES[str(proof["cryptosuite"])]) and is_signed(key, signature, _hashed(unsecured, options))
-    except ValueError as wrong:
-        raise unverified(f"the proof cannot be checked: {wrong}") from None
+    except ValueError:  # no base58
+        holds = False
     if not holds:
         raise unverified(f"the proof does not hold: {method} did not sign this")
     return proof

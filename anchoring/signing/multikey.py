@@ -7,6 +7,7 @@ every process that signs the same makes the same.
 import base64
 import hashlib
 import re
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import rfc8785
@@ -42,11 +43,12 @@ def to_multikey(key: PublicKey) -> str:
 
 def from_multikey(text: str) -> PublicKey:
     """Raises: ValueError when it is none, or of a kind that is not used here."""
-    content = decode_base58(text[1:], most=BASE58_MAX_CHARACTERS) if text[:1] == "z" else b""
-    if content.startswith(_ED25519):
-        return Ed25519PublicKey.from_public_bytes(content[2:])
-    if content.startswith(_P256) and len(content) == len(_P256) + 1 + COORDINATE_BYTES:
-        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), content[2:])
+    with suppress(ValueError):
+        content = decode_base58(text[1:], most=BASE58_MAX_CHARACTERS) if text[:1] == "z" else b""
+        if content.startswith(_ED25519):
+            return Ed25519PublicKey.from_public_bytes(content[2:])
+        if content.startswith(_P256) and len(content) == len(_P256) + 1 + COORDINATE_BYTES:
+            return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), content[2:])
     raise ValueError("not a Multikey of Ed25519 or P-256 in base58btc")
 
 
@@ -76,12 +78,13 @@ def to_jwk(key: PublicKey) -> dict[str, Any]:
 
 def from_jwk(jwk: JsonValue) -> PublicKey:
     """Raises: ValueError when it is none, or of a kind that is not used here."""
-    match jwk:
-        case {"kty": "OKP", "crv": "Ed25519", "x": str(x)}:
-            return Ed25519PublicKey.from_public_bytes(_bytes(x))
-        case {"kty": "EC", "crv": "P-256", "x": str(x), "y": str(y)}:
-            numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(_bytes(x)), int.from_bytes(_bytes(y)), ec.SECP256R1())
-            return numbers.public_key()
+    with suppress(ValueError):
+        match jwk:
+            case {"kty": "OKP", "crv": "Ed25519", "x": str(x)}:
+                return Ed25519PublicKey.from_public_bytes(_bytes(x))
+            case {"kty": "EC", "crv": "P-256", "x": str(x), "y": str(y)}:
+                numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(_bytes(x)), int.from_bytes(_bytes(y)), ec.SECP256R1())
+                return numbers.public_key()
     raise ValueError("not a public JWK of Ed25519 or P-256")
 
 

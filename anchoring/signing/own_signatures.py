@@ -6,6 +6,7 @@ along (`jwk`, `jku`, `x5u`) never does. What is signed in a way not read here, o
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,7 +83,7 @@ class OwnSignatures:
             return check_seal(header, signed.encode(), signature_bytes, self._anchors, now)
         algorithm = str(header["alg"])
         if algorithm not in ALGORITHMS:
-            raise untold(f"the algorithm {algorithm!a} is not read here; {', '.join(ALGORITHMS)} are")
+            raise untold(f"the algorithm {json.dumps(algorithm)} is not read here; {', '.join(ALGORITHMS)} are")
         claims = parse(token.payload)
         _require_valid(claims if isinstance(claims, dict) else {}, now)
         method, key = self._key_of(header, body)
@@ -151,9 +152,11 @@ class _KnownKinds:
 
 def _require_understood(header: Mapping[str, JsonValue]) -> None:
     critical = header.get("crit", [])
-    unknown = [name for name in critical if name not in UNDERSTOOD] if isinstance(critical, list) else [critical]
+    if not isinstance(critical, list) or not all(isinstance(name, str) for name in critical):
+        raise unverified("crit is no list of names")
+    unknown = [name for name in critical if name not in UNDERSTOOD]
     if unknown or "sigD" in header:
-        raise untold(f"the signature asks for more than is read here: {', '.join(map(ascii, unknown)) or 'sigD'}")
+        raise untold(f"the signature asks for more than is read here: {', '.join(map(json.dumps, unknown)) or 'sigD'}")
 
 
 def _method_of(header: Mapping[str, JsonValue], body: bytes) -> str:

@@ -362,8 +362,7 @@ function jsonPath(steps) {
     } else if (step !== null) {
       const characters = Array.from(step);
       const name = characters.length <= 40 ? step : characters.slice(0, 40).join('') + '...';
-      const quoted = JSON.stringify(name).replace(/[\u0080-\uffff]/g, one => '\\u' + one.charCodeAt(0).toString(16).padStart(4, '0'));
-      path += /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `.${name}` : `[${quoted}]`;
+      path += /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `.${name}` : `[${ascii(name)}]`;
     }
   }
   return path;
@@ -946,6 +945,9 @@ export class StatusListError extends Refused {
 const unreadable = message => new StatusListError(MALFORMED, message);
 const unverified = message => new StatusListError(VERIFICATION, message);
 
+/** Nobody can tell: what it takes is out of reach, or is not read here. */
+const untold = message => new StatusListError(RETRIEVAL, message);
+
 /** Id of the list that follows from a batch. `purpose`: `revocation` or `suspension`. */
 export async function batchListId(root, did, purpose) {
   return sha256(encoder.encode('credanchor-batch-list-v1'), root, await issuerId(did), Uint8Array.of(PURPOSES.indexOf(purpose)));
@@ -1065,7 +1067,7 @@ async function decompressed(content, format, maxBytes) {
 // Times of others: microseconds since 1970 as BigInt, so that they compare as they do in Python
 
 const MOMENT = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))$/;
-const SECOND = 1_000_000n, SKEW = 60n * SECOND, LAST_SECOND = 253_402_300_799;
+const SECOND = 1_000_000n, SKEW = 60n * SECOND, FIRST_SECOND = -62_135_596_800, LAST_SECOND = 253_402_300_799;
 
 /** Microseconds of a time with its offset; null when it is none. */
 export function momentOf(text) {
@@ -1079,7 +1081,7 @@ export function momentOf(text) {
   }
   const offset = BigInt(60 * hours + Number(minutes)) * 60n * (sign === '-' ? -1n : 1n);
   const seconds = BigInt(date.getTime() / 1000) - offset;
-  if (seconds > BigInt(LAST_SECOND) || seconds < -62_135_596_800n) {
+  if (seconds > BigInt(LAST_SECOND) || seconds < BigInt(FIRST_SECOND)) {
     return null;
   }
   return seconds * SECOND + BigInt(fraction.slice(0, 6).padEnd(6, '0'));
@@ -1403,7 +1405,7 @@ function readToken(content) {
 
 /** The first Data Integrity proof of a suite known here; null when there is none. */
 function knownProof(proofs) {
-  const isKnown = one => one instanceof Map && one.get('type') === 'DataIntegrityProof' && Object.hasOwn(SUITES, one.get('cryptosuite'));
+  const isKnown = one => one instanceof Map && one.get('type') === 'DataIntegrityProof' && Object.keys(SUITES).includes(one.get('cryptosuite'));
   return (Array.isArray(proofs) ? proofs : [proofs]).find(isKnown) ?? null;
 }
 
@@ -1507,7 +1509,7 @@ async function checkProof(document, proof, keys) {
   if (proof.get('proofPurpose') !== 'assertionMethod' || typeof method !== 'string' || typeof value !== 'string') {
     throw unverified('the proof lacks proofPurpose assertionMethod, verificationMethod or proofValue');
   }
-  if (proof.has('@context') && (!document.has('@context') || jcs(proof.get('@context')) !== jcs(document.get('@context')))) {
+  if (proof.has('@context') && jcs(proof.get('@context')) !== jcs(document.get('@context') ?? null)) {
     throw unverified('the proof has another @context than the document');
   }
   const without = (map, name) => encoder.encode(jcs(new Map([...map].filter(([each]) => each !== name))));
@@ -1530,7 +1532,7 @@ async function isSigned(key, curve, signed, content) {
     return await crypto.subtle.verify(algorithm, imported, signed, content);
   } catch (failed) {
     if (failed.name === 'NotSupportedError') {
-      throw new StatusListError(RETRIEVAL, `signatures with ${curve} cannot be checked on this platform`);
+      throw untold(`signatures with ${curve} cannot be checked on this platform`);
     }
     return false;
   }
@@ -1551,6 +1553,8 @@ function base58(text) {
   return concat(new Uint8Array(text.length - text.replace(/^1+/, '').length), fromHex(digits.length % 2 ? `0${digits}` : digits));
 }
 
+const NO_MULTIKEY = 'not a Multikey of Ed25519 or P-256 in base58btc', NO_JWK = 'not a public JWK of Ed25519 or P-256';
+
 /** A Multikey (Controlled Identifiers 1.0 section 2.2.2): {curve, raw}, or null. */
 function fromMultikey(text) {
   const content = text[0] === 'z' ? base58(text.slice(1)) : null;
@@ -1563,19 +1567,29 @@ function fromMultikey(text) {
 const P = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
 const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
 
+/** What y squared is at this place of P-256. */
+function square(x) {
+  return ((x * x * x - 3n * x + B) % P + P) % P;
+}
+
 /** A compressed point of P-256 (SEC 1 section 2.3.4), which WebCrypto does not take; null when it is not on the curve. */
 function uncompressed(point) {
-  const x = BigInt(toHex(point.subarray(1))), square = (x * x * x - 3n * x + B) % P;
-  let root = 1n, base = square, exponent = (P + 1n) / 4n;
+  const x = BigInt(toHex(point.subarray(1)));
+  let root = 1n, base = square(x), exponent = (P + 1n) / 4n;
   for (; exponent; exponent >>= 1n) {
     root = exponent & 1n ? root * base % P : root;
     base = base * base % P;
   }
-  if ((point[0] !== 2 && point[0] !== 3) || x >= P || root * root % P !== (square + P) % P) {
+  if ((point[0] !== 2 && point[0] !== 3) || x >= P || root * root % P !== square(x)) {
     return null;
   }
   const y = BigInt(point[0] & 1) === (root & 1n) ? root : P - root;
   return {curve: 'P-256', raw: concat(Uint8Array.of(4), point.subarray(1), fromHex(y.toString(16).padStart(64, '0')))};
+}
+
+function isOnCurve(x, y) {
+  const [one, other] = [x, y].map(each => BigInt(toHex(each)));
+  return one < P && other < P && other * other % P === square(one);
 }
 
 function fromJwk(jwk) {
@@ -1593,7 +1607,8 @@ function fromJwk(jwk) {
   if (jwk.get('kty') === 'OKP' && jwk.get('crv') === 'Ed25519' && x) {
     return {curve: 'Ed25519', raw: x};
   }
-  return jwk.get('kty') === 'EC' && jwk.get('crv') === 'P-256' && x && y ? {curve: 'P-256', raw: concat(Uint8Array.of(4), x, y)} : null;
+  return jwk.get('kty') === 'EC' && jwk.get('crv') === 'P-256' && x && y && isOnCurve(x, y)
+    ? {curve: 'P-256', raw: concat(Uint8Array.of(4), x, y)} : null;
 }
 
 /** Public keys of did:key, and of did:web from its document, which is got once. */
@@ -1609,20 +1624,37 @@ class Keys {
       throw unverified(`${method} names no key: a DID URL with # is expected`);
     }
     if (did.startsWith('did:key:')) {
-      const multikey = did.slice('did:key:'.length), key = fromMultikey(multikey);
-      if (key === null || fragment.join('#') !== multikey) {
-        throw unverified(`${method} is not the key of a did:key of Ed25519 or P-256`);
-      }
-      return key;
+      return keyOfDidKey(method);
     }
     if (!did.startsWith('did:web:')) {
-      throw new StatusListError(RETRIEVAL, `the keys of ${did} cannot be looked up: did:web and did:key can`);
+      throw untold(`the keys of ${did} cannot be looked up: did:web and did:key can`);
     }
     if (!this.documents.has(did)) {
       this.documents.set(did, this.source.document(did));
     }
     return keyInDocument(await this.documents.get(did), did, [method, `#${fragment.join('#')}`]);
   }
+}
+
+/** Keys of did:key alone: nobody is asked. */
+const CARRIED_KEYS = {
+  async publicKey(method) {
+    if (method.startsWith('did:key:')) {
+      return keyOfDidKey(method);
+    }
+    throw untold(`the key ${method} was not looked up: that was not allowed`);
+  }
+};
+
+function keyOfDidKey(method) {
+  const [did, ...fragment] = method.split('#'), multikey = did.slice('did:key:'.length), key = fromMultikey(multikey);
+  if (key === null) {
+    throw unverified(`${did} cannot be used: ${NO_MULTIKEY}`);
+  }
+  if (fragment.join('#') !== multikey) {
+    throw unverified(`${method} is not the key of this did:key`);
+  }
+  return key;
 }
 
 /** The key of a method that the document lets assert. `names`: of the method, absolute and relative. */
@@ -1638,7 +1670,8 @@ function keyInDocument(document, did, names) {
       const text = method.get('publicKeyMultibase'), isJwk = ['JsonWebKey', 'JsonWebKey2020'].includes(method.get('type'));
       const key = typeof text === 'string' ? fromMultikey(text) : isJwk ? fromJwk(method.get('publicKeyJwk')) : null;
       if (key === null) {
-        throw unverified(`the key ${names[0]} cannot be used`);
+        const isRead = typeof text === 'string' || isJwk, why = typeof text === 'string' ? NO_MULTIKEY : NO_JWK;
+        throw unverified(`the key ${names[0]} ${isRead ? `cannot be used: ${why}` : 'is of a type that is not read here'}`);
       }
       return key;
     }
@@ -1659,6 +1692,239 @@ function documentPlace(did) {
     throw unverified(`${did} is not a did:web`);
   }
   return {host, path: `/${path.length ? path.join('/') : '.well-known'}/did.json`};
+}
+
+// The credential's own signature: JWT and SD-JWT, Data Integrity (docs/verification.md, `credential-signature`)
+//
+// A key counts if the DID that the credential names as its issuer says so, or if the verifier gave it. One that a signature brings along
+// (`jwk`, `jku`, `x5u`) never does. What is signed in a way not read here, or with a key out of reach, is *cannot tell*.
+
+const THE_GIVEN = 'the key that was given', UNDERSTOOD = ['b64', 'sigT', 'adoTst'];
+
+/** What is known of the signature in a file: {outcome, reason}. `keys`: of DIDs. `given`: a key that counts whatever names it, or null. */
+async function ownSignature(body, keys, given, now) {
+  try {
+    return {outcome: PASSED, reason: await signedBy(body, new KnownKinds(keys), given, now)};
+  } catch (wrong) {
+    if (wrong instanceof StatusListError) {
+      return {outcome: wrong.code === RETRIEVAL ? CANNOT_TELL : FAILED, reason: wrong.message};
+    }
+    return {outcome: FAILED, reason: `the signature cannot be read: ${asRefused(wrong).message}`};
+  }
+}
+
+async function signedBy(body, keys, given, now) {
+  const content = contentOf(body);
+  if (content === JWT) {
+    return ownToken(readCompact(body, LIMITS), body, keys, given, now);
+  }
+  if (content === SD_JWT) {
+    const token = readSdJwt(body, LIMITS), signer = await ownToken(token, body, keys, given, now);
+    return [signer, ...await checkDisclosures(token, body)].join('; ');
+  }
+  if (content === OTHER) {
+    throw untold(isPdf(body) ? 'signatures in PDF files are not checked here' : 'the file has no signature that is read here');
+  }
+  const document = parseJson(body);
+  if (!isJsonJws(document)) {
+    return ownProofs(document, body, keys, given, now);
+  }
+  const token = readJsonJws(document, LIMITS);
+  return [await ownToken(token, body, keys, given, now), ...token.notes].join('; ');
+}
+
+function isPdf(body) {
+  return latin1(body.subarray(0, 1024)).includes('%PDF-');
+}
+
+async function ownToken(token, body, keys, given, now) {
+  const end = token.signed.lastIndexOf(0x2e), header = parseJson(decoded(latin1(token.signed.subarray(0, token.signed.indexOf(0x2e)))));
+  requireUnderstood(header);
+  if (header.has('x5c') && given === null) {
+    throw untold('it is sealed with a certificate, and seals are not checked by this verifier');
+  }
+  const algorithm = header.get('alg');
+  if (!Object.hasOwn(ALGORITHMS, algorithm)) {
+    throw untold(`the algorithm ${ascii(algorithm)} is not read here; ${Object.keys(ALGORITHMS).join(', ')} are`);
+  }
+  const claims = parseJson(token.payload);
+  requireValid(claims instanceof Map ? claims : new Map(), now);
+  const method = given === null ? methodOf(header, body) : THE_GIVEN, key = given ?? await keys.publicKey(method);
+  if (key.curve !== ALGORITHMS[algorithm]) {
+    throw unverified(`the algorithm ${algorithm} does not go with the key ${method}`);
+  }
+  if (!await isSigned(key, key.curve, decoded(latin1(token.signed.subarray(end + 1))), token.signed.subarray(0, end))) {
+    throw unverified(`the signature does not hold: ${method} did not sign this`);
+  }
+  return `signed with ${method}`;
+}
+
+/** Each proof that is read here must hold, and one must be the issuer's. */
+async function ownProofs(document, body, keys, given, now) {
+  const proofs = document.has('proof') ? document.get('proof') : [];
+  const theirs = (Array.isArray(proofs) ? proofs : [proofs]).filter(one => one instanceof Map && one.get('type') !== ANCHOR_PROOF);
+  const read = theirs.filter(one => knownProof(one) !== null);
+  if (!theirs.length) {
+    throw untold('the credential has no proof of its own');
+  }
+  if (!read.length || theirs.some(one => one.has('previousProof'))) {
+    throw untold(`no proof of the credential is of a suite that is read here: ${Object.keys(SUITES).join(', ')}`);
+  }
+  const signers = [];
+  for (const proof of read) {
+    const method = await checkProof(document, proof, given === null ? keys : {publicKey: async () => given});
+    requireInTime(proof, now);
+    signers.push(given === null ? method : THE_GIVEN);
+  }
+  const issuer = given === null ? issuerWithKeys(body) : null;
+  if (issuer !== null && !signers.some(method => method.split('#')[0] === issuer)) {
+    throw unverified(`the credential names ${issuer} as its issuer, and is signed with ${signers.join(', ')}`);
+  }
+  const rest = theirs.length - read.length;
+  return `signed with ${signers.join(', ')}${rest ? `; ${rest} further proofs are not read here` : ''}`;
+}
+
+/** A key of a kind that is not read here tells nothing, for or against. */
+class KnownKinds {
+  constructor(keys) {
+    this.keys = keys;
+  }
+
+  async publicKey(method) {
+    const [did] = method.split('#');
+    if (did.startsWith('did:key:z') && !/^did:key:z(?:6Mk|Dn)/.test(did)) {
+      throw untold(`${did} is of a kind of key that is not read here; Ed25519 and P-256 are`);
+    }
+    return this.keys.publicKey(method);
+  }
+}
+
+function requireUnderstood(header) {
+  const critical = header.get('crit') ?? (header.has('crit') ? null : []);
+  if (!Array.isArray(critical) || !critical.every(name => typeof name === 'string')) {
+    throw unverified('crit is no list of names');
+  }
+  const unknown = critical.filter(name => !UNDERSTOOD.includes(name));
+  if (unknown.length || header.has('sigD')) {
+    throw untold(`the signature asks for more than is read here: ${unknown.map(ascii).join(', ') || 'sigD'}`);
+  }
+}
+
+/** The DID URL of the key that the issuer must have signed with. */
+function methodOf(header, body) {
+  const issuer = issuerWithKeys(body), kid = header.get('kid');
+  if (typeof kid !== 'string') {
+    if (issuer.startsWith('did:key:')) {
+      return `${issuer}#${issuer.slice('did:key:'.length)}`;
+    }
+    const own = ['jwk', 'jku', 'x5u'].some(name => header.has(name)) ? '; the key that it carries itself proves nothing' : '';
+    throw untold(`the token names no key by kid${own}`);
+  }
+  const method = kid.startsWith('did:') ? kid : `${issuer}#${kid.replace(/^#/, '')}`;
+  if (method.split('#')[0] !== issuer) {
+    throw unverified(`the credential names ${issuer} as its issuer, and is signed with ${method}`);
+  }
+  return method;
+}
+
+function issuerWithKeys(body) {
+  const {claimed, fault} = claimedIssuer(body);
+  if (fault) {
+    throw new Refused('invalid-input', fault);
+  }
+  if (!claimed?.startsWith('did:')) {
+    throw untold('the credential names no issuer whose keys could be looked up: give the key');
+  }
+  return claimed;
+}
+
+/** The times of a JWT (RFC 7519 section 4.1). */
+function requireValid(claims, now) {
+  const times = Object.fromEntries(['exp', 'nbf', 'iat'].filter(name => claims.has(name)).map(name => [name, claimedTime(claims.get(name), name)]));
+  if (times.exp <= now) {
+    throw unverified(`the signature counts until ${formatMoment(times.exp)} only`);
+  }
+  const later = [times.nbf, times.iat].find(time => time > now + SKEW);
+  if (later !== undefined) {
+    throw unverified(`the signature counts from ${formatMoment(later)} only`);
+  }
+}
+
+function claimedTime(value, name) {
+  const seconds = numberOf(value), whole = Math.floor(seconds);
+  if (typeof seconds !== 'number' || whole > LAST_SECOND || whole < FIRST_SECOND) {
+    throw unverified(`${name} is no time`);
+  }
+  return BigInt(whole) * SECOND + BigInt(Math.round((seconds - whole) * 1e6));
+}
+
+function requireInTime(proof, now) {
+  const time = name => {
+    const value = proof.get(name), moment = typeof value === 'string' ? momentOf(value) : null;
+    if (moment === null && proof.has(name)) {
+      throw unverified(`the proof cannot be read: ${name}: must be a time with its offset, such as 2026-11-23T12:00:00Z`);
+    }
+    return moment;
+  };
+  const made = time('created'), ends = time('expires');
+  if (made !== null && made > now + SKEW) {
+    throw unverified(`the proof was made at ${formatMoment(made)}, which is still to come`);
+  }
+  if (ends !== null && ends <= now) {
+    throw unverified(`the proof expired at ${formatMoment(ends)}`);
+  }
+}
+
+/** Each disclosure must be one that the issuer signed for (RFC 9901 section 7.1). The key binding is not looked at. */
+async function checkDisclosures(token, body) {
+  const claims = parseJson(token.payload), presented = trim(latin1(body)).split('~').slice(1).filter(Boolean);
+  const disclosures = presented.filter(part => !part.includes('.'));
+  if (claims instanceof Map && claims.has('_sd_alg') && claims.get('_sd_alg') !== 'sha-256') {
+    throw untold('the digests of the disclosures are not by SHA-256');
+  }
+  const waiting = new Map(await Promise.all(disclosures.map(async part => [await disclosureDigest(part), part])));
+  const signed = [...digestsIn(claims)];
+  for (let next = signed.pop(); next !== undefined; next = signed.pop()) {
+    if (waiting.has(next)) {
+      const disclosure = waiting.get(next);
+      waiting.delete(next);
+      signed.push(...digestsIn(parseJson(decoded(disclosure))));
+    }
+  }
+  if (waiting.size || new Set(disclosures).size !== disclosures.length) {
+    throw unverified('a disclosure is not of this credential, or is there twice');
+  }
+  return disclosures.length < presented.length ? ['its key binding was not checked'] : [];
+}
+
+/** Of disclosures that a value allows, wherever they stand in it. */
+function* digestsIn(value) {
+  const isMap = value instanceof Map, allowed = isMap ? value.get('_sd') : null;
+  yield* Array.isArray(allowed) ? allowed.filter(one => typeof one === 'string') : [];
+  if (isMap && typeof value.get('...') === 'string') {
+    yield value.get('...');
+  }
+  for (const inner of isMap || Array.isArray(value) ? value.values() : []) {
+    yield* digestsIn(inner);
+  }
+}
+
+async function disclosureDigest(text) {
+  const digest = await sha256(encoder.encode(text));
+  return btoa(latin1(digest)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+}
+
+/** Bytes of base64url, stray bits or not: the token was read before. */
+function decoded(text) {
+  if (text.length % 4 === 1) {
+    throw unverified('a part of the credential is not base64url');
+  }
+  return Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), one => one.charCodeAt(0));
+}
+
+/** As a JSON string in ASCII: it is somebody else's. */
+function ascii(text) {
+  return JSON.stringify(text).replace(/[\u0080-\uffff]/g, one => '\\u' + one.charCodeAt(0).toString(16).padStart(4, '0'));
 }
 
 // Getting lists, and judging by them
@@ -1733,7 +1999,7 @@ class Lists {
       const accept = 'application/did+json, application/did+ld+json, application/json';
       ({content} = await this.get(`${scheme}://${host}${path}`, accept, DOCUMENT_LIMITS.maxBytes, this.allowPrivate, false));
     } catch (failed) {
-      throw failed instanceof StatusListError ? new StatusListError(RETRIEVAL, `the document of ${did} is out of reach: ${failed.message}`) : failed;
+      throw failed instanceof StatusListError ? untold(`the document of ${did} is out of reach: ${failed.message}`) : failed;
     }
     try {
       return parseJson(content, DOCUMENT_LIMITS);
@@ -1760,7 +2026,7 @@ class Lists {
       }
       return {content: await bounded(response, maxBytes), mediaType: response.headers.get('content-type') ?? ''};
     } catch (failed) {
-      throw new StatusListError(RETRIEVAL, `it was not got: ${failed.message}`);
+      throw untold(`it was not got: ${failed.message}`);
     }
   }
 }
@@ -2052,7 +2318,8 @@ function whyNoEvidence(failed) {
  * `credential`: bytes of the file as its holder has it, or null. `proof`: bytes, or a value that JSON.parse gave. `registry`: the
  * contract you trust, `eip155:<chain id>:<address>`, never taken from the proof. `rpcUrl`: a node of that ledger. `finality`:
  * `finalized`, `safe` or `depth:<blocks>`. `service`: where lists that follow from a batch may be got; `statusLists`: copies of lists,
- * as bytes; `statusSigners`: DIDs whose signature counts for every list; `allowPrivate`: lists may come over plain HTTP. A server that
+ * as bytes; `statusSigners`: DIDs whose signature counts for every list; `allowPrivate`: lists may come over plain HTTP. `key`: the
+ * issuer's public key, a JWK, for the credential's own signature; `fetchKeys`: keys of a did:web may be got from its host. A server that
  * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
  * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, checkedAt}: `proof` as it was
@@ -2060,9 +2327,10 @@ function whyNoEvidence(failed) {
  */
 export async function verify(credential, proof, {
   registry = null, rpcUrl = null, finality = 'finalized', required = REQUIRED, service = null, statusLists = [], statusSigners = [],
-  allowPrivate = false, now = new Date(), fetch = globalThis.fetch
+  allowPrivate = false, key = null, fetchKeys = false, now = new Date(), fetch = globalThis.fetch
 } = {}) {
   const read = readProof(proof), pinned = registry === null ? null : parseRegistry(registry), rule = parseFinality(finality);
+  const given = key === null ? null : givenKey(key);
   const ledger = {
     pinned, node: pinned && rpcUrl ? new Node(rpcUrl, fetch) : null, head: null, evidence: null,
     why: pinned === null ? 'no contract is pinned: give registry' : 'no node was asked: give rpcUrl'
@@ -2078,7 +2346,8 @@ export async function verify(credential, proof, {
   const copies = await Promise.all(statusLists.map(readCopy));
   const lists = new Lists({service, signers: statusSigners, copies, allowPrivate, fetch: (...request) => fetch(...request)});
   const at = momentOf(new Date(now).toISOString());
-  return reportOf(credential, read, ledger, {found: await checkStatus(read, credential, ledger, lists, at), required, at});
+  const found = await checkStatus(read, credential, ledger, lists, at);
+  return reportOf(credential, read, ledger, {found, required, at, given, keys: fetchKeys ? lists.keys : CARRIED_KEYS});
 }
 
 /**
@@ -2088,9 +2357,11 @@ export async function verify(credential, proof, {
  * or IBFT 2.0 ledger, whose seals on the block count in its place. *finality* is of these. `status` is always *cannot tell*. The other
  * arguments, and the answer, are those of `verify`.
  */
-export async function verifyOffline(credential, proof, {registry, blockHash = null, validators = [], required = REQUIRED, now = new Date()}) {
+export async function verifyOffline(credential, proof, {
+  registry, blockHash = null, validators = [], key = null, required = REQUIRED, now = new Date()
+}) {
   const members = membersOf(proof), read = proofIn(members), pinned = parseRegistry(registry), trusted = trustedBlocks(blockHash, validators);
-  const ledger = {pinned, evidence: null, why: 'the proof has no bundle: credanchor proof bundle adds one'};
+  const ledger = {pinned, evidence: null, why: 'the proof has no bundle: credanchor proof bundle adds one'}, given = key === null ? null : givenKey(key);
   if (members.value.get('bundle') != null) {
     const {evidenceFrom, readBundle} = await import('./bundle.js');
     const bundle = readBundle(members.object('bundle'));
@@ -2101,7 +2372,7 @@ export async function verifyOffline(credential, proof, {registry, blockHash = nu
     }
   }
   const found = [notTold('status lists change, so nothing is told of them offline')];
-  return reportOf(credential, read, ledger, {found, required, at: momentOf(new Date(now).toISOString())});
+  return reportOf(credential, read, ledger, {found, required, at: momentOf(new Date(now).toISOString()), given, keys: CARRIED_KEYS});
 }
 
 function trustedBlocks(blockHash, validators) {
@@ -2117,9 +2388,22 @@ function trustedBlocks(blockHash, validators) {
   return {blockHash: blockHash && fromHex(blockHash), validators: [...new Set(validators.map(one => one.toLowerCase()))]};
 }
 
-/** `found`: of status lists. `at`: when, in microseconds. */
-async function reportOf(credential, proof, ledger, {found, required, at}) {
+function givenKey(key) {
+  const jwk = asMaps(key);
+  if (jwk instanceof Map && jwk.has('d')) {
+    throw new Refused('invalid-input', 'is a private key; nobody but the issuer should have it', 'key');
+  }
+  const read = fromJwk(jwk);
+  if (read === null) {
+    throw new Refused('invalid-input', `cannot be used: ${NO_JWK}`, 'key');
+  }
+  return read;
+}
+
+/** `found`: of status lists. `at`: when, in microseconds. `keys`, `given`: for the credential's own signature. */
+async function reportOf(credential, proof, ledger, {found, required, at, keys, given}) {
   const outcome = worst(found), deciding = found.filter(one => one.outcome === outcome).map(one => one.reason);
+  const signature = credential === null ? {outcome: CANNOT_TELL, reason: 'no credential was given'} : await ownSignature(credential, keys, given, at);
   const checks = [
     await checkDigest(proof, credential),
     await checkPath(proof),
@@ -2127,7 +2411,7 @@ async function reportOf(credential, proof, ledger, {found, required, at}) {
     checkRoot(proof, ledger),
     checkFinality(ledger),
     checkIssuer(proof, credential),
-    told('credential-signature', CANNOT_TELL, "the credential's own signature was not checked"),
+    {check: 'credential-signature', ...signature},
     told('accreditation', CANNOT_TELL, "the issuer's accreditation was not checked"),
     told('status', outcome, [...new Set(deciding)].join('; '))
   ];
@@ -2202,8 +2486,9 @@ function statementOf(proof, checks, anchor) {
   if (anchor === null || ['path', 'registry', 'root'].some(name => outcomes[name] !== PASSED)) {
     return `said to be anchored by ${proof.issuer}; not compared with a ledger`;
   }
-  const notShown = [['finality', 'finality'], ['issuer-match', 'authorship'], ['status', 'status']]
-    .filter(([name]) => outcomes[name] !== PASSED).map(([, what]) => `; ${what} not shown`);
+  const isShown = (...names) => names.some(name => outcomes[name] === PASSED);
+  const notShown = [['finality', ['finality']], ['authorship', ['issuer-match', 'credential-signature']], ['status', ['status']]]
+    .filter(([, names]) => !isShown(...names)).map(([what]) => `; ${what} not shown`);
   return `anchored by ${proof.issuer}, existed not later than ${anchor.anchoredAt}${notShown.join('')}`;
 }
 

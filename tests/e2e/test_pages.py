@@ -15,6 +15,7 @@ from anchoring.client import AnchoringClient
 from anchoring.core.canonical import canonicalize
 from anchoring.types import Digest, as_digest, parse_did, to_hex
 from scripts.devnet import Devnet, free_port
+from scripts.signed_credentials import NOW, proven
 from tests.browser.chromium import run_browser, script
 from tests.browser.reader import Reader
 from tests.issuers_registry import TYPES, attribute, in_token, run_registry
@@ -55,6 +56,7 @@ EDC = credential(
         "hasClaim": {"type": "Accreditation", "title": {"en": "Quality"}, "accreditingAgent": {"legalName": "Agency"}}
     },
 )
+BADLY_SIGNED = credential(id="urn:uuid:10", proof=proven()["proof"] | {"proofPurpose": "authentication"})
 CHANGED = GENUINE.replace(b"Data protection", b"Data projection")
 
 
@@ -140,6 +142,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
                 OF_SEVERAL,
                 OVER,
                 EDC,
+                BADLY_SIGNED,
                 LARGE_PDF,
                 made.accredited,
                 made.unaccredited,
@@ -370,6 +373,28 @@ def test_module_verifies_a_bundle_in_the_browser_and_asks_nobody(reader: Reader)
     assert [[one["outcome"], one["reason"]] for one in found] == [one["root"] for one in cases]
     loaded = [urlsplit(request.url).path for request in reader.asked[before:]]
     assert loaded == ["/web/bundle.js", "/web/noble/keccak.js", "/web/noble/secp256k1.js"]
+
+
+def test_module_checks_signatures_in_the_browser(reader: Reader, installation: Installation) -> None:
+    vectors = [one for one in read_vectors("signatures.json")["signatures"] if one["documents"] is None]
+    reader.open()
+
+    found = reader.page.evaluate(
+        """([cases, proof, now]) => import('/web/verify.js').then(({verify}) => Promise.all(cases.map(async ({credential, key}) =>
+            (await verify(new TextEncoder().encode(credential), proof, {key, now})).checks.find(({check}) => check === 'credential-signature'))))""",
+        [vectors, installation.proofs[GENUINE], NOW.isoformat()],
+    )
+
+    assert [[one["outcome"], one["reason"]] for one in found] == [[one["result"], one["reason"]] for one in vectors]
+
+
+def test_credential_whose_own_signature_does_not_hold_is_not_genuine(reader: Reader) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.json", BADLY_SIGNED)) == "signature"
+    assert {name for name, outcome in reader.outcomes().items() if outcome == "failed"} == {"credential-signature"}
+    reader.unfold()
+    assert reader.violations() == []
 
 
 # How it is used

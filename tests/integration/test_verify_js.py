@@ -14,7 +14,9 @@ from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPu
 from anchoring.core.status_codec import encode_bitstring
 from anchoring.core.strict_json import parse
 from anchoring.errors import InvalidInput, MalformedProof, VerificationError
+from anchoring.signing.multikey import from_multikey, to_jwk
 from anchoring.types import as_root, to_hex
+from scripts.signed_credentials import NOW
 from tests.factories import UNIVERSITY
 from tests.other_verifiers import ask
 from tests.trees import Posted, make_posted, make_proof, read_vectors, sha256
@@ -22,6 +24,7 @@ from tests.trees import Posted, make_posted, make_proof, read_vectors, sha256
 VECTORS = read_vectors("canonical.json")
 PROOFS = read_vectors("proof.json")["proofs"]
 BUNDLES = read_vectors("bundles.json")["bundles"]
+SIGNATURES = read_vectors("signatures.json")["signatures"]
 CREDENTIAL = json.dumps({"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "n": 1.50}).encode()
 PROOF = proof_to_json(make_proof(Posted(UNIVERSITY, make_posted(0).salt, canonicalize(CREDENTIAL, "application/json").digest)))
 REGISTRY = f"{PROOF['anchor']['ledger']}:{PROOF['anchor']['contract']}"
@@ -29,6 +32,10 @@ REGISTRY = f"{PROOF['anchor']['ledger']}:{PROOF['anchor']['contract']}"
 
 def b64(content: bytes) -> str:
     return base64.b64encode(content).decode()
+
+
+def b64url(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
 def judged(name: str, cases: list[dict[str, Any]]) -> list[Any]:
@@ -249,6 +256,44 @@ def test_module_names_the_argument_that_cannot_be_used_offline(options, at):
     case = {"proof": BUNDLES[0]["proof"], "options": {name: BUNDLES[0][name] for name in ("registry", "blockHash")} | options}
 
     assert judged("offline", [case]) == [{"error": {"slug": "invalid-input", "at": at}}]
+
+
+def test_module_judges_every_signature_as_the_vector_says():
+    asked = {"proof": PROOF, "now": NOW.isoformat()}
+
+    verdicts = judged(
+        "signature", [asked | {name: one[name] for name in ("credential", "key", "documents")} for one in SIGNATURES]
+    )
+
+    for vector, verdict in zip(SIGNATURES, verdicts, strict=True):
+        assert [verdict["outcome"], verdict["reason"]] == [vector["result"], vector["reason"]], vector["name"]
+
+
+def test_module_holds_published_vectors_with_their_key():
+    made, expected = [], []
+    for name in ("eddsa-jcs-2022", "ecdsa-jcs-2019-p256"):
+        vector = read_vectors(f"data-integrity/{name}.json")
+        key = to_jwk(from_multikey(vector["keyPair"]["publicKeyMultibase"]))
+        for signed in vector["signed"]:
+            made += [
+                {"credential": json.dumps(one), "key": key, "proof": PROOF, "documents": None, "now": NOW.isoformat()}
+                for one in (signed, signed | {"name": "changed"})
+            ]
+            expected += ["passed", "failed"]
+
+    assert [one["outcome"] for one in judged("signature", made)] == expected
+
+
+def test_module_says_that_it_checks_no_seals():
+    sealed = {"payload": b64url({}), "signatures": [{"protected": b64url({"alg": "RS256", "x5c": ["AAAA"]}), "signature": "AA"}]}
+    [found] = judged(
+        "signature", [{"credential": json.dumps(sealed), "proof": PROOF, "key": None, "documents": None, "now": NOW.isoformat()}]
+    )
+
+    assert (found["outcome"], found["reason"]) == (
+        "cannot tell",
+        "it is sealed with a certificate, and seals are not checked by this verifier",
+    )
 
 
 @pytest.mark.parametrize("options", [{"registry": "0x00"}, {"finality": "soon"}])

@@ -83,6 +83,16 @@ const JUDGES = {
     return {set: indexes.filter(index => ours.isSet(bits, index)), id: ours.toHex(id), head: ours.toHex(await ours.headDigest(id, version, bits))};
   }),
   offline: ({credential = null, proof, options}) => refusable(() => ours.verifyOffline(credential && bytes(credential), proof, options)),
+  signature: async ({credential, proof, key, documents, now}) => {
+    const fetch = async url => {
+      if (!Object.hasOwn(documents ?? {}, url)) {
+        throw new TypeError('nothing is there');
+      }
+      return Response.json(documents[url]);
+    };
+    const {checks} = await ours.verify(new TextEncoder().encode(credential), proof, {key, fetchKeys: documents !== null, now, fetch});
+    return checks.find(one => one.check === 'credential-signature');
+  },
   verify: ({credential, proof, options}) => refusable(() => ours.verify(credential === null ? null : bytes(credential), bytes(proof), options))
 };
 
