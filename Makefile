@@ -108,8 +108,9 @@ bench-hosts: $(SET_UP) ## Workers and rounds on several hosts, one PostgreSQL: n
 bench-peers: $(SET_UP) $(PEERS)/node_modules/.set-up $(PEERS)/.venv/.set-up ## Trees and gas beside what others use
 	$(BIN)/python -m tests.bench.peers
 
-analyze: $(SET_UP) $(ANALYSIS)/.venv/.set-up ## slither on the contracts; fails for what nobody has looked at
+analyze: $(SET_UP) $(ANALYSIS)/.venv/.set-up ## slither and halmos on the contracts; fails for what nobody has looked at, and for a call that breaks a property
 	PATH="$(dir $(FORGE)):$(abspath $(ANALYSIS)/.venv/bin):$$PATH" $(BIN)/python -m tests.analysis.contracts
+	PATH="$(dir $(FORGE)):$(abspath $(ANALYSIS)/.venv/bin):$$PATH" $(BIN)/python -m tests.analysis.symbolic
 
 audit-deps: $(ANALYSIS)/.venv/.set-up ## Known vulnerabilities of the locked dependencies; needs PyPI's and npm's own services
 	$(ANALYSIS)/.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
