@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from anchoring.cli.output import print_findings, print_json, progress_bar, say
-from anchoring.core.audit_log import Detail
+from anchoring.core.audit_log import Act
 from anchoring.types import Address, parse_address, parse_list_id, to_hex
 
 app = typer.Typer(name="ledger", no_args_is_help=True, help="Deploy the contract, say who may anchor, see how things stand.")
@@ -160,7 +160,7 @@ def reconcile(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the database with every anchor on the ledger, after a restore or a failover. Exit code 1 while rounds stay off."""
-    from anchoring.bootstrap.acts import record
+    from anchoring.bootstrap.acts import recording
     from anchoring.bootstrap.ledger import open_ledger
     from anchoring.bootstrap.rounds import make_round
     from anchoring.bootstrap.store import open_store
@@ -168,10 +168,10 @@ def reconcile(
 
     settings = read_settings()
     store, ledger = open_store(settings.store), open_ledger(settings.ledger)
-    with progress_bar() as progress:
-        found = make_round(settings, store, ledger, progress).reconcile(accept_loss=accept_loss)
-    accepted: Detail = {"acceptLoss": str(accept_loss), "orphans": len(found.orphans), "maySign": str(found.may_sign)}
-    record(settings.store, "ledger.reconciled", accepted)
+    with recording(settings.store, "ledger.reconciled", {"acceptLoss": accept_loss}, say) as noted:
+        with progress_bar() as progress:
+            found = make_round(settings, store, ledger, progress).reconcile(accept_loss=accept_loss)
+        noted |= {"orphans": len(found.orphans), "maySign": found.may_sign}
     if as_json:
         print_json(_reconciliation(found))
     else:
@@ -197,7 +197,7 @@ def reconcile(
 @app.command("publish-over")
 def publish_over(list_id: Annotated[str, typer.Argument(metavar="LIST", help="Id of the list, 64 hexadecimal digits.")]) -> None:
     """Give up the ledger's version of a status list that the database does not know: the next round publishes over it."""
-    from anchoring.bootstrap.acts import record
+    from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.ledger import open_nodes, open_reader, required_registry
     from anchoring.bootstrap.store import open_store
     from anchoring.settings import read_settings
@@ -206,8 +206,11 @@ def publish_over(list_id: Annotated[str, typer.Argument(metavar="LIST", help="Id
     settings = read_settings()
     asked = parse_list_id(list_id, at="LIST")
     reader = open_reader(open_nodes(settings.ledger)[0], required_registry(settings.ledger), settings.ledger)
-    version = use_case.publish_over(open_store(settings.store), reader, asked)
-    record(settings.store, "status_list.given_up", {"list": to_hex(asked), "version": version})
+
+    def act(version: int) -> Act:
+        return command_act("status_list.given_up", {"list": to_hex(asked), "version": version})
+
+    version = use_case.publish_over(open_store(settings.store), reader, asked, act)
     say(f"the next round publishes version {version + 1} over version {version}")
 
 

@@ -32,7 +32,7 @@ def create(
     owner = parse_did(issuer, at="--issuer") if issuer else None
     if owner is not None and kind is None and jwk is None:
         raise InvalidInput("an issuer's key is of one kind", at="--type")
-    with recording(settings.store, "service_key.created", {"owner": owner, "takenOver": str(jwk is not None)}, say) as found:
+    with recording(settings.store, "service_key.created", {"owner": owner, "takenOver": jwk is not None}, say) as found:
         if jwk is not None:
             made = [ring.take_over(read_file(jwk), issuer=owner, kid=kid, now=now)]
         else:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from anchoring.cli.output import plain, print_findings, print_json, progress_bar, say
+from anchoring.core.audit_log import ActResult
 from anchoring.core.rebuilding import RebuildReport
 from anchoring.errors import InvalidInput
 from anchoring.types import to_hex
@@ -21,7 +22,7 @@ def migrate(
     yes: Annotated[bool, typer.Option("--yes", help="Go down: tables and what is in them may be dropped.")] = False,
 ) -> None:
     """Bring the database's schema to a revision. Nothing else ever changes it; a second command meanwhile waits."""
-    from anchoring.bootstrap.acts import record
+    from anchoring.bootstrap.acts import record, record_if_reachable
     from anchoring.bootstrap.store import migrate_store
     from anchoring.settings import read_settings
 
@@ -29,9 +30,12 @@ def migrate(
         raise InvalidInput("must be head, base, a revision, or relative such as -1", at="--revision")
     if (revision == "base" or revision.startswith("-")) and not yes:
         raise InvalidInput("going down may drop tables with digests and salts; add --yes", at="--revision")
-    reached = migrate_store(read_settings().store, revision)
+    settings = read_settings().store
+    if revision != "head":  # before it, because this program writes to no other schema than its own
+        record_if_reachable(settings, "store.migrated", {"revision": revision}, say, result=ActResult.BEGUN)
+    reached = migrate_store(settings, revision)
     if revision == "head":
-        record(read_settings().store, "store.migrated", {"revision": reached})
+        record(settings, "store.migrated", {"revision": reached})
     say(f"the database is at migration {reached}")
 
 
@@ -67,7 +71,7 @@ def restore(
 
     with progress_bar() as progress:
         saved = restore_store(read_settings().store, file, progress, replace=replace)
-    record(read_settings().store, "store.restored", _saved(saved) | {"replace": str(replace)})
+    record(read_settings().store, "store.restored", _saved(saved) | {"replace": replace})
     say(f"restored {saved.rows_of('entry')} entries and {saved.rows_of('batch')} batches, saved at {saved.created_at:%F %T} UTC")
     say("next: credanchor ledger reconcile; nothing is signed before")
 
@@ -88,9 +92,12 @@ def create_manifest_key(
     file: Annotated[Path, typer.Argument(help="File for the key; it must not exist yet.")],
 ) -> None:
     """Make the key that manifests are encrypted with. Keep a copy elsewhere: without it no manifest can be read."""
+    from anchoring.bootstrap.acts import record_if_reachable
     from anchoring.bootstrap.manifests import create_manifest_key
+    from anchoring.settings import read_settings
 
     create_manifest_key(file)
+    record_if_reachable(read_settings().store, "manifest_key.created", {"file": file.name}, say)
     say(f"written to {file}; keep a copy away from the database and from the manifests")
 
 
@@ -108,17 +115,17 @@ def rebuild(
 
     Nothing that is there is changed. Run it as often as more manifests or proofs turn up.
     """
-    from anchoring.bootstrap.acts import record
+    from anchoring.bootstrap.acts import recording
     from anchoring.bootstrap.manifests import find_sources, rebuild
     from anchoring.core.rebuilding import rebuild_to_json
     from anchoring.settings import read_settings
 
     settings = read_settings()
     sources = find_sources(settings.manifests, paths or [])
-    with progress_bar() as progress:
-        report = rebuild(settings, sources, progress, take_unanchored=unanchored)
-    detail = {"restored": report.restored, "entries": report.entries, "missing": len(report.missing)}
-    record(settings.store, "store.rebuilt", detail)
+    with recording(settings.store, "store.rebuilt", {"unanchored": unanchored}, say) as found:
+        with progress_bar() as progress:
+            report = rebuild(settings, sources, progress, take_unanchored=unanchored)
+        found |= {"restored": report.restored, "entries": report.entries, "missing": len(report.missing)}
     if as_json:
         print_json(rebuild_to_json(report))
     else:

@@ -25,7 +25,7 @@ START: Final = bytes(HASH_BYTES)
 
 SOURCE_SALT_BYTES: Final = 16
 
-Detail: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
+Detail: TypeAlias = Mapping[str, str | bool | int | Sequence[str] | None]
 """What was done, in a few words and numbers; never a digest or a secret. Numbers stay below 2^53, or JSON would not keep them."""
 
 

@@ -65,7 +65,9 @@ def test_what_is_noted_is_recorded_with_the_commit_and_not_without(store):
 
 
 def test_a_record_is_read_as_it_was_written(store):
-    act = make_act(at=NOON + timedelta(microseconds=123_456), actor="ca_é", detail={"a": ["ü", "𝄞"], "b": None}, issuer=None)
+    act = make_act(
+        at=NOON + timedelta(microseconds=123_456), actor="ca_é", detail={"a": ["ü", "𝄞"], "b": None, "c": True}, issuer=None
+    )
     record(store, act)
     [[found, previous, source]] = shown(store)
     assert found == chain(act, 1, START, found.source)

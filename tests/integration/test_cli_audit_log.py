@@ -1,6 +1,7 @@
 """`credanchor audit-log`, and that commands leave records."""
 
 import hashlib
+import inspect
 import json
 import sqlite3
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 import rfc8785
 
+from scripts.devnet import ROOT
+from tests.commands import COMMANDS
 from tests.credanchor import Credanchor
 from tests.factories import UNIVERSITY
 
@@ -28,6 +31,51 @@ def lines(command: Credanchor, *options: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.out.splitlines()]
 
 
+RECORDED = {
+    "entry erase": "digest.erasure_requested",
+    "issuer add": "issuer.added",
+    "issuer set-quota": "quota.changed",
+    "issuer key create": "key.created",
+    "issuer key rotate": "key.rotated",
+    "issuer key revoke": "key.revoked",
+    "issuer status-key add": "status_key.added",
+    "issuer status-key retire": "status_key.retired",
+    "operator key create": "key.created",
+    "status key create": "service_key.created",
+    "status key retire": "service_key.retired",
+    "ledger deploy": "registry.deployed",
+    "ledger grant-anchorer": "anchorer.granted",
+    "ledger revoke-anchorer": "anchorer.revoked",
+    "ledger reconcile": "ledger.reconciled",
+    "ledger publish-over": "status_list.given_up",
+    "store migrate": "store.migrated",
+    "store backup": "store.backed_up",
+    "store restore": "store.restored",
+    "store rebuild": "store.rebuilt",
+    "store create-manifest-key": "manifest_key.created",
+    "tiles export": "tiles.published",
+}
+READS = {"list", "show", "check", "status", "audit", "export", "verify"}
+BY_THE_SERVICE = {"credential", "blockcerts", "proof", "status"}
+"""What these ask of the service, it records itself."""
+BY_WHAT_THEY_DO = {"anchor run", "anchor watch", "service run", "ledger create-key"}
+
+
+def test_every_command_leaves_a_record_or_documents_say_why_not():
+    documented = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("### The audit log")[2]
+    for words, command in COMMANDS.items():
+        name = " ".join(words)
+        action = RECORDED.get(name)
+        if action is not None:
+            assert f'"{action}"' in inspect.getsource(command.callback), f"{name} leaves no record {action}"
+            assert f"`{action}`" in documented, action
+        elif name in BY_WHAT_THEY_DO:
+            assert f"`{name}`" in documented, name
+        else:
+            assert words[-1] in READS or words[0] in BY_THE_SERVICE, f"{name}: what record does it leave, or why none?"
+    assert RECORDED.keys() | BY_WHAT_THEY_DO <= {" ".join(words) for words in COMMANDS}
+
+
 def test_commands_leave_records(command, tmp_path):
     key = command("issuer", "key", "create", UNIVERSITY, "--expires", "90d").out.strip()
     rotated = command("issuer", "key", "rotate", key[3:11]).out.strip()
@@ -36,8 +84,10 @@ def test_commands_leave_records(command, tmp_path):
     assert command("store", "backup", tmp_path / "backup").code == 0
     assert command("store", "restore", tmp_path / "backup", "--replace").code == 0
     assert command("issuer", "key", "revoke", "00000000").code == 1
+    assert command("store", "migrate", "--revision", "-1", "--yes").code == 0
     assert command("store", "migrate").code == 0
-    found = lines(command)[-7:]
+    assert command("store", "create-manifest-key", tmp_path / "manifest.key").code == 0
+    found = lines(command)
     actions = [one["action"] for one in found]
     assert actions == [
         "issuer.added",
@@ -47,8 +97,12 @@ def test_commands_leave_records(command, tmp_path):
         "key.created",
         "store.restored",  # the backup was made before its own record
         "store.migrated",
+        "store.migrated",
+        "manifest_key.created",
     ]
-    assert [one["number"] for one in found] == list(range(1, 8))
+    assert [one["number"] for one in found] == list(range(1, 10))
+    assert [one["result"] for one in found] == ["done"] * 6 + ["begun"] + ["done"] * 2
+    assert (found[5]["detail"]["replace"], found[6]["detail"]) == (True, {"revision": "-1"})
     assert {one["actor"] for one in found} == {"command line"}
     assert all("@" in one["from"] for one in found)
     assert [one["issuer"] for one in found[:4]] == [UNIVERSITY] * 4

@@ -823,6 +823,13 @@ def test_list_that_a_restored_database_is_behind_with_is_published_over_by_a_per
     assert again.code == 1
     assert "holds no version of list" in again.err
     assert _head(node, deployed, list_id) == 2
+    log = [json.loads(line) for line in migrated("audit-log", "export").out.splitlines()]
+    noted = [(one["action"], one["result"], one["detail"]) for one in log if one["actor"] == "command line"]
+    reconciled = [
+        (result, detail.get("acceptLoss"), detail.get("maySign")) for action, result, detail in noted if "led" in action
+    ]
+    assert reconciled == [("begun", True, None), ("done", True, True), ("begun", False, None), ("done", False, True)]
+    assert noted[-1] == ("status_list.given_up", "done", {"list": to_hex(list_id), "version": 1})
     assert migrated("ledger", "publish-over", "00" * 32).code == 1
     assert migrated("ledger", "publish-over", "nonsense").code != 0
 

@@ -81,6 +81,9 @@ def test_drill_everything_but_ledger_and_manifests_is_lost(installation: Credanc
 
     assert done.code == 0, done.err
     figures = dict(line.rsplit(maxsplit=1) for line in done.out.splitlines())
+    rebuilt = [json.loads(line) for line in installation("audit-log", "export", "--action", "store.rebuilt").out.splitlines()]
+    assert [one["result"] for one in rebuilt] == ["begun", "done"]
+    assert rebuilt[1]["detail"] == {"entries": BATCHES * ENTRIES, "missing": 0, "restored": BATCHES, "unanchored": False}
     assert figures == {
         "anchors": str(BATCHES),
         "batches rebuilt": str(BATCHES),
@@ -122,6 +125,9 @@ def test_proof_is_rebuilt_from_exported_tiles_when_the_database_is_gone(
     exported = installation("tiles", "export", tmp_path / "files")
     assert (exported.code, exported.out) == (0, "")
     assert exported.err == "published 1 batches in 3 tiles; 0 were there\n"
+    assert installation("tiles", "export", tmp_path / "files").err == "published 0 batches in 0 tiles; 1 were there\n"
+    [line] = installation("audit-log", "export", "--action", "tiles").out.splitlines()
+    assert json.loads(line)["detail"] == {"batches": 1, "place": str(tmp_path / "files"), "withdrawn": 0}
     lose(store)
     words: list[str | Path] = ["proof", "rebuild", to_hex(digest), "--issuer", UNIVERSITY, "--from", tmp_path / "files"]
 

@@ -48,7 +48,10 @@ def faults(records: list[AuditRecord]) -> list[str]:
     [
         make_act(),
         make_act(issuer=None, result=ActResult.BEGUN, detail={}),
-        make_act(actor='"\\\x00\x1f\x7f\u2028é€𝄞', detail={"b": "\ud7ff\t\n", "a": ["é", ""], "c": None, "d": 2**53 - 1}),
+        make_act(
+            actor='"\\\x00\x1f\x7f\u2028é€𝄞',
+            detail={"b": "\ud7ff\t\n", "a": ["é", ""], "c": None, "d": 2**53 - 1, "e": True, "f": "True"},
+        ),
         make_act(at=datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
     ],
 )
