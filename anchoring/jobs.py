@@ -126,7 +126,13 @@ class Round:
         silent = self._look_at_ledger()
         post_canary(self._store, self._clock, self._random_bytes, every_s=self._rules.canary_every_s)
         self._look_after_audit_log()
-        sealed = seal_batches(self._store, self._clock, max_leaves=self._rules.max_leaves, progress=self._renewing)
+        sealed = seal_batches(
+            self._store,
+            self._clock,
+            max_leaves=self._rules.max_leaves,
+            progress=self._renewing,
+            host=self._rules.submission.host,
+        )
         settle_changes(self._store, self._clock)
         with_manifest = self._keep_manifests()
         if silent is not None:

@@ -14,7 +14,7 @@ from anchoring.cli.verifying import EXIT_CODES
 from anchoring.core.audit_log import ActResult, AuditHead, exact
 from anchoring.core.moments import parse_moment
 from anchoring.errors import InvalidInput
-from anchoring.ports.audit_log import ShownRecord, Wanted
+from anchoring.ports.audit_log import BEFORE_ALL, ShownRecord, Wanted
 from anchoring.ports.store import Store
 from anchoring.types import parse_did, parse_hash, to_hex
 
@@ -122,7 +122,7 @@ def _wanted(
 
 
 def _records(store: Store, wanted: Wanted, last: int | None) -> Iterator[ShownRecord]:
-    after = 0
+    after = BEFORE_ALL
     if last is not None:
         with store.reading() as uow:
             after = uow.audit_log.number_before_last(wanted, last)

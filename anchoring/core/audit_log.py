@@ -160,6 +160,9 @@ class ChainCheck:
     def add(self, record: AuditRecord) -> None:
         """The next record there is."""
         before = self.head
+        if record.number < 1:
+            self.faults.append(f"record {record.number} stands before the first: it was inserted")
+            return
         if record.number != before.number + 1:
             self.close()
             self.faults.append(f"{_records(before.number + 1, record.number - 1)} missing")

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from anchoring.core.audit_log import Act, ActResult, AuditHead, AuditRecord
 from anchoring.ports.entries import Entry
 from anchoring.types import Did, Digest
+
+BEFORE_ALL: Final = -(2**63)
+"""Lower than any number a record can have, also one that somebody inserted below 1."""
 
 
 class ChainedRecord(NamedTuple):

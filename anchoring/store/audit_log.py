@@ -26,7 +26,7 @@ from anchoring.core.audit_log import (
 )
 from anchoring.core.batch import BatchState
 from anchoring.core.issuer import CANARY
-from anchoring.ports.audit_log import ChainedRecord, PostedHead, ShownRecord, Wanted
+from anchoring.ports.audit_log import BEFORE_ALL, ChainedRecord, PostedHead, ShownRecord, Wanted
 from anchoring.store.columns import EPOCH, MICROSECOND
 from anchoring.store.engine import AUDIT_LOCK, driver_errors
 from anchoring.store.entries import read_entry
@@ -119,7 +119,8 @@ class SqlAuditLog:
 
     def number_before_last(self, wanted: Wanted, count: int) -> int:
         numbers = select(audit_record.c.number).where(*_conditions(wanted)).order_by(audit_record.c.number.desc())
-        return self._connection.execute(numbers.offset(count).limit(1)).scalar() or 0
+        found = self._connection.execute(numbers.offset(count).limit(1)).scalar()
+        return BEFORE_ALL if found is None else found
 
     def post_head(self, number: int, entry_id: int) -> None:
         self._connection.execute(insert(audit_head), {"number": number, "entry_id": entry_id})

@@ -13,7 +13,7 @@ from anchoring.core.findings import RESTORE, Finding
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time
 from anchoring.errors import LedgerUnavailable, StateCorrupt, VerificationError
-from anchoring.ports.audit_log import PostedHead
+from anchoring.ports.audit_log import BEFORE_ALL, PostedHead
 from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import RegistryReader
 from anchoring.ports.runtime import Progress
@@ -83,7 +83,7 @@ def _read(store: Store, kept: AuditHead | None, progress: Progress) -> _Reading:
     """Some records at once, in units of work of their own: the log may be long, and goes on meanwhile."""
     with store.reading() as uow:
         total = uow.audit_log.head().number
-    read, after = _Reading(kept), 0
+    read, after = _Reading(kept), BEFORE_ALL
     while True:
         with store.reading() as uow:
             page = uow.audit_log.page(after, RECORDS_AT_ONCE)
@@ -104,7 +104,7 @@ def _read(store: Store, kept: AuditHead | None, progress: Progress) -> _Reading:
         if len(page) < RECORDS_AT_ONCE:
             break
         after = page[-1].record.number
-        progress("checking the audit log", min(after, total), total)
+        progress("checking the audit log", max(0, min(after, total)), total)
     read.chain.close()
     with store.reading() as uow:
         posted, last = uow.audit_log.newest_posted(), uow.audit_log.head().number  # in this order: the log goes on meanwhile

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from anchoring.core.issuer import Issuer
-from anchoring.errors import NotFound
+from anchoring.core.issuer import CANARY, Issuer
+from anchoring.errors import Conflict, NotFound
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Digest, to_hex
 
@@ -14,8 +14,10 @@ def erase_entry(uow: UnitOfWork, issuer: Issuer, digest: Digest, *, now: datetim
     The same while a change of its status waits. Returns whether it is erased already. The holder, who has digest and salt, keeps
     a valid proof. The caller commits.
 
-    Raises: NotFound when this issuer has not posted the digest.
+    Raises: NotFound when this issuer has not posted the digest; Conflict when the issuer is the service itself.
     """
+    if issuer.did == CANARY:
+        raise Conflict("this issuer is the service itself: its canaries and audit heads say nothing about a person, and stay")
     entry = uow.entries.of_issuer(issuer, [digest]).get(digest)
     if entry is None:
         raise NotFound(f"digest {to_hex(digest)} was not posted here by {issuer.did}")

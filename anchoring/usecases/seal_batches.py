@@ -26,8 +26,10 @@ TILES_A_TRANSACTION = 64
 log = structlog.get_logger()
 
 
-def seal_batches(store: Store, clock: Clock, *, max_leaves: int, progress: Progress) -> list[int]:
+def seal_batches(store: Store, clock: Clock, *, max_leaves: int, progress: Progress, host: str = "") -> list[int]:
     """Seal everything that waits now, in batches of at most `max_leaves`. Returns the ids of the batches sealed.
+
+    `host`: on which rounds run, for the audit log.
 
     Raises: StoreUnavailable; what was sealed until then stays sealed.
     """
@@ -41,7 +43,7 @@ def seal_batches(store: Store, clock: Clock, *, max_leaves: int, progress: Progr
     with store.writing() as uow:
         erased = uow.entries.erase_requested(uow.batches.last_sealed_entry_id(), now := clock.now())
         if erased:
-            uow.audit_log.note(round_act("digests.erased", {"count": erased}, at=now, host=""))
+            uow.audit_log.note(round_act("digests.erased", {"count": erased}, at=now, host=host))
         uow.commit()
     if erased:
         log.info("entry.erased", count=erased)

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 from anchoring.core.audit_log import START, Act, AuditHead, ChainCheck
 from anchoring.core.audit_report import AuditCheckName, AuditReport
 from anchoring.core.outcome import Outcome
-from anchoring.ports.audit_log import ShownRecord, Wanted
+from anchoring.ports.audit_log import BEFORE_ALL, ShownRecord, Wanted
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Did, to_hex
 from anchoring.usecases.check_audit_log import check_audit_log, examine_audit_log
+from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from tests.audit import chain
 from tests.factories import NOON, UNIVERSITY
@@ -131,7 +132,7 @@ def test_records_are_found_by_what_is_asked(store):
     assert numbers(until=NOON + timedelta(hours=1)) == [1, 3]
     assert numbers(result="refused") == []
     with store.reading() as uow:
-        assert [uow.audit_log.number_before_last(Wanted(issuer=UNIVERSITY), n) for n in (1, 2, 3)] == [1, 0, 0]
+        assert [uow.audit_log.number_before_last(Wanted(issuer=UNIVERSITY), n) for n in (1, 2, 3)] == [1, BEFORE_ALL, BEFORE_ALL]
         assert [one.previous for one in uow.audit_log.find(Wanted(), 1, 1)] == [uow.audit_log.page(0, 1)[0].record.hash]
 
 
@@ -219,6 +220,11 @@ def _insert(connection: Connection) -> None:
     connection.execute(insert(RECORD).values({**row, "number": 4, "action": "key.created"}))
 
 
+def _insert_before_the_first(connection: Connection) -> None:
+    row = connection.execute(select(RECORD).where(RECORD.c.number == 3)).mappings().one()
+    connection.execute(insert(RECORD), [{**row, "number": number} for number in (-5, 0)])
+
+
 def _move(connection: Connection) -> None:
     for number, to in ((3, 99), (4, 3), (99, 4)):
         connection.execute(update(RECORD).where(RECORD.c.number == number).values(number=to))
@@ -251,6 +257,7 @@ TAMPERING: list[tuple[Callable[[Connection], None], dict[str, str]]] = [
     (_change, {CHAIN: "record 3 does not follow record 2"}),
     (_remove, {CHAIN: "record 4 is missing"}),
     (_insert, {CHAIN: "records 4 to 8 do not follow each other", HEADS: "record 5 has hash"}),
+    (_insert_before_the_first, {CHAIN: "record -5 stands before the first: it was inserted record 0 stands before the first"}),
     (_move, {CHAIN: "records 3 to 5 do not follow each other", HEADS: "record 3 has hash"}),
     (_cut_off, {HEADS: "the head of record 5 was posted, and the last one here is 4: the log was cut off"}),
     (_cut_off_with_heads, {HEADS: "1 entries of the service's own are neither canaries nor heads"}),
@@ -286,6 +293,19 @@ def test_an_anchor_that_the_ledger_does_not_hold_is_no_anchor(here):
     empty = Installation(here.store, ANCHORED)
     report = check_audit_log(here.store, empty.ledger, prove_inclusion, progress=no_progress)
     assert "which the ledger does not hold" in told(report)[AuditCheckName.ANCHOR]
+
+
+def test_rounds_say_on_which_host_they_run(store):
+    here = Installation(store, replace(RULES, submission=replace(RULES.submission, host="machine-7")))
+    [entry] = here.post()
+    with here.store.writing() as uow:
+        issuer = uow.issuers.with_did(UNIVERSITY)
+        assert issuer
+        assert erase_entry(uow, issuer, entry.digest, now=NOON) is False
+        uow.commit()
+    here.round()
+    told = [(one.record.action, one.record.actor, one.source) for one in shown(store)]
+    assert told == [(action, "round", "machine-7") for action in ("digests.erased", "transaction.signed")]
 
 
 def test_no_record_has_a_digest(here):

@@ -348,6 +348,12 @@ def test_entry_is_erased_when_its_batch_is_sealed(migrated: Credanchor, store: S
     gone = migrated(*erase, "--yes")
     assert (gone.code, gone.error) == (1, f"digest {DIGEST} was not posted here by {UNIVERSITY}")
     assert migrated("entry", "erase", to_hex(make_digest(2)), "--issuer", UNIVERSITY, "--yes").out == "erased\n"
+    with store.writing() as uow:
+        service = uow.issuers.of_service(FrozenClock().now())
+        uow.commit()
+    post(store, service, 3)
+    own = migrated("entry", "erase", to_hex(make_digest(3)), "--issuer", CANARY, "--yes")
+    assert (own.code, "the service itself" in own.error) == (1, True)
     stranger = migrated("entry", "erase", DIGEST, "--issuer", ACADEMY, "--yes")
     assert stranger.code == 1
     assert stranger.error.startswith(f"issuer {ACADEMY} is not known here")

@@ -132,6 +132,12 @@ def test_an_inserted_record_is_found():
     assert faults(shifted) == ["records 4 to 5 do not follow each other: they were moved, inserted or replaced"]
 
 
+def test_records_before_the_first_are_named_and_the_rest_is_held_to_its_beginning():
+    records = make_chain(3)
+    before = [replace(records[1], number=-5), replace(records[1], number=0)]
+    assert faults(before + records) == [f"record {number} stands before the first: it was inserted" for number in (-5, 0)]
+
+
 def test_text_that_is_no_text_is_a_fault_and_no_error():
     [record] = make_chain(1)
     assert not replace(record, actor="\ud800").follows(START)
