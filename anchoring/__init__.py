@@ -4,27 +4,37 @@ A verifier's program needs this module alone: `anchoring.verify(credential, proo
 that whoever imports another part does not wait for it.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from anchoring.bootstrap.inside import embedded_proof
     from anchoring.core.outcome import Outcome
-    from anchoring.core.verification import CheckName, Report
+    from anchoring.core.proof import Registry
+    from anchoring.core.verification import Check, CheckName, Report
     from anchoring.verifier import verify, verify_offline
 
-__all__ = ["CheckName", "Outcome", "Report", "verify", "verify_offline"]
+__all__ = ["Check", "CheckName", "Outcome", "Registry", "Report", "embedded_proof", "verify", "verify_offline"]
 
 _WHERE = {
+    "Check": "anchoring.core.verification",
     "CheckName": "anchoring.core.verification",
     "Outcome": "anchoring.core.outcome",
+    "Registry": "anchoring.core.proof",
     "Report": "anchoring.core.verification",
+    "embedded_proof": "anchoring.bootstrap.inside",
     "verify": "anchoring.verifier",
     "verify_offline": "anchoring.verifier",
 }
 
+if not TYPE_CHECKING:  # to a type checker it would make everything Any
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
 
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_WHERE[name]), name)
+        if name not in _WHERE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,20 +6,18 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from anchoring.bootstrap.inside import embedded_proof
 from anchoring.bootstrap.verifying import (
     Ledger,
     SignatureTrust,
     Sources,
     find_offline,
-    open_pdf_embedding,
     open_reader_at,
     read_key,
     trusted_blocks,
 )
 from anchoring.cli.output import about, read_file
 from anchoring.core.bundle import bundle_of
-from anchoring.core.canonical import Content, canonical_candidates, content_of
-from anchoring.core.embedding import embedded_proofs
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import parse_proof
@@ -59,17 +57,13 @@ def sidecar_of(credential: Path) -> Path:
 
 
 def find_proof(credential: Path, body: bytes, proof: Path | None) -> tuple[bytes, Path]:
-    """The proof and the file it is in: the one that was named, the first inside of its digest, or the one beside.
+    """The proof and the file it is in: the one that was named, the one inside, or the one beside.
 
     Raises: InvalidInput when there is none.
     """
     if proof is not None:
         return read_file(proof), proof
-    digests = {form.digest.hex() for form in canonical_candidates(body, None)}
-    for one in embedded_proofs(body):
-        if str(one.get("digest")).lower().removeprefix("0x") in digests:
-            return json.dumps(one).encode(), credential
-    if content_of(body) is Content.PDF and (inside := _inside_pdf(body)) is not None:
+    if (inside := _inside(body)) is not None:
         return json.dumps(inside).encode(), credential
     sidecar = sidecar_of(credential)
     if str(credential) == "-" or not sidecar.exists():
@@ -77,12 +71,11 @@ def find_proof(credential: Path, body: bytes, proof: Path | None) -> tuple[bytes
     return read_file(sidecar), sidecar
 
 
-def _inside_pdf(body: bytes) -> dict[str, Any] | None:
+def _inside(body: bytes) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] | None = open_pdf_embedding().embedded_proof(body)
+        return embedded_proof(body)
     except Misconfigured:
         return None  # it may stand beside
-    return found
 
 
 def members_of(content: bytes) -> dict[str, Any]:
@@ -127,8 +120,9 @@ def find_all_offline(
 
 def _read_accounts(path: Path) -> list[str]:
     """As a node's `qbft_getValidatorsByBlockNumber` gives them."""
+    content = read_file(path)
     with about(path):
-        value = parse(read_file(path))
+        value = parse(content)
         if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
             raise InvalidInput("must be an array of one or more accounts, each 0x and 40 hexadecimal digits", at="$")
         return [str(one) for one in value]
