@@ -106,8 +106,8 @@ async function show(given, found, forms, isLate) {
       registry: page.ledger?.contract ? `${page.ledger.ledger}:${page.ledger.contract}` : null, rpcUrl: asked.node, finality: page.ledger?.finality, service: location.origin, allowPrivate: true, fetch: boundedFetch
     });
   } catch (refused) {
-    if (!(refused instanceof Refused)) {
-      throw refused;
+    if (!(refused instanceof Refused) || refused.slug !== 'proof-malformed') {
+      throw refused; // the proof is not to blame
     }
     return isLate() || present(() => verdict('broken', 'bad', say('v.broken.text'), advice([refused.message], 'bad')));
   }

@@ -1,15 +1,17 @@
 """The pages in a real browser, on the real service and ledger: what a reader sees of a credential, and of an installation."""
 
+import base64
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from anchoring.client import AnchoringClient
 from anchoring.core.canonical import canonicalize
@@ -19,11 +21,11 @@ from scripts.signed_credentials import NOW, proven
 from tests.browser.chromium import run_browser, script
 from tests.browser.reader import Reader
 from tests.issuers_registry import TYPES, attribute, in_token, run_registry
-from tests.trees import read_vectors
+from tests.trees import read_vectors, sha256
 
 ISSUER = "did:web:universidad-vega-clara.example"
 NAME = "Universidad de Vega Clara"
-OTHER_ISSUER, LONG_NAME = "did:web:academy.example", "אקדמיה " + ", ".join(["Academy of Exceedingly Long Names"] * 5)
+LONG_NAME = "אקדמיה " + ", ".join(["Academy of Exceedingly Long Names"] * 5)
 PERSON = "Ane Etxeberria"
 MAX_BYTES = 100_000
 START_S = 300.0
@@ -47,8 +49,11 @@ GENUINE, REVOKED = credential(id="urn:uuid:1"), credential(id="urn:uuid:2")
 WAITING, NEVER_POSTED = credential(id="urn:uuid:3"), credential(id="urn:uuid:4")
 STRANGERS = credential(id="urn:uuid:5", issuer="did:web:other.example")
 PDF = b"%PDF-1.7\n" + b"a diploma " * 20_000
+TOKEN = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg":"ES256"}', b'{"a": 1}', b"signature"))
+GALICIAN = "xaneiro febreiro marzo abril maio xuño xullo agosto setembro outubro novembro decembro".split()
+BASQUE = "urtarrila otsaila martxoa apirila maiatza ekaina uztaila abuztua iraila urria azaroa abendua".split()
 LARGE_PDF = b"%PDF-1.7\n" + b"a large one " * 1_700_000
-REVOKED_TOO, OF_SEVERAL = credential(id="urn:uuid:6"), credential(id="urn:uuid:7")
+OF_SEVERAL = credential(id="urn:uuid:7")
 OVER = credential(id="urn:uuid:8", validUntil="2026-01-31T12:00:00Z")
 EDC = credential(
     id="urn:uuid:9",
@@ -66,10 +71,15 @@ def digest_of(content: bytes) -> Digest:
 
 @dataclass
 class Installation:
-    """`proofs`: final, of what was anchored. `registry`: of trusted issuers, the URL of its issuers."""
+    """`proofs`: final, of what was anchored. `registry`: of trusted issuers, the URL of its issuers.
+
+    `keys`: by issuer. Besides `ISSUER` there is `self_signer`, whose DID is the key that signs status lists here.
+    """
 
     net: Devnet
     registry: str
+    self_signer: str
+    keys: dict[str, str]
     proofs: dict[bytes, dict[str, Any]]
 
     @property
@@ -89,27 +99,34 @@ class Installation:
         """One that names an accreditation which was revoked."""
         return self.naming("revoked")
 
+    @property
+    def named(self) -> tuple[bytes, bytes]:
+        return self.accredited, self.unaccredited
+
     def naming(self, attribute_id: str, **members: Any) -> bytes:
         terms = {"id": f"{self.registry}/{ISSUER}/attributes/{attribute_id}", "type": "IssuanceCertificate"}
         return credential(id=f"urn:uuid:{attribute_id}", type=list(TYPES), termsOfUse=terms, **members)
 
-    def post(self, *contents: bytes, key: str | None = None) -> None:
-        with AnchoringClient(self.url, api_key=key or self.net.description()["apiKey"]) as client:
+    def self_signed(self, number: int) -> bytes:
+        return credential(id=f"urn:uuid:self-{number}", issuer=self.self_signer)
+
+    def post(self, *contents: bytes, issuer: str = ISSUER) -> None:
+        with AnchoringClient(self.url, api_key=self.keys[issuer]) as client:
             client.post_digests([digest_of(content) for content in contents])
 
-    def wait_until_final(self, *contents: bytes) -> None:
+    def wait_until_final(self, *contents: bytes, issuer: str = ISSUER) -> None:
         with AnchoringClient(self.url) as client:
             for content in contents:
                 self.proofs[content] = client.wait_for_proof(
-                    digest_of(content), parse_did(ISSUER), at_most_s=START_S, final=True, waiting=lambda _state: None
+                    digest_of(content), parse_did(issuer), at_most_s=START_S, final=True, waiting=lambda _state: None
                 )
 
-    def revoke(self, content: bytes) -> None:
+    def revoke(self, content: bytes, issuer: str = ISSUER) -> None:
         """Until the ledger shows it."""
-        with AnchoringClient(self.url, api_key=self.net.description()["apiKey"]) as client:
+        with AnchoringClient(self.url, api_key=self.keys[issuer]) as client:
             client.change_status([{"action": "revoke", "digest": to_hex(digest_of(content))}])
             deadline = time.monotonic() + START_S
-            while {one["ledger"]["outcome"] for one in client.get_status(digest_of(content), parse_did(ISSUER))["lists"]} != {
+            while {one["ledger"]["outcome"] for one in client.get_status(digest_of(content), parse_did(issuer))["lists"]} != {
                 "passed"
             }:
                 assert time.monotonic() < deadline
@@ -131,27 +148,19 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
         settings.setenv("CREDANCHOR_API__PUBLIC_ISSUERS_REGISTRY", registry)
         try:
             net.start()
-            made = Installation(net, registry, {})
-            net.run("issuer", "add", OTHER_ISSUER, "--name", LONG_NAME)
-            anchored = (
-                GENUINE,
-                PDF,
-                REVOKED,
-                REVOKED_TOO,
-                STRANGERS,
-                OF_SEVERAL,
-                OVER,
-                EDC,
-                BADLY_SIGNED,
-                LARGE_PDF,
-                made.accredited,
-                made.unaccredited,
-            )
+            signer = f"did:key:{next(net.status_keys.glob('z6Mk*.json')).stem}"
+            net.run("issuer", "add", signer, "--name", LONG_NAME)
+            keys = {ISSUER: net.description()["apiKey"], signer: net.run("issuer", "key", "create", signer).strip()}
+            made = Installation(net, registry, signer, keys, {})
+            anchored = (GENUINE, PDF, REVOKED, STRANGERS, OF_SEVERAL, OVER, EDC, BADLY_SIGNED, LARGE_PDF, *made.named)
+            theirs = (OF_SEVERAL, *map(made.self_signed, range(3)))
             made.post(*anchored)
-            made.post(OF_SEVERAL, key=net.run("issuer", "key", "create", OTHER_ISSUER).strip())
+            made.post(*theirs, issuer=signer)
+            made.wait_until_final(*theirs, issuer=signer)
             made.wait_until_final(*anchored)
+            made.revoke(made.self_signed(1), signer)
             made.revoke(REVOKED)
-            made.revoke(REVOKED_TOO)
+            made.revoke(made.self_signed(2), signer)
             net.stop_one("rounds")
             made.post(WAITING)
             yield made
@@ -278,6 +287,90 @@ def test_credential_of_another_issuer_is_not_the_anchorers(reader: Reader) -> No
     assert reader.outcomes()["issuer-match"] == "failed"
 
 
+def test_status_list_older_than_the_ledger_is_said_to_be_out_of_date(reader: Reader, installation: Installation) -> None:
+    reader.page.route("**/v1/status-lists/*", lambda route: route.continue_(url=f"{route.request.url}?version=1"))
+    reader.open()
+
+    assert reader.give(("diploma.json", installation.self_signed(0))) == "stale"
+    assert reader.outcomes()["status"] == "failed"
+    assert "knows a newer list" in reader.text()
+    assert reader.violations() == []
+    reader.picture("stale")
+
+
+def test_anchor_that_is_not_final_is_said_to_be_so(reader: Reader) -> None:
+    def by_a_deep_rule(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"finality": "depth:999999"})
+
+    reader.page.route("**/v1/ledger", by_a_deep_rule)
+    reader.open()
+
+    assert reader.give(("diploma.json", GENUINE)) == "notfinal"
+    assert (reader.outcomes()["root"], reader.outcomes()["finality"]) == ("passed", "cannot tell")
+    assert "Try again in a few minutes" in reader.text()
+    assert reader.violations() == []
+    reader.picture("not-final")
+
+
+def test_reader_chooses_among_several_issuers_of_a_file(reader: Reader, installation: Installation) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.json", OF_SEVERAL)) == "choice"
+    assert reader.page.locator(".choices button").count() == 2
+    assert NAME in reader.text()
+    assert reader.violations() == []
+    reader.picture("choice")
+    reader.page.click(f".choices button:has-text('{NAME}')")
+    reader.page.wait_for_selector("[data-verdict=genuine]")
+    reader.give(("diploma.json", OF_SEVERAL))
+    reader.page.click(f".choices button:has-text('{installation.self_signer}')")
+    reader.page.wait_for_selector("[data-verdict=stranger]")
+
+
+def test_accreditation_is_looked_up_in_the_operators_registry(reader: Reader, installation: Installation) -> None:
+    reader.open()
+
+    accredited, outcomes, words = reader.give(("diploma.json", installation.accredited)), reader.outcomes(), reader.text()
+    unaccredited = reader.give(("diploma.json", installation.unaccredited))
+
+    assert (accredited, unaccredited) == ("genuine", "unaccredited")
+    assert outcomes["accreditation"] == "passed"
+    assert "accredited for such credentials" in words
+    assert urlsplit(installation.registry).netloc in words
+    assert reader.outcomes()["accreditation"] == "failed"
+    assert reader.violations() == []
+    reader.picture("unaccredited")
+
+
+def test_accreditation_that_nobody_looked_up_is_shown_as_the_file_names_it(reader: Reader, installation: Installation) -> None:
+    reader.open()
+    reader.page.click("details:has(#registry) summary")
+    reader.page.fill("#registry-url", "not an address")
+    reader.page.click("#registry button[type=submit]")
+    assert "not a plain address" in reader.page.inner_text("#registry-now")
+    reader.page.fill("#registry-url", f"http://127.0.0.1:{free_port()}/issuers")
+    with reader.page.expect_navigation():
+        reader.page.click("#registry button[type=submit]")
+    reader.page.wait_for_selector("html[data-ready]")
+
+    of_another = reader.give(("diploma.json", installation.unaccredited))
+    outcome, words = reader.outcomes()["accreditation"], reader.text()
+    reader.give(("diploma.json", EDC))
+
+    assert (of_another, outcome) == ("genuine", "cannot tell")
+    assert f"Named in the file, not checked\n{installation.registry}/{ISSUER}/attributes/revoked" in words
+    assert "Named in the file, not checked\nQuality, Agency" in reader.text()
+
+
+def test_credential_that_is_over_by_its_own_words_is_not_green(reader: Reader) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.json", OVER)) == "expired"
+    assert "until 31 January 2026" in reader.text()
+    assert reader.violations() == []
+
+
 # What is not there
 
 
@@ -326,6 +419,60 @@ def test_dead_service_is_cannot_tell_and_the_holders_proof_still_leads_to_the_le
     }
 
 
+def test_service_that_goes_away_in_the_middle_leaves_what_the_ledger_shows(reader: Reader) -> None:
+    for path in ("issuers", "status"):
+        reader.page.route(f"**/v1/{path}/**", lambda route: route.abort())
+    reader.open()
+
+    assert reader.give(("diploma.json", GENUINE)) == "genuine"
+    assert ISSUER in reader.text()
+    assert "no name for it" not in reader.text(), "nobody was asked"
+
+
+def test_page_that_did_not_load_in_full_says_so(reader: Reader) -> None:
+    reader.page.route("**/web/messages/en.json", lambda route: route.fulfill(status=429, body="{}"))
+
+    reader.page.goto(reader.url + "/verify")
+    reader.page.wait_for_selector("#dead:not([hidden])")
+
+    assert "did not load in full" in reader.page.inner_text("main")
+    assert reader.errors == ["no messages in en"]
+    reader.errors.clear()
+
+
+def test_fault_of_the_page_is_not_blamed_on_the_credential(reader: Reader) -> None:
+    reader.page.route("**/v1/ledger", lambda route: route.fulfill(json=route.fetch().json() | {"finality": "unheard of"}))
+    reader.open()
+
+    assert reader.give(("diploma.json", GENUINE)) == "e.page"
+    assert "no finality rule" in reader.text()
+    assert [error.split(":")[0] for error in reader.errors] == ["finality"]
+    reader.errors.clear()
+
+
+def test_page_without_https_says_why_it_computes_nothing(reader: Reader) -> None:
+    reader.page.add_init_script("Object.defineProperty(Crypto.prototype, 'subtle', {get: () => undefined})")
+    reader.open()
+
+    assert reader.verdict() == "e.insecure"
+    assert reader.violations() == []
+
+
+@pytest.mark.parametrize(
+    ("link", "verdict", "words"),
+    [
+        ("?digest=0x12&issuer=did:web:a.example", "e.link", "leads to no credential"),
+        (f"?digest=0x{'ab' * 32}&issuer=did:web:a.example", "unknown", "cut short"),
+    ],
+)
+def test_link_that_leads_nowhere_says_so(reader: Reader, link: str, verdict: str, words: str) -> None:
+    reader.open(f"/verify{link}")
+
+    assert reader.verdict() == verdict
+    assert words in reader.text()
+    assert reader.violations() == []
+
+
 @pytest.mark.parametrize(
     ("files", "verdict", "words"),
     [
@@ -335,8 +482,9 @@ def test_dead_service_is_cannot_tell_and_the_holders_proof_still_leads_to_the_le
         ([("proof.json", b'{"type": "CredentialAnchorProof"}')], "e.proof", "together with this file"),
         ([("diploma.json", GENUINE), ("proof.json", b'{"type": "CredentialAnchorProof", "version": 2}')], "genuine", NAME),
         ([("x.json", NEVER_POSTED), ("proof.json", b'{"type": "CredentialAnchorProof", "version": 2}')], "broken", "$.version"),
+        ([("photo.jpg", b"\xff\xd8\xff\xe0 a photo")], "unknown", "A scan, a photo"),
     ],
-    ids=["twice", "cut short", "empty", "proof alone", "bad proof beside a good one", "bad proof"],
+    ids=["twice", "cut short", "empty", "proof alone", "bad proof beside a good one", "bad proof", "a photo"],
 )
 def test_file_that_cannot_be_judged_is_said_to_be_so(reader: Reader, files: Any, verdict: str, words: str) -> None:
     reader.open()
@@ -398,6 +546,36 @@ def test_credential_whose_own_signature_does_not_hold_is_not_genuine(reader: Rea
 
 
 # How it is used
+
+
+@pytest.mark.parametrize(
+    ("pasted", "verdict", "words"),
+    [
+        ("surely a diploma", "unknown", to_hex(sha256(b"surely a diploma"))),
+        (" \n ", "e.empty", "no digest"),
+        (f"  {TOKEN[:20]}\r\n  {TOKEN[20:]}\n", "unknown", to_hex(sha256(TOKEN.encode()))),
+    ],
+    ids=["anything", "nothing", "a token that a mail program broke"],
+)
+def test_pasted_text_is_taken_as_it_was_meant(reader: Reader, pasted: str, verdict: str, words: str) -> None:
+    reader.open()
+    reader.page.click("#more summary")
+    reader.page.fill("#text", pasted)
+
+    reader.page.click("#paste button")
+
+    assert reader.verdict() == verdict
+    assert words in reader.text()
+
+
+def test_link_is_opened_from_wherever_it_is_pasted(reader: Reader, installation: Installation) -> None:
+    reader.open()
+    reader.page.click("#more summary")
+    reader.page.fill("#text", installation.url + installation.link(GENUINE))
+
+    reader.page.click("#paste button")
+
+    assert reader.verdict() == "digest"
 
 
 def test_text_is_pasted_and_checked_with_the_keyboard_alone(reader: Reader) -> None:
@@ -486,6 +664,47 @@ def test_page_speaks_the_readers_language_and_changes_it_without_losing_the_resu
     reader.context.close()
 
 
+@pytest.mark.parametrize("language", ["en", "es", "ca", "gl", "eu"])
+def test_every_state_can_be_read_by_everybody_in_every_language_by_day_and_by_night(
+    browser: Browser, installation: Installation, language: str
+) -> None:
+    """In one load, at the least width that WCAG 2.2 asks for (1.4.10), which is 400 % zoom on a screen of 1280."""
+    reader = reading(browser, installation, locale=language, viewport={"width": 320, "height": 640})
+    reader.open()
+    found = {"start": reader.violations()}
+    for name, content in (
+        ("genuine", installation.accredited),
+        ("unaccredited", installation.unaccredited),
+        ("anchored", PDF),
+        ("expired", OVER),
+        ("signature", BADLY_SIGNED),
+        ("revoked", REVOKED),
+        ("stranger", STRANGERS),
+        ("choice", OF_SEVERAL),
+        ("waiting", WAITING),
+        ("unknown", NEVER_POSTED),
+        ("e.json", b"{"),
+        ("e.empty", b""),
+        ("e.proof", b'{"type": "CredentialAnchorProof"}'),
+    ):
+        assert reader.give((f"{PERSON} {name * 12}.pdf", content)) == name
+        reader.unfold()
+        found[name] = reader.violations()
+        reader.page.emulate_media(color_scheme="dark")
+        found[f"{name}, dark"] = reader.violations(["color-contrast"])
+        reader.page.emulate_media(color_scheme="light")
+        assert reader.fits(), name
+        reader.picture(f"narrow-{language}-{name}")
+    reader.give(("diploma.json", GENUINE))
+
+    assert {state: wrong for state, wrong in found.items() if wrong} == {}
+    anchored = datetime.fromisoformat(installation.proofs[GENUINE]["anchor"]["anchoredAt"])
+    assert f"{anchored.day} de {GALICIAN[anchored.month - 1]} de {anchored.year}" in reader.text() or language != "gl"
+    assert f"{anchored.year}(e)ko {BASQUE[anchored.month - 1]}ren {anchored.day}" in reader.text() or language != "eu"
+    assert reader.errors == []
+    reader.context.close()
+
+
 def test_page_fits_a_phone_in_the_dark(browser: Browser, installation: Installation) -> None:
     phone = reading(
         browser,
@@ -530,6 +749,8 @@ def test_print_view_has_the_result_and_no_form(reader: Reader) -> None:
     assert reader.page.is_visible("#verdict")
     assert not reader.page.is_visible("#given")
     assert not reader.page.is_visible("nav")
+    reader.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert reader.page.is_visible("[data-check=digest]"), "what is printed is whole"
 
 
 def test_qr_code_leads_to_the_page(reader: Reader, installation: Installation) -> None:
