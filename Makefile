@@ -14,6 +14,7 @@ PROCESSES ?= 2
 BIN := .venv/bin
 NPM := contracts scripts/noble tests/oracles tests/oracles/ebsi tests/oracles/formats tests/browser
 PEERS := tests/bench/peers
+PAGES := tests/bench/pages
 ANALYSIS := tests/analysis
 SET_UP := .venv/.set-up $(NPM:%=%/node_modules/.set-up)
 CODE := anchoring service scripts tests migrations
@@ -22,7 +23,7 @@ FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs
 
 .DEFAULT_GOAL := help
 .PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check noble noble-check vectors vectors-check openapi openapi-check \
-	format analyze audit-deps bench bench-hosts bench-large bench-peers soak faults lock ci clean
+	format analyze audit-deps bench bench-hosts bench-large bench-pages bench-peers soak faults lock ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +106,9 @@ bench-large: $(SET_UP) ## What stays flat in a large store and under long load (
 bench-hosts: $(SET_UP) ## Workers and rounds on several hosts, one PostgreSQL: network namespaces, needs root
 	$(BIN)/python -m tests.bench.hosts
 
+bench-pages: $(SET_UP) $(PAGES)/node_modules/.set-up ## Lighthouse on the pages, without network
+	$(BIN)/python -m tests.bench.pages
+
 bench-peers: $(SET_UP) $(PEERS)/node_modules/.set-up $(PEERS)/.venv/.set-up ## Trees and gas beside what others use
 	$(BIN)/python -m tests.bench.peers
 
@@ -114,7 +118,7 @@ analyze: $(SET_UP) $(ANALYSIS)/.venv/.set-up ## slither and halmos on the contra
 
 audit-deps: $(ANALYSIS)/.venv/.set-up ## Known vulnerabilities of the locked dependencies; needs PyPI's and npm's own services
 	$(ANALYSIS)/.venv/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
-	@for folder in $(NPM) $(PEERS); do echo "npm audit: $$folder"; (cd $$folder && npm audit --package-lock-only) || exit 1; done
+	@for folder in $(NPM) $(PAGES) $(PEERS); do echo "npm audit: $$folder"; (cd $$folder && npm audit --package-lock-only) || exit 1; done
 
 lock: ## Pin dependencies with hashes (needs uv)
 	uv pip compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 \
@@ -127,7 +131,7 @@ lock: ## Pin dependencies with hashes (needs uv)
 ci: check ops-check test ## What continuous integration runs
 
 clean: ## Remove what was installed and built, but no data
-	rm -rf .venv $(PEERS)/.venv $(ANALYSIS)/.venv $(NPM:%=%/node_modules) $(PEERS)/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv $(PEERS)/.venv $(ANALYSIS)/.venv $(NPM:%=%/node_modules) $(PAGES)/node_modules $(PEERS)/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/.set-up: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; choose one with PYTHON=")'
@@ -144,7 +148,7 @@ $(PEERS)/.venv/.set-up $(ANALYSIS)/.venv/.set-up: %/.venv/.set-up: %/requirement
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
-$(NPM:%=%/node_modules/.set-up) $(PEERS)/node_modules/.set-up: %/node_modules/.set-up: %/package-lock.json %/.npmrc
+$(NPM:%=%/node_modules/.set-up) $(PAGES)/node_modules/.set-up $(PEERS)/node_modules/.set-up: %/node_modules/.set-up: %/package-lock.json %/.npmrc
 	@node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' || { echo 'Node 20 or newer is needed'; exit 1; }
 	cd $* && npm ci --silent
 	@touch $@

@@ -72,8 +72,6 @@ const isKnown = () => Intl.DateTimeFormat.supportedLocalesOf(language()).length 
 /** Days before months, as all of these languages have it in Europe. */
 const locale = () => language() === 'en' ? 'en-GB' : isKnown() ? language() : 'es';
 
-const CLOCK = {hour: '2-digit', minute: '2-digit', timeZoneName: 'short'};
-
 export function date(text) {
   const moment = new Date(text);
   return isKnown()
@@ -81,12 +79,17 @@ export function date(text) {
     : say('date', {day: moment.getDate(), month: say('months').split(' ')[moment.getMonth()], year: moment.getFullYear()});
 }
 
-/** With its zone, since what is printed is read elsewhere. `clock`: what of the time, as options of Intl. */
-export function dateTime(text, clock = CLOCK) {
+/** With its zone, since what is printed is read elsewhere. */
+export function dateTime(text) {
   const moment = new Date(text), day = {day: 'numeric', month: 'long', year: 'numeric'};
+  const clock = {hour: '2-digit', minute: '2-digit', timeZoneName: 'short'};
   return isKnown()
     ? new Intl.DateTimeFormat(locale(), {...day, ...clock}).format(moment)
     : `${date(text)}, ${new Intl.DateTimeFormat(locale(), clock).format(moment)}`;
+}
+
+export function time(text) {
+  return new Intl.DateTimeFormat(locale(), {timeStyle: 'medium'}).format(new Date(text));
 }
 
 export function number(value) {

@@ -61,6 +61,9 @@ export function outcomesOf(report) {
 
 /** The checks whose advice a reader should see first: what failed, else what could not be told; nothing that the verdict says itself. */
 export function toDo(report, required, verdict) {
+  if (verdict.key === 'digest') {
+    return report.checks.filter(one => one.check === 'digest');
+  }
   const failed = report.checks.filter(one => one.outcome === FAILED && !(one.check === 'status' && verdict.tone === 'bad'));
   if (failed.length || verdict.tone === 'good' || ['revoked', 'suspended'].includes(verdict.key)) {
     return failed;

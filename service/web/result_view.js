@@ -53,7 +53,7 @@ export function result({given, report, word, name, isKnown, asked}) {
   const values = {issuer: name ?? proof.issuer, date: date(proof.anchor.anchoredAt), until: until && date(until)};
   return [
     head(key, tone, say(`v.${key}.text`, values)),
-    advice(toDo(report, REQUIRED, {key, tone}).map(meaning), tone),
+    advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given)), tone),
     facts([
       issuerFact('f.issuer', proof.issuer, name),
       ['f.anchored', dateTime(proof.anchor.anchoredAt), say('f.block', {block: number(proof.anchor.blockNumber), ledger: proof.anchor.ledger})],
@@ -65,7 +65,7 @@ export function result({given, report, word, name, isKnown, asked}) {
       ['f.digest', code(proof.digest)],
       ['f.checked', dateTime(report.checkedAt)]
     ]),
-    checks(report),
+    checks(report, given),
     isKnown ? share(proof) : null,
     actions(againButton(), element('button', {type: 'button', click: () => print()}, say('print')))
   ].filter(Boolean);
@@ -98,17 +98,19 @@ function ledgerFact(report, node) {
   return node === null ? say('f.indirect') : say(report.isLedgerRead ? 'f.direct' : 'f.dead', {node: new URL(node).host});
 }
 
-function meaning({check: name, outcome, reason}) {
-  const key = `c.${name}.${outcome}`;
+const OF_THE_FILE = ['issuer-match', 'credential-signature', 'accreditation', 'status'];
+
+function meaning({check: name, outcome, reason}, given) {
+  const key = given.bytes === null && outcome === 'cannot tell' && OF_THE_FILE.includes(name) ? 'unknown.file' : `c.${name}.${outcome}`;
   return has(key) ? say(key) : reason;
 }
 
-function checks(report) {
+function checks(report, given) {
   const items = report.checks.map(one => element('li', {'data-check': one.check, 'data-outcome': one.outcome},
     element('span', {class: `outcome ${TONES[one.outcome]}`}, say(one.outcome)),
     element('div', {},
       element('strong', {}, say(`c.${one.check}`)),
-      element('p', {}, meaning(one)),
+      element('p', {}, meaning(one, given)),
       element('details', {}, element('summary', {}, say('reason')), element('p', {class: 'reason', lang: 'en'}, one.reason)))));
   return element('details', {class: 'all'}, element('summary', {}, say('checks')), element('ul', {class: 'checks'}, ...items));
 }

@@ -1,7 +1,7 @@
 /** The page at /status-page: figures of GET /v1/stats as tiles, plots and a table; again every half minute. */
-import {dateTime, duration, element, language, loadMessages, number, say, svg} from './i18n.js';
+import {date, dateTime, duration, element, language, loadMessages, number, say, svg, time} from './i18n.js';
 
-const EVERY_MS = 30_000, CLOCK = {hour: '2-digit', minute: '2-digit', second: '2-digit'};
+const EVERY_MS = 30_000;
 const place = document.getElementById('stats'), progress = document.getElementById('progress');
 
 async function draw() {
@@ -47,7 +47,7 @@ function resultOf(round) {
   return say(round.result === null ? 's.running' : `s.${round.result}`);
 }
 
-const WIDTH = 480, HEIGHT = 170, LEFT = 44, FOOT = 8;
+const WIDTH = 480, HEIGHT = 170, LEFT = 60, FOOT = 8;
 
 function plot(key, values) {
   const most = Math.max(...values, 0), title = element('h2', {}, say(key));
@@ -64,10 +64,14 @@ function plot(key, values) {
     ...line(number(most), 14), ...line('0', HEIGHT - FOOT), ...bars));
 }
 
+function began(at) {
+  return element('span', {}, time(at), element('small', {}, date(at)));
+}
+
 function rounds(list) {
   const row = (name, cells) => element('tr', {}, ...cells.map(cell => element(name, name === 'th' ? {scope: 'col'} : {}, cell)));
   const rows = list.map(one => row('td', [
-    dateTime(one.startedAt, CLOCK), one.tookS === null ? '–' : duration(one.tookS), resultOf(one), one.headNumber === null ? '–' : number(one.headNumber)
+    began(one.startedAt), one.tookS === null ? '–' : duration(one.tookS), resultOf(one), one.headNumber === null ? '–' : number(one.headNumber)
   ]));
   const table = element('table', {},
     element('thead', {}, row('th', ['s.began', 's.took', 's.result', 's.block'].map(key => say(key)))), element('tbody', {}, ...rows));

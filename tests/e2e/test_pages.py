@@ -50,8 +50,34 @@ WAITING, NEVER_POSTED = credential(id="urn:uuid:3"), credential(id="urn:uuid:4")
 STRANGERS = credential(id="urn:uuid:5", issuer="did:web:other.example")
 PDF = b"%PDF-1.7\n" + b"a diploma " * 20_000
 TOKEN = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b'{"alg":"ES256"}', b'{"a": 1}', b"signature"))
-GALICIAN = "xaneiro febreiro marzo abril maio xuño xullo agosto setembro outubro novembro decembro".split()
-BASQUE = "urtarrila otsaila martxoa apirila maiatza ekaina uztaila abuztua iraila urria azaroa abendua".split()
+GALICIAN = [
+    "xaneiro",
+    "febreiro",
+    "marzo",
+    "abril",
+    "maio",
+    "xuño",
+    "xullo",
+    "agosto",
+    "setembro",
+    "outubro",
+    "novembro",
+    "decembro",
+]
+BASQUE = [
+    "urtarrila",
+    "otsaila",
+    "martxoa",
+    "apirila",
+    "maiatza",
+    "ekaina",
+    "uztaila",
+    "abuztua",
+    "iraila",
+    "urria",
+    "azaroa",
+    "abendua",
+]
 LARGE_PDF = b"%PDF-1.7\n" + b"a large one " * 1_700_000
 OF_SEVERAL = credential(id="urn:uuid:7")
 OVER = credential(id="urn:uuid:8", validUntil="2026-01-31T12:00:00Z")

@@ -114,6 +114,20 @@ def test_page_is_whole_and_has_nothing_inline(name, language):
     assert set(re.findall(r'(?:href|src)="/web/([^"]+)"', text)) <= set(assets())
 
 
+@pytest.mark.parametrize(("name", "module"), [("verify", "verify_page.js"), ("status", "status_page.js")])
+def test_page_names_every_module_that_it_needs_at_once(name, module):
+    """So that none waits for the one before it."""
+    needed, left = set(), [module]
+    while left:
+        imported = re.findall(r"^import [^;]*? from '\./([^']+)'", (WEB / left.pop()).read_text(encoding="utf-8"), re.MULTILINE)
+        left += [one for one in imported if one not in needed]
+        needed |= set(imported)
+
+    named = re.findall(r'rel="modulepreload" href="/web/([^"]+)"', page(name, "en", "").content.decode())
+
+    assert sorted(named) == sorted(needed)
+
+
 def test_policy_lets_a_page_ask_this_service_and_the_nodes_and_nobody_else():
     rules = dict(rule.split(" ", 1) for rule in policy("https://node.example/rpc", None, "http://127.0.0.1:8545").split("; "))
 
