@@ -42,8 +42,10 @@ def add_proof(
     return document | {"proof": options | {"proofValue": "z" + encode_base58(signature)}}
 
 
-def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, JsonValue]:
+def check_proof(document: dict[str, JsonValue], keys: KeySource, *, signer: str | None = None) -> dict[str, JsonValue]:
     """The proof that was checked, once it is known to be over this document. Of several, the first of a suite known here.
+
+    `signer`: how the key is called, where it is not the one that the proof names.
 
     Raises: StatusListError: STATUS_VERIFICATION_ERROR when there is none, or it does not hold; what `keys` raises.
     """
@@ -63,7 +65,7 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource) -> dict[str, Js
     except ValueError:  # no base58
         holds = False
     if not holds:
-        raise unverified(f"the proof does not hold: {method} did not sign this")
+        raise unverified(f"the proof does not hold: {signer or method} did not sign this")
     return proof
 
 

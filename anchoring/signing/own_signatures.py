@@ -23,7 +23,7 @@ from anchoring.core.status_codec import StatusErrorCode, StatusListError, untold
 from anchoring.core.status_judgement import CLOCK_SKEW
 from anchoring.core.strict_json import JsonValue, parse
 from anchoring.core.verification import SignatureFinding
-from anchoring.errors import InvalidInput, VerificationError
+from anchoring.errors import InvalidInput, TooLarge, VerificationError
 from anchoring.ports.signing import KeySource
 from anchoring.signing.data_integrity import SUITES, check_proof, require_in_time
 from anchoring.signing.multikey import from_multikey, is_signed
@@ -52,6 +52,8 @@ class OwnSignatures:
         except StatusListError as wrong:
             outcome = Outcome.CANNOT_TELL if wrong.code is StatusErrorCode.RETRIEVAL else Outcome.FAILED
             return SignatureFinding(outcome, wrong.message)
+        except TooLarge as large:
+            return SignatureFinding(Outcome.CANNOT_TELL, large.message)
         except (InvalidInput, VerificationError) as malformed:
             return SignatureFinding(Outcome.FAILED, f"the signature cannot be read: {malformed.message}")
 
@@ -64,7 +66,7 @@ class OwnSignatures:
                 signer = self._token(token, body, now)
                 return "; ".join([signer, *_check_disclosures(token, body)])
             case Content.JSON_OBJECT:
-                document = parse(body)
+                document = _read(body, "the file")
                 assert isinstance(document, dict)
                 if not is_json_jws(document):
                     return self._proofs(document, body, now)
@@ -84,11 +86,11 @@ class OwnSignatures:
         algorithm = str(header["alg"])
         if algorithm not in ALGORITHMS:
             raise untold(f"the algorithm {json.dumps(algorithm)} is not read here; {', '.join(ALGORITHMS)} are")
-        claims = parse(token.payload)
+        claims = _read(token.payload, "what was signed")
         _require_valid(claims if isinstance(claims, dict) else {}, now)
         method, key = self._key_of(header, body)
         if not isinstance(from_multikey(key), ALGORITHMS[algorithm]):
-            raise unverified(f"the algorithm {algorithm} does not go with the key {method}")
+            raise unverified(f"the algorithm {algorithm} does not go with {method}")
         if not is_signed(from_multikey(key), signature_bytes, signed.encode()):
             raise unverified(f"the signature does not hold: {method} did not sign this")
         return f"signed with {method}"
@@ -114,8 +116,10 @@ class OwnSignatures:
         return f"signed with {', '.join(signers)}{rest}"
 
     def _proof(self, document: dict[str, JsonValue], proof: dict[str, JsonValue], now: datetime) -> str:
-        keys: KeySource = self._keys if self._given is None else _Given(self._given)
-        check_proof(document | {"proof": proof}, keys)
+        if self._given is None:
+            check_proof(document | {"proof": proof}, self._keys)
+        else:
+            check_proof(document | {"proof": proof}, _Given(self._given), signer=THE_GIVEN)
         require_in_time(proof, now)
         return str(proof["verificationMethod"]) if self._given is None else THE_GIVEN
 
@@ -148,6 +152,14 @@ class _KnownKinds:
         if did.startswith("did:key:z") and not did.startswith(_KINDS_OF_DID_KEY):
             raise untold(f"{did} is of a kind of key that is not read here; Ed25519 and P-256 are")
         return self.keys.public_key(verification_method)
+
+
+def _read(content: bytes, what: str) -> JsonValue:
+    """JSON that other programs may read in other ways tells nothing of its signature, for or against."""
+    try:
+        return parse(content)
+    except InvalidInput as refused:
+        raise untold(f"{what} is no JSON that can be read in one way only: {refused.message}") from None
 
 
 def _require_understood(header: Mapping[str, JsonValue]) -> None:

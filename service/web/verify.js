@@ -875,10 +875,12 @@ export function isProof(bytes) {
   return bytes.length < 2 ** 20 && contentOf(bytes) === JSON_OBJECT && isAnchorProof(parsedOrNull(bytes));
 }
 
-/** The first proof inside a JSON credential, for `verify`; null when there is none. */
-export function embeddedProof(credential) {
+/** The proof inside a JSON credential, for `verify`: of several the first of its digest, else the first; null when there is none. */
+export async function embeddedProof(credential) {
   const proofs = contentOf(credential) === JSON_OBJECT ? parsedOrNull(credential)?.get('proof') : null;
-  return Array.isArray(proofs) ? proofs.find(isAnchorProof) ?? null : null;
+  const found = Array.isArray(proofs) ? proofs.filter(isAnchorProof) : [];
+  const digests = found.length > 1 ? (await canonicalCandidates(credential)).map(form => toHex(form.digest).slice(2)) : [];
+  return found.find(one => digests.includes(String(one.get('digest')).toLowerCase().replace('0x', ''))) ?? found[0] ?? null;
 }
 
 function parsedOrNull(bytes) {
@@ -1501,7 +1503,8 @@ async function checkSignature(list, keys) {
   }
 }
 
-async function checkProof(document, proof, keys) {
+/** `signer`: how the key is called, where it is not the one that the proof names. */
+async function checkProof(document, proof, keys, signer = null) {
   if (proof === null) {
     throw unverified(`there is no Data Integrity proof of a suite that is read here: ${Object.keys(SUITES).join(', ')}`);
   }
@@ -1517,7 +1520,7 @@ async function checkProof(document, proof, keys) {
   const key = await keys.publicKey(method);
   const signed = value[0] === 'z' ? base58(value.slice(1)) : new Uint8Array();
   if (signed === null || !await isSigned(key, SUITES[proof.get('cryptosuite')], signed, hashed)) {
-    throw unverified(`the proof does not hold: ${method} did not sign this`);
+    throw unverified(`the proof does not hold: ${signer ?? method} did not sign this`);
   }
   return method;
 }
@@ -1709,7 +1712,8 @@ async function ownSignature(body, keys, given, now) {
     if (wrong instanceof StatusListError) {
       return {outcome: wrong.code === RETRIEVAL ? CANNOT_TELL : FAILED, reason: wrong.message};
     }
-    return {outcome: FAILED, reason: `the signature cannot be read: ${asRefused(wrong).message}`};
+    const {slug, message} = asRefused(wrong);
+    return slug === 'too-large' ? {outcome: CANNOT_TELL, reason: message} : {outcome: FAILED, reason: `the signature cannot be read: ${message}`};
   }
 }
 
@@ -1725,12 +1729,21 @@ async function signedBy(body, keys, given, now) {
   if (content === OTHER) {
     throw untold(isPdf(body) ? 'signatures in PDF files are not checked here' : 'the file has no signature that is read here');
   }
-  const document = parseJson(body);
+  const document = readInOneWay(body, 'the file');
   if (!isJsonJws(document)) {
     return ownProofs(document, body, keys, given, now);
   }
   const token = readJsonJws(document, LIMITS);
   return [await ownToken(token, body, keys, given, now), ...token.notes].join('; ');
+}
+
+/** JSON that other programs may read in other ways tells nothing of its signature, for or against. */
+function readInOneWay(content, what) {
+  try {
+    return parseJson(content);
+  } catch (refused) {
+    throw untold(`${what} is no JSON that can be read in one way only: ${asRefused(refused).message}`);
+  }
 }
 
 function isPdf(body) {
@@ -1747,11 +1760,11 @@ async function ownToken(token, body, keys, given, now) {
   if (!Object.hasOwn(ALGORITHMS, algorithm)) {
     throw untold(`the algorithm ${ascii(algorithm)} is not read here; ${Object.keys(ALGORITHMS).join(', ')} are`);
   }
-  const claims = parseJson(token.payload);
+  const claims = readInOneWay(token.payload, 'what was signed');
   requireValid(claims instanceof Map ? claims : new Map(), now);
   const method = given === null ? methodOf(header, body) : THE_GIVEN, key = given ?? await keys.publicKey(method);
   if (key.curve !== ALGORITHMS[algorithm]) {
-    throw unverified(`the algorithm ${algorithm} does not go with the key ${method}`);
+    throw unverified(`the algorithm ${algorithm} does not go with ${method}`);
   }
   if (!await isSigned(key, key.curve, decoded(latin1(token.signed.subarray(end + 1))), token.signed.subarray(0, end))) {
     throw unverified(`the signature does not hold: ${method} did not sign this`);
@@ -1772,7 +1785,8 @@ async function ownProofs(document, body, keys, given, now) {
   }
   const signers = [];
   for (const proof of read) {
-    const method = await checkProof(document, proof, given === null ? keys : {publicKey: async () => given});
+    const method = given === null ? await checkProof(document, proof, keys)
+      : await checkProof(document, proof, {publicKey: async () => given}, THE_GIVEN);
     requireInTime(proof, now);
     signers.push(given === null ? method : THE_GIVEN);
   }
@@ -2315,21 +2329,23 @@ function whyNoEvidence(failed) {
 /**
  * Make every check of a credential and its proof.
  *
- * `credential`: bytes of the file as its holder has it, or null. `proof`: bytes, or a value that JSON.parse gave. `registry`: the
- * contract you trust, `eip155:<chain id>:<address>`, never taken from the proof. `rpcUrl`: a node of that ledger. `finality`:
- * `finalized`, `safe` or `depth:<blocks>`. `service`: where lists that follow from a batch may be got; `statusLists`: copies of lists,
- * as bytes; `statusSigners`: DIDs whose signature counts for every list; `allowPrivate`: lists may come over plain HTTP. `key`: the
- * issuer's public key, a JWK, for the credential's own signature; `fetchKeys`: keys of a did:web may be got from its host. A server that
+ * `credential`: bytes of the file as its holder has it, or null; text is taken as UTF-8. `proof`: bytes, or a value that JSON.parse gave;
+ * without it the one inside the credential, as `embeddedProof` finds it. `registry`: the contract you trust,
+ * `eip155:<chain id>:<address>`, never taken from the proof. `rpcUrl`: a node of that ledger. `finality`: `finalized`, `safe` or
+ * `depth:<blocks>`. `service`: where lists that follow from a batch may be got; `statusLists`: copies of lists, as bytes;
+ * `statusSigners`: DIDs whose signature counts for every list; `allowPrivate`: lists may come over plain HTTP. `key`: the issuer's public
+ * key, a JWK or Multikey, for the credential's own signature; `fetchKeys`: keys of a did:web may be got from its host. A server that
  * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
  * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, checkedAt}: `proof` as it was
  * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
-export async function verify(credential, proof, {
+export async function verify(credential, proof = null, {
   registry = null, rpcUrl = null, finality = 'finalized', required = REQUIRED, service = null, statusLists = [], statusSigners = [],
   allowPrivate = false, key = null, fetchKeys = false, now = new Date(), fetch = globalThis.fetch
 } = {}) {
-  const read = readProof(proof), pinned = registry === null ? null : parseRegistry(registry), rule = parseFinality(finality);
+  credential = bytesOf(credential);
+  const read = readProof(proof ?? await insideOf(credential)), pinned = registry === null ? null : parseRegistry(registry), rule = parseFinality(finality);
   const given = key === null ? null : givenKey(key);
   const ledger = {
     pinned, node: pinned && rpcUrl ? new Node(rpcUrl, fetch) : null, head: null, evidence: null,
@@ -2357,10 +2373,11 @@ export async function verify(credential, proof, {
  * or IBFT 2.0 ledger, whose seals on the block count in its place. *finality* is of these. `status` is always *cannot tell*. The other
  * arguments, and the answer, are those of `verify`.
  */
-export async function verifyOffline(credential, proof, {
+export async function verifyOffline(credential, proof = null, {
   registry, blockHash = null, validators = [], key = null, required = REQUIRED, now = new Date()
 }) {
-  const members = membersOf(proof), read = proofIn(members), pinned = parseRegistry(registry), trusted = trustedBlocks(blockHash, validators);
+  credential = bytesOf(credential);
+  const members = membersOf(proof ?? await insideOf(credential)), read = proofIn(members), pinned = parseRegistry(registry), trusted = trustedBlocks(blockHash, validators);
   const ledger = {pinned, evidence: null, why: 'the proof has no bundle: credanchor proof bundle adds one'}, given = key === null ? null : givenKey(key);
   if (members.value.get('bundle') != null) {
     const {evidenceFrom, readBundle} = await import('./bundle.js');
@@ -2373,6 +2390,24 @@ export async function verifyOffline(credential, proof, {
   }
   const found = [notTold('status lists change, so nothing is told of them offline')];
   return reportOf(credential, read, ledger, {found, required, at: momentOf(new Date(now).toISOString()), given, keys: CARRIED_KEYS});
+}
+
+function bytesOf(credential) {
+  if (typeof credential === 'string') {
+    return encoder.encode(credential);
+  }
+  if (credential instanceof Uint8Array || credential === null) {
+    return credential;
+  }
+  throw new Refused('invalid-input', 'must be a Uint8Array, the file as its holder has it, text or null', 'credential');
+}
+
+async function insideOf(credential) {
+  const found = credential === null ? null : await embeddedProof(credential);
+  if (found === null) {
+    throw new Refused('invalid-input', 'must be given: there is none inside the credential', 'proof');
+  }
+  return found;
 }
 
 function trustedBlocks(blockHash, validators) {
@@ -2389,6 +2424,13 @@ function trustedBlocks(blockHash, validators) {
 }
 
 function givenKey(key) {
+  if (typeof key === 'string') {
+    const multikey = fromMultikey(key);
+    if (multikey === null) {
+      throw new Refused('invalid-input', `cannot be used: ${NO_MULTIKEY}`, 'key');
+    }
+    return multikey;
+  }
   const jwk = asMaps(key);
   if (jwk instanceof Map && jwk.has('d')) {
     throw new Refused('invalid-input', 'is a private key; nobody but the issuer should have it', 'key');

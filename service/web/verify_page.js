@@ -95,7 +95,7 @@ async function show(given, found, forms, isLate) {
     const name = await nameOf(found.body.issuer);
     return isLate() || present(() => waiting(found, name));
   }
-  const proof = found?.status === 200 ? found.body : given.proof ?? (given.bytes && embeddedProof(given.bytes));
+  const proof = found?.status === 200 ? found.body : given.proof ?? (given.bytes && await embeddedProof(given.bytes));
   if (!proof) {
     return found === null ? showError('service') : present(() => unknown(given, forms, page.expected?.digest));
   }

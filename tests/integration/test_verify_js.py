@@ -12,9 +12,11 @@ from anchoring.core.canonical import Canonicalization, canonical_candidates, can
 from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose, batch_list_id, head_digest
 from anchoring.core.status_codec import encode_bitstring
-from anchoring.core.strict_json import parse
+from anchoring.core.strict_json import DEFAULT_LIMITS, parse
 from anchoring.errors import InvalidInput, MalformedProof, VerificationError
+from anchoring.signing.key_sources import CarriedKeys
 from anchoring.signing.multikey import from_multikey, to_jwk
+from anchoring.signing.own_signatures import OwnSignatures
 from anchoring.types import as_root, to_hex
 from scripts.signed_credentials import NOW
 from tests.factories import UNIVERSITY
@@ -294,6 +296,36 @@ def test_module_says_that_it_checks_no_seals():
         "cannot tell",
         "it is sealed with a certificate, and seals are not checked by this verifier",
     )
+
+
+def test_module_takes_text_and_the_proof_inside_it():
+    other = PROOF | {"digest": to_hex(bytes(32))}
+    inside = json.dumps(json.loads(CREDENTIAL) | {"proof": [other, PROOF]})
+    changed = json.dumps(json.loads(CREDENTIAL) | {"proof": [PROOF], "name": "changed"})
+    found, of_changed, *none = judged(
+        "inside", [{"credential": one} for one in (inside, changed, CREDENTIAL.decode(), "%PDF-1.7", None)]
+    )
+
+    assert (found["digest"], of_changed["digest"]) == ("passed", "failed")
+    assert none == [{"error": {"slug": "invalid-input", "at": "proof"}}] * 3
+    assert judged("inside", [{"credential": 5}]) == [{"error": {"slug": "invalid-input", "at": "credential"}}]
+
+
+def test_module_takes_the_key_as_multikey():
+    vector = read_vectors("data-integrity/eddsa-jcs-2022.json")
+    case = {"credential": json.dumps(vector["signed"][0]), "proof": PROOF}
+    good, wrong = judged("inside", [case | {"key": key} for key in (vector["keyPair"]["publicKeyMultibase"], "z6Mk")])
+
+    assert good["credential-signature"] == "passed"
+    assert wrong == {"error": {"slug": "invalid-input", "at": "key"}}
+
+
+def test_signature_of_a_file_too_large_to_be_read_cannot_be_told():
+    large = json.dumps({"issuer": UNIVERSITY, "pad": "x" * DEFAULT_LIMITS.max_bytes})
+    [found] = judged("inside", [{"credential": large, "proof": PROOF}])
+    ours = OwnSignatures(CarriedKeys()).check(large.encode(), NOW)
+
+    assert found["credential-signature"] == ours.outcome == "cannot tell"
 
 
 @pytest.mark.parametrize("options", [{"registry": "0x00"}, {"finality": "soon"}])

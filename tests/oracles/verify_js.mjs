@@ -93,6 +93,10 @@ const JUDGES = {
     const {checks} = await ours.verify(new TextEncoder().encode(credential), proof, {key, fetchKeys: documents !== null, now, fetch});
     return checks.find(one => one.check === 'credential-signature');
   },
+  inside: ({credential, key = null, proof}) => refusable(async () => {
+    const {checks} = await ours.verify(credential, proof, {key});
+    return Object.fromEntries(checks.map(({check, outcome}) => [check, outcome]));
+  }),
   verify: ({credential, proof, options}) => refusable(() => ours.verify(credential === null ? null : bytes(credential), bytes(proof), options))
 };
 

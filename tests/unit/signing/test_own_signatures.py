@@ -130,7 +130,7 @@ def test_changed_token_fails():
 
 @pytest.mark.parametrize(("times", "outcome"), [
     ({"exp": NOW.timestamp() + 1}, PASSED), ({"exp": NOW.timestamp()}, FAILED), ({"nbf": NOW.timestamp() + 3600}, FAILED),
-    ({"iat": NOW.timestamp() - 9}, PASSED), ({"iat": "then"}, FAILED), ({"exp": 10**20}, FAILED), ({"exp": True}, FAILED),
+    ({"iat": NOW.timestamp() - 9}, PASSED), ({"iat": "then"}, FAILED), ({"exp": 10**20}, CANNOT_TELL), ({"exp": True}, FAILED),
 ])  # fmt: skip
 def test_token_counts_in_its_time(times, outcome):
     assert check(jwt({"issuer": did_of(ED)} | times, ED))[0] is outcome
