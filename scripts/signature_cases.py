@@ -207,6 +207,8 @@ def _selective() -> Iterator[SignatureCase]:
     yield _case("SD-JWT, another hash function", _sd_jwt(name, _sd_alg="sha-512"), CANNOT_TELL)
     yield _case("SD-JWT, a disclosure that is no JSON", _sd_jwt(part(b"{")), FAILED)
     yield _case("SD-JWT, a disclosure that is no base64url", _sd_jwt("abcde"), FAILED)
+    stray = inner[:-1] + chr(ord(inner[-1]) + 1)
+    yield _case("SD-JWT, a disclosure with stray bits in its last character", _sd_jwt(stray), FAILED)
     yield _case("SD-JWT, signed by another", jwt({"issuer": did_of(ED)}, OTHER, kid=method_of(ED)) + "~", FAILED)
 
 

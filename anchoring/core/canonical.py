@@ -189,6 +189,7 @@ _TOKEN: Final = re.compile(
 
 
 def _is_json_object_in_base64(text: bytes) -> bool:
+    """Not as strictly as it will be read: what looks like a token is not to be hashed as something else unnoticed."""
     try:
         decoded = base64.b64decode(text.translate(bytes.maketrans(b"-_", b"+/")) + b"=" * (-len(text) % 4))
     except binascii.Error:

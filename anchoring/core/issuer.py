@@ -7,11 +7,11 @@ SHA-256 of the whole text is stored; with that much randomness a slow password h
 import hashlib
 import hmac
 import re
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from anchoring.core.base64url import encode_base64url
 from anchoring.core.scopes import Scope, scopes_text
 from anchoring.errors import NotAllowed, ScopeMissing
 from anchoring.types import Did
@@ -117,7 +117,7 @@ def make_api_key(random: bytes) -> ApiKey:
     if len(random) != PREFIX_BYTES + SECRET_BYTES:
         raise ValueError(f"an API key is made of {PREFIX_BYTES + SECRET_BYTES} random bytes, not {len(random)}")
     prefix = random[:PREFIX_BYTES].hex()
-    secret = urlsafe_b64encode(random[PREFIX_BYTES:]).rstrip(b"=").decode()
+    secret = encode_base64url(random[PREFIX_BYTES:])
     return ApiKey(prefix, f"ca_{prefix}_{secret}")
 
 

@@ -5,14 +5,13 @@ system. Decoding stops at the longest list there can be, whatever a few bytes wo
 """
 
 import base64
-import binascii
-import re
 import struct
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from anchoring.core.base64url import decode_base64url, encode_base64url
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.errors import VerificationError
 
@@ -57,14 +56,14 @@ class TokenList:
 
 def encode_bitstring(bits: StatusBits) -> str:
     """`encodedList` of a Bitstring Status List: `u`, then base64url of gzip."""
-    return "u" + _base64url(_gzip(bytes(bits)))
+    return "u" + encode_base64url(_gzip(bytes(bits)))
 
 
 def decode_bitstring(text: str) -> StatusBits:
     """Raises: StatusListError, MALFORMED_VALUE_ERROR or STATUS_LIST_LENGTH_ERROR."""
     if text[:1] != "u":
         raise _malformed("an encodedList begins with u, for base64url")
-    return _bits(_inflated(_from_base64(text[1:], _BASE64URL), _GZIP_WBITS, MAX_ENTRIES // 8))
+    return _bits(_inflated(_from_base64url(text[1:]), _GZIP_WBITS, MAX_ENTRIES // 8))
 
 
 def encode_statuslist2021(bits: StatusBits) -> str:
@@ -75,9 +74,9 @@ def encode_statuslist2021(bits: StatusBits) -> str:
 def decode_statuslist2021(text: str) -> StatusBits:
     """Padding may be there or not. Raises: StatusListError, MALFORMED_VALUE_ERROR or STATUS_LIST_LENGTH_ERROR."""
     bare = text.rstrip("=")
-    if text not in {bare, bare + "=" * (-len(bare) % 4)}:
+    if text not in {bare, bare + "=" * (-len(bare) % 4)} or "-" in text or "_" in text:
         raise _malformed("the list is not base64")
-    return _bits(_inflated(_from_base64(bare, _BASE64), _GZIP_WBITS, MAX_ENTRIES // 8))
+    return _bits(_inflated(_from_base64url(bare.replace("+", "-").replace("/", "_")), _GZIP_WBITS, MAX_ENTRIES // 8))
 
 
 def encode_token_list(bits: StatusBits, purpose: StatusPurpose) -> TokenList:
@@ -85,7 +84,7 @@ def encode_token_list(bits: StatusBits, purpose: StatusPurpose) -> TokenList:
     content = bytes(bits).translate(_REVERSED)
     if purpose is StatusPurpose.SUSPENSION:
         content = _doubled(content)
-    return TokenList(bits=1 if purpose is StatusPurpose.REVOCATION else 2, lst=_base64url(zlib.compress(content, 9)))
+    return TokenList(bits=1 if purpose is StatusPurpose.REVOCATION else 2, lst=encode_base64url(zlib.compress(content, 9)))
 
 
 def decode_token_list(token: TokenList) -> tuple[StatusBits, StatusPurpose]:
@@ -96,7 +95,7 @@ def decode_token_list(token: TokenList) -> tuple[StatusBits, StatusPurpose]:
     """
     if token.bits not in {1, 2}:
         raise _malformed(f"a status list with entries of {token.bits} bits is not read here; 1 and 2 are")
-    content = _inflated(_from_base64(token.lst, _BASE64URL), _ZLIB_WBITS, token.bits * MAX_ENTRIES // 8)
+    content = _inflated(_from_base64url(token.lst), _ZLIB_WBITS, token.bits * MAX_ENTRIES // 8)
     if token.bits == 1:
         return _bits(content.translate(_REVERSED)), StatusPurpose.REVOCATION
     return _bits(_halved(content).translate(_REVERSED)), StatusPurpose.SUSPENSION
@@ -110,8 +109,6 @@ def bit_at(bits: StatusBits, index: int) -> bool:
         raise StatusListError(StatusErrorCode.RANGE, str(outside)) from None
 
 
-_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+")
 _GZIP_WBITS: Final = 31
 _ZLIB_WBITS: Final = 15
 _MAX_CHARACTERS: Final = 1 << 19
@@ -145,23 +142,13 @@ def _gzip(content: bytes) -> bytes:
     return _GZIP_HEADER + body + struct.pack("<II", zlib.crc32(content), len(content))
 
 
-def _base64url(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def _from_base64(text: str, alphabet: re.Pattern[str]) -> bytes:
+def _from_base64url(text: str) -> bytes:
     if len(text) > _MAX_CHARACTERS:
         raise StatusListError(StatusErrorCode.LENGTH, f"the list has {len(text)} characters; at most {_MAX_CHARACTERS} are read")
-    if not alphabet.fullmatch(text):
-        raise _malformed("the list is not base64 in the alphabet of its form, or has padding")
-    standard = text.replace("-", "+").replace("_", "/")
     try:
-        content = base64.b64decode(standard + "=" * (-len(text) % 4), validate=True)
-    except binascii.Error:
-        raise _malformed("the list is not base64: it is cut short") from None
-    if base64.b64encode(content).rstrip(b"=") != standard.encode():
-        raise _malformed("the list is not base64: stray bits in its last character")
-    return content
+        return decode_base64url(text)
+    except ValueError as wrong:
+        raise _malformed(f"the list is {wrong}") from None
 
 
 def _inflated(content: bytes, wbits: int, max_bytes: int) -> bytes:

@@ -4,7 +4,6 @@ What a token says of keys (`jwk`, `jku`, `x5u`, `x5c`) is not looked at. The alg
 key of the kind that it needs, so that neither `none` nor a public key taken for an HMAC's secret gets anywhere.
 """
 
-import base64
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Final
 from joserfc import jwk, jws
 from joserfc.errors import JoseError, SecurityWarning
 
+from anchoring.core.base64url import decode_base64url
 from anchoring.core.scopes import OF_ISSUERS, Scope
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import AuthorizationUnavailable, InvalidInput, NotAllowed
@@ -111,7 +111,7 @@ class JwtAccessTokens:
         parts = text.split(".")
         if len(parts) != _PARTS or not text.isascii():
             raise ValueError("not three parts")
-        header, claims = (parse(_decoded(part), self._limits) for part in parts[:2])
+        header, claims = (parse(decode_base64url(part), self._limits) for part in parts[:2])
         if isinstance(header, dict) and isinstance(claims, dict):
             return header, claims
         raise ValueError("not objects")
@@ -185,7 +185,7 @@ def _read_key(member: dict[str, JsonValue]) -> _Key | None:
         return None
     public = {name: member[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in member}
     try:
-        if kind == "RSA" and int.from_bytes(_decoded(str(member.get("n")))).bit_length() < MIN_RSA_BITS:
+        if kind == "RSA" and int.from_bytes(decode_base64url(str(member.get("n")))).bit_length() < MIN_RSA_BITS:
             return None
         key = jwk.import_key(public)  # type: ignore[arg-type] # it looks at them itself
     except (JoseError, ValueError, TypeError, KeyError):
@@ -203,10 +203,6 @@ def _moment(said: JsonValue) -> datetime:
     if not isinstance(said, int | float) or isinstance(said, bool) or not 0 <= said <= _LATEST:
         raise ValueError("no time")
     return datetime.fromtimestamp(said, UTC)
-
-
-def _decoded(part: str) -> bytes:
-    return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
 def _not_valid() -> NotAllowed:

@@ -4,9 +4,7 @@ Ed25519 and P-256 only. Signatures are raw bytes: 64 of them, for P-256 r ‖ s.
 every process that signs the same makes the same.
 """
 
-import base64
 import hashlib
-import re
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from anchoring.core.base58 import decode_base58, encode_base58
+from anchoring.core.base64url import decode_base64url, encode_base64url
 from anchoring.core.strict_json import JsonValue, parse
 from anchoring.errors import InvalidInput
 
@@ -31,7 +30,6 @@ BASE58_MAX_CHARACTERS: Final = 128
 
 _ED25519: Final = b"\xed\x01"
 _P256: Final = b"\x80\x24"
-_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def to_multikey(key: PublicKey) -> str:
@@ -70,9 +68,9 @@ def read_public_key(content: bytes, *, at: str) -> str:
 def to_jwk(key: PublicKey) -> dict[str, Any]:
     """The public JWK, required members only."""
     if isinstance(key, Ed25519PublicKey):
-        return {"crv": "Ed25519", "kty": "OKP", "x": _base64url(key.public_bytes(Encoding.Raw, PublicFormat.Raw))}
+        return {"crv": "Ed25519", "kty": "OKP", "x": encode_base64url(key.public_bytes(Encoding.Raw, PublicFormat.Raw))}
     numbers = key.public_numbers()
-    x, y = (_base64url(number.to_bytes(COORDINATE_BYTES)) for number in (numbers.x, numbers.y))
+    x, y = (encode_base64url(number.to_bytes(COORDINATE_BYTES)) for number in (numbers.x, numbers.y))
     return {"crv": "P-256", "kty": "EC", "x": x, "y": y}
 
 
@@ -110,12 +108,12 @@ def private_to_jwk(key: PrivateKey) -> dict[str, Any]:
         secret = key.private_bytes_raw()
     else:
         secret = key.private_numbers().private_value.to_bytes(COORDINATE_BYTES)
-    return to_jwk(key.public_key()) | {"d": _base64url(secret)}
+    return to_jwk(key.public_key()) | {"d": encode_base64url(secret)}
 
 
 def thumbprint(key: PublicKey) -> str:
     """Of the public JWK (RFC 7638), SHA-256, base64url."""
-    return _base64url(hashlib.sha256(rfc8785.dumps(to_jwk(key))).digest())
+    return encode_base64url(hashlib.sha256(rfc8785.dumps(to_jwk(key))).digest())
 
 
 def sign(key: PrivateKey, content: bytes) -> bytes:
@@ -141,11 +139,8 @@ def is_signed(key: PublicKey, signature: bytes, content: bytes) -> bool:
     return True
 
 
-def _base64url(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
 def _bytes(text: str) -> bytes:
-    if not _BASE64URL.fullmatch(text):
+    content = decode_base64url(text)
+    if len(content) != COORDINATE_BYTES:
         raise ValueError("not 32 bytes in base64url")
-    return base64.urlsafe_b64decode(text + "=")
+    return content

@@ -4,7 +4,6 @@ A key counts if the DID that the credential names as its issuer says so, or if t
 along (`jwk`, `jku`, `x5u`) never does. What is signed in a way not read here, or with a key out of reach, is *cannot tell*.
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Final
 
 from cryptography import x509
 
+from anchoring.core.base64url import decode_base64url, encode_base64url
 from anchoring.core.canonical import Content, content_of
 from anchoring.core.claimed_issuer import claimed_issuer
 from anchoring.core.jose import SignedToken, is_json_jws, read_compact, read_json_jws, read_sd_jwt
@@ -242,7 +242,7 @@ def _digests(value: JsonValue) -> Iterator[str]:
 
 
 def _digest_of(disclosure: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(disclosure.encode()).digest()).rstrip(b"=").decode()
+    return encode_base64url(hashlib.sha256(disclosure.encode()).digest())
 
 
 def _header(signed: str) -> dict[str, JsonValue]:
@@ -253,6 +253,6 @@ def _header(signed: str) -> dict[str, JsonValue]:
 
 def _decode(text: str) -> bytes:
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return decode_base64url(text)
     except ValueError:
         raise unverified("a part of the credential is not base64url") from None

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 
+from anchoring.core.base64url import encode_base64url
 from anchoring.core.moments import parse_moment
 from anchoring.core.proof_json import format_time
 from anchoring.core.status_codec import untold, unverified
@@ -75,6 +76,7 @@ def _chain(x5c: JsonValue) -> list[x509.Certificate]:
     if not isinstance(x5c, list) or not 0 < len(x5c) <= CHAIN_MOST:
         raise unverified(f"x5c must have 1 to {CHAIN_MOST} certificates")
     try:
+        # Base64 with padding (RFC 7515 section 4.1.6), not base64url.
         return [x509.load_der_x509_certificate(base64.b64decode(str(one), validate=True)) for one in x5c]
     except (ValueError, binascii.Error):
         raise unverified("x5c holds something that is no certificate") from None
@@ -84,7 +86,7 @@ def _require_certificate(header: Mapping[str, JsonValue], leaf: x509.Certificate
     """The header may say which certificate is meant, and then it must be this one."""
     named = header.get("x5t#S256")
     digest = hashlib.sha256(leaf.public_bytes(Encoding.DER)).digest()
-    if named is not None and named != base64.urlsafe_b64encode(digest).rstrip(b"=").decode():
+    if named is not None and named != encode_base64url(digest):
         raise unverified("x5t#S256 names another certificate than x5c begins with")
 
 

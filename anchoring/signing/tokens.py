@@ -1,6 +1,5 @@
 """Signed tokens: JWS in compact serialization (RFC 7515) with ES256, and on reading with Ed25519 too (RFC 8037, RFC 9864)."""
 
-import base64
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,6 +7,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from anchoring.core.base64url import decode_base64url, encode_base64url
 from anchoring.core.jose import read_compact
 from anchoring.core.status_codec import StatusErrorCode, StatusListError, unverified
 from anchoring.core.status_reading import LIMITS
@@ -76,9 +76,8 @@ def _read(content: bytes) -> tuple[Token, str, bytes]:
 
 
 def _part(token: bytes, number: int) -> bytes:
-    text = token.split(b".")[number]
-    return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    return decode_base64url(token.split(b".")[number].decode())
 
 
 def _base64url(content: bytes) -> bytes:
-    return base64.urlsafe_b64encode(content).rstrip(b"=")
+    return encode_base64url(content).encode()

@@ -510,6 +510,7 @@ function trim(text) {
   return text.replace(/^[ \t\r\n]+/, '').replace(/[ \t\r\n]+$/, '');
 }
 
+/** Not as strictly as it will be read: what looks like a token is not to be hashed as something else unnoticed. */
 function isJsonObjectInBase64(text) {
   return text.length % 4 !== 1 && /^[ \t\r\n]*\{/.test(atob(text.replace(/-/g, '+').replace(/_/g, '/')));
 }
@@ -695,14 +696,24 @@ function joseHeader(text, at, limits) {
 }
 
 function base64url(text, at) {
-  if (/^[A-Za-z0-9_-]+$/.test(text) && text.length % 4 !== 1) {
-    const decoded = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
-    // Encoded again, because a decoder ignores stray bits in the last character: two texts, one value.
-    if (btoa(decoded).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '') === text) {
-      return Uint8Array.from(decoded, one => one.charCodeAt(0));
-    }
+  const content = text ? fromBase64url(text) : null;
+  if (content === null) {
+    throw new Refused('invalid-input', 'expected base64url without padding or white space, and not empty', at);
   }
-  throw new Refused('invalid-input', 'expected base64url without padding or white space, and not empty', at);
+  return content;
+}
+
+/** Bytes of base64url without padding (RFC 4648 section 5); null for every text but the one that stands for some bytes. */
+function fromBase64url(text) {
+  if (/[^A-Za-z0-9_-]/.test(text) || text.length % 4 === 1) {
+    return null;
+  }
+  const content = Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), one => one.charCodeAt(0));
+  return toBase64url(content) === text ? content : null; // a decoder ignores stray bits in the last character
+}
+
+function toBase64url(content) {
+  return btoa(latin1(content)).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
 }
 
 // Proofs (docs/proof-format.md, section 3)
@@ -973,16 +984,16 @@ export async function decodeBitstring(encodedList) {
   if (encodedList[0] !== 'u') {
     throw unreadable('an encodedList begins with u, for base64url');
   }
-  return asBits(await inflated(unbase64(encodedList.slice(1), '-_'), 'gzip', MAX_ENTRIES / 8));
+  return asBits(await inflated(listFromBase64url(encodedList.slice(1)), 'gzip', MAX_ENTRIES / 8));
 }
 
 /** `encodedList` of a StatusList2021. Padding may be there or not. */
 async function decodeStatusList2021(text) {
   const bare = text.replace(/=+$/, '');
-  if (text !== bare && text !== bare + '='.repeat((4 - bare.length % 4) % 4)) {
+  if (/[-_]/.test(text) || (text !== bare && text !== bare + '='.repeat((4 - bare.length % 4) % 4))) {
     throw unreadable('the list is not base64');
   }
-  return asBits(await inflated(unbase64(bare, '+/'), 'gzip', MAX_ENTRIES / 8));
+  return asBits(await inflated(listFromBase64url(bare.replaceAll('+', '-').replaceAll('/', '_')), 'gzip', MAX_ENTRIES / 8));
 }
 
 /** A Token Status List, whose first entry is in the least significant bits: its bits in our order, and what a set one means. */
@@ -990,7 +1001,7 @@ async function decodeTokenList(size, text) {
   if (size !== 1 && size !== 2) {
     throw unreadable(`a status list with entries of ${size} bits is not read here; 1 and 2 are`);
   }
-  const content = await inflated(unbase64(text, '-_'), 'deflate', size * MAX_ENTRIES / 8);
+  const content = await inflated(listFromBase64url(text), 'deflate', size * MAX_ENTRIES / 8);
   if (size === 1) {
     return {bits: asBits(content.map(reversed)), purpose: 'revocation'};
   }
@@ -1018,21 +1029,15 @@ function asBits(content) {
   return content;
 }
 
-/** `extra`: the last two characters of the alphabet. */
-function unbase64(text, extra) {
+function listFromBase64url(text) {
   if (text.length > 2 ** 19) {
     throw new StatusListError(LENGTH, `the list has ${text.length} characters; at most ${2 ** 19} are read`);
   }
-  const standard = text.replaceAll(extra[0], '+').replaceAll(extra[1], '/');
-  const isAlphabet = extra === '+/' ? !/[^A-Za-z0-9+/]/.test(text) : !/[^A-Za-z0-9_-]/.test(text);
-  if (!text || !isAlphabet || text.length % 4 === 1) {
-    throw unreadable('the list is not base64 in the alphabet of its form, is cut short, or has padding');
+  const content = fromBase64url(text);
+  if (content === null) {
+    throw unreadable('the list is not base64url without padding, is cut short, or has stray bits in its last character');
   }
-  const decoded = atob(standard);
-  if (btoa(decoded).replace(/=+$/, '') !== standard) {
-    throw unreadable('the list is not base64: stray bits in its last character');
-  }
-  return Uint8Array.from(decoded, one => one.charCodeAt(0));
+  return content;
 }
 
 /** Decompresses up to a size. What follows the compressed list is refused here, since not every platform does. */
@@ -1597,11 +1602,8 @@ function isOnCurve(x, y) {
 
 function fromJwk(jwk) {
   const coordinate = name => {
-    const text = jwk.get(name);
-    if (typeof text !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(text)) {
-      return null;
-    }
-    return Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), one => one.charCodeAt(0));
+    const text = jwk.get(name), content = typeof text === 'string' ? fromBase64url(text) : null;
+    return content?.length === 32 ? content : null;
   };
   if (!(jwk instanceof Map)) {
     return null;
@@ -1924,16 +1926,15 @@ function* digestsIn(value) {
 }
 
 async function disclosureDigest(text) {
-  const digest = await sha256(encoder.encode(text));
-  return btoa(latin1(digest)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+  return toBase64url(await sha256(encoder.encode(text)));
 }
 
-/** Bytes of base64url, stray bits or not: the token was read before. */
 function decoded(text) {
-  if (text.length % 4 === 1) {
+  const content = fromBase64url(text);
+  if (content === null) {
     throw unverified('a part of the credential is not base64url');
   }
-  return Uint8Array.from(atob(text.replace(/-/g, '+').replace(/_/g, '/')), one => one.charCodeAt(0));
+  return content;
 }
 
 /** As a JSON string in ASCII: it is somebody else's. */
