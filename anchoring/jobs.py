@@ -18,7 +18,7 @@ from anchoring.errors import NEXT_ROUND_GOES_ON, AnchoringError, Busy, LedgerUna
 from anchoring.ports.ledger import Ledger
 from anchoring.ports.manifests import ManifestPlace
 from anchoring.ports.rounds import RoundRecord, RoundResult
-from anchoring.ports.runtime import Clock, Progress, RandomBytes
+from anchoring.ports.runtime import THIS_PROCESS, Clock, Progress, Workers
 from anchoring.ports.store import Store
 from anchoring.types import Root
 from anchoring.usecases.check_canaries import check_canaries
@@ -80,7 +80,7 @@ class Round:
         holder: str,
         progress: Progress,
         manifests: ManifestPlace | None = None,
-        random_bytes: RandomBytes = secrets.token_bytes,
+        workers: Workers = THIS_PROCESS,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -91,7 +91,7 @@ class Round:
         self._contradictions: list[str] = []
         self._without_bundle: set[int] = set()
         self._manifests = manifests
-        self._random_bytes = random_bytes
+        self._workers = workers
 
     def run(self) -> RoundReport:
         """Prepare status lists, seal, submit and follow.
@@ -124,7 +124,7 @@ class Round:
     def _steps(self) -> RoundReport:
         require_reconciled(self._store)
         silent = self._look_at_ledger()
-        post_canary(self._store, self._clock, self._random_bytes, every_s=self._rules.canary_every_s)
+        post_canary(self._store, self._clock, secrets.token_bytes, every_s=self._rules.canary_every_s)
         self._look_after_audit_log()
         sealed = seal_batches(
             self._store,
@@ -132,6 +132,7 @@ class Round:
             max_leaves=self._rules.max_leaves,
             progress=self._renewing,
             host=self._rules.submission.host,
+            workers=self._workers,
         )
         settle_changes(self._store, self._clock)
         with_manifest = self._keep_manifests()
@@ -164,7 +165,7 @@ class Round:
 
     def _look_after_audit_log(self) -> None:
         if self._rules.posts_audit_head:
-            post_audit_head(self._store, self._clock, self._random_bytes)
+            post_audit_head(self._store, self._clock, secrets.token_bytes)
         if self._rules.source_kept_s is not None:
             with self._store.writing() as uow:
                 uow.audit_log.forget_sources(self._clock.now() - timedelta(seconds=self._rules.source_kept_s))
@@ -175,7 +176,7 @@ class Round:
             self._store,
             self._ledger,
             self._clock,
-            self._random_bytes,
+            secrets.token_bytes,
             max_heads=self._rules.submission.max_heads,
             progress=self._renewing,
         )

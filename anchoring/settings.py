@@ -158,6 +158,9 @@ class RoundSettings(_Group):
     max_leaves: int = Field(default=MAX_LEAVES, ge=1, le=MAX_LEAVES)
     """Entries in one batch at most."""
 
+    hash_processes: int | None = Field(default=None, ge=0, le=64)
+    """Processes that hash a batch of 65,536 entries or more; by default one a core, with 0 the round's own does."""
+
     max_roots: int = Field(default=100, ge=1, le=1000)
     """Batches anchored by one transaction at most."""
 

@@ -134,10 +134,10 @@ class FaultyStore:
             yield uow
 
     @contextmanager
-    def writing(self) -> Iterator[UnitOfWork]:
+    def writing(self, *, is_durable: bool = True) -> Iterator[UnitOfWork]:
         with self._faults.effect("begin", StoreUnavailable):
             pass
-        with self._store.writing() as uow, self._counted():
+        with self._store.writing(is_durable=is_durable) as uow, self._counted():
             yield _FaultyUnitOfWork(uow, self._faults)
 
     def reader(self) -> Reader:

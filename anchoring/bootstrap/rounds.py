@@ -10,11 +10,12 @@ from anchoring.bootstrap.manifests import open_manifests
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.finality import parse_finality
 from anchoring.jobs import Round, RoundRules
-from anchoring.ports.runtime import Progress
+from anchoring.ports.runtime import THIS_PROCESS, Progress, Workers
 from anchoring.settings import Settings
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.follow_ledger import FollowRules
 from anchoring.usecases.open_submission import SubmissionRules
+from anchoring.worker_processes import WorkerProcesses
 
 if TYPE_CHECKING:
     from anchoring.ledger.evm import EvmLedger
@@ -45,5 +46,21 @@ def make_round(settings: Settings, store: SqlStore, ledger: "EvmLedger", progres
         source_kept_s=settings.audit_log.sources_kept_days * DAY_S or None,
     )
     holder = f"{host}:{os.getpid()}:{secrets.token_hex(4)}"
-    manifests = open_manifests(settings.manifests)
-    return Round(store, ledger, SystemClock(), rules, holder=holder, progress=progress, manifests=manifests)
+    return Round(
+        store,
+        ledger,
+        SystemClock(),
+        rules,
+        holder=holder,
+        progress=progress,
+        manifests=open_manifests(settings.manifests),
+        workers=_open_workers(settings.rounds.hash_processes),
+    )
+
+
+def _open_workers(count: int | None) -> Workers:
+    """By default one for each core, and none where there is one: it would but take turns with this process."""
+    if count is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        count = cores if cores > 1 else 0
+    return WorkerProcesses(count) if count else THIS_PROCESS

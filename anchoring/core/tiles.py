@@ -104,20 +104,25 @@ def build_tree(leaves: bytes | bytearray, keep: Callable[[Tile], None]) -> Seale
     if not 1 <= tree_size <= MAX_LEAVES:
         raise ValueError(f"a tree has 1 to {MAX_LEAVES} leaves, not {tree_size}")
     _require_ascending(leaves)
+    return build_upon(tree_size, _tiles_over(leaves, 0), keep)
+
+
+def build_upon(tree_size: int, tiles: Iterable[Tile], keep: Callable[[Tile], None]) -> SealedTree:
+    """As `build_tree`, over the tiles of level 0, which come from the left."""
     peaks: dict[int, bytes] = {}
-    nodes: bytes | bytearray = leaves
     level = 0
-    while nodes:
+    while True:
         tops = []
-        for tile in _tiles_over(nodes, level):
+        for tile in tiles:
             keep(tile)
             if tile.is_full:
                 tops.append(tile.top)
             else:
                 peaks |= _peaks_of(tile)
-        nodes = b"".join(tops)
+        if not tops:
+            return _close(tree_size, peaks)
         level += 1
-    return _close(tree_size, peaks)
+        tiles = _tiles_over(b"".join(tops), level)
 
 
 def tiles_of_path(leaf_index: int, tree_size: int) -> list[TileCoordinate]:
@@ -138,16 +143,32 @@ def path_from_tiles(leaf_index: int, tree: SealedTree, tiles: Mapping[TileCoordi
 
     Raises: StateCorrupt when a tile is missing.
     """
+    at = TileCoordinate(0, leaf_index // TILE_WIDTH)
+    return path_in_tile(leaf_index, tree, tiles.get(at)) + path_above_tile(at.n, tree, tiles)
+
+
+def path_in_tile(leaf_index: int, tree: SealedTree, tile: Tile | None) -> list[bytes]:
+    """The part of the path that stands in the leaf's own tile, up to eight siblings. Raises: StateCorrupt without that."""
+    return _path_through(0, leaf_index, tree, tile)
+
+
+def path_above_tile(n: int, tree: SealedTree, tiles: Mapping[TileCoordinate, Tile]) -> list[bytes]:
+    """The rest of the path: the same for all leaves of tile `n` of level 0. Raises: as `path_from_tiles`."""
     path: list[bytes] = []
-    levels = height(tree.tree_size)
-    for tile_level in range(-(-levels // TILE_LEVELS)):
-        offset = (leaf_index >> (TILE_LEVELS * tile_level)) % TILE_WIDTH
-        tile = tiles.get(TileCoordinate(tile_level, leaf_index >> (TILE_LEVELS * (tile_level + 1))))
-        if tile and tile.is_full:
-            path += map(tile.subtree.__getitem__, _siblings(offset))
-            continue
-        for level in range(TILE_LEVELS * tile_level, min(levels, TILE_LEVELS * (tile_level + 1))):
-            path += _sibling(level, leaf_index, tree, tile)
+    for tile_level in range(1, -(-height(tree.tree_size) // TILE_LEVELS)):
+        tile = tiles.get(TileCoordinate(tile_level, n >> (TILE_LEVELS * tile_level)))
+        path += _path_through(tile_level, n * TILE_WIDTH, tree, tile)
+    return path
+
+
+def _path_through(tile_level: int, leaf_index: int, tree: SealedTree, tile: Tile | None) -> list[bytes]:
+    """The part of a path in the levels of one tile, `tile`: None where the tree has none, or it is missing."""
+    lowest = TILE_LEVELS * tile_level
+    if tile and tile.is_full:
+        return [*map(tile.subtree.__getitem__, _siblings((leaf_index >> lowest) % TILE_WIDTH))]
+    path: list[bytes] = []
+    for level in range(lowest, min(height(tree.tree_size), lowest + TILE_LEVELS)):
+        path += _sibling(level, leaf_index, tree, tile)
     return path
 
 

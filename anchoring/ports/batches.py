@@ -1,6 +1,6 @@
 """What the use cases need of batches and their tiles."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -102,8 +102,8 @@ class Batches(Protocol):
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None: ...
 
-    def upper_tiles(self, wanted: Collection[tuple[int, TileCoordinate]]) -> Mapping[tuple[int, TileCoordinate], Tile]:
-        """Those above level 0, by batch id and place; the missing ones left out. They are few, and may be kept in memory."""
+    def path_above_tile(self, batch: Batch, n: int) -> Sequence[bytes]:
+        """What the paths of all leaves of tile `n` of level 0 share, leaf side first. Raises: StateCorrupt without a tile."""
 
     def tiles(self, batch_id: int) -> Iterator[Tile]:
         """Every tile of a batch, lowest level first, each level from the left."""

@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
-from anchoring.core.leaf import issuer_id_of, leaf_hash
+from anchoring.core.leaf import SaltedDigests, issuer_id_of, leaf_hash
 from anchoring.core.manifest import ManifestEntry
 from anchoring.core.tiles import Tile
 from anchoring.errors import StateCorrupt
-from anchoring.types import HASH_BYTES, Did, Digest, LeafHash, Salt
+from anchoring.types import HASH_BYTES, Did, Digest, Salt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +130,8 @@ class Entries(Protocol):
     def has_rule(self, first_id: int, last_id: int, rule: Canonicalization) -> bool:
         """Whether an entry of the range is said to be hashed by this rule."""
 
-    def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
-        """The leaf of every entry of the range that is not erased, some at a time, in any order."""
+    def salted(self, first_id: int, last_id: int) -> Iterator[SaltedDigests]:
+        """Every entry of the range that is not erased, some at a time, in any order. Raises: StateCorrupt."""
 
     def count_after(self, entry_id: int) -> int:
         """How many entries have a higher id, those of the canary not counted."""

@@ -72,8 +72,11 @@ class Store(Protocol):
 
     def reading(self) -> AbstractContextManager[UnitOfWork]: ...
 
-    def writing(self) -> AbstractContextManager[UnitOfWork]:
-        """On SQLite it waits for the write lock at once, so that nothing read in it can change before it ends."""
+    def writing(self, *, is_durable: bool = True) -> AbstractContextManager[UnitOfWork]:
+        """On SQLite it waits for the write lock at once, so that nothing read in it can change before it ends.
+
+        `is_durable`: False for what can be made again. A power cut may take it as long as nothing durable was committed after it.
+        """
 
     def reader(self) -> Reader:
         """One that keeps what it reads with."""

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import ANCHORED, Anchor, Batch, BatchState, BlockPlace
-from anchoring.core.tiles import SealedTree, Tile, TileCoordinate
+from anchoring.core.tiles import TILE_WIDTH, SealedTree, Tile, TileCoordinate, path_above_tile, tiles_of_path
+from anchoring.errors import StateCorrupt
 from anchoring.ports.entries import EntryRange
 from anchoring.store import packed
 from anchoring.store.engine import number_above
@@ -207,14 +208,23 @@ class SqlBatches:
         with self._connection.execute(statement.execution_options(yield_per=TILES_A_FETCH)) as found:
             yield from starmap(_tile, found)
 
-    def upper_tiles(self, wanted: Collection[tuple[int, TileCoordinate]]) -> Mapping[tuple[int, TileCoordinate], Tile]:
-        found = {}
-        for key in wanted:
-            tile = self._kept.tiles.get(key) or self.tile(*key)
+    def path_above_tile(self, batch: Batch, n: int) -> Sequence[bytes]:
+        path = self._kept.paths.get((batch.id, n))
+        if path is None:
+            path = self._read_path_above(batch, n)
+            self._kept.paths.keep((batch.id, n), path)
+        return path
+
+    def _read_path_above(self, batch: Batch, n: int) -> Sequence[bytes]:
+        if batch.tree is None:
+            raise StateCorrupt(f"batch {batch.id} is not sealed")
+        tiles = {}
+        for at in tiles_of_path(n * TILE_WIDTH, batch.tree.tree_size)[1:]:
+            tile = self._kept.tiles.get((batch.id, at)) or self.tile(batch.id, at)
             if tile is not None:
-                found[key] = tile
-                self._kept.tiles.keep(key, tile)
-        return found
+                tiles[at] = tile
+                self._kept.tiles.keep((batch.id, at), tile)
+        return path_above_tile(n, batch.tree, tiles)
 
     def tile_of_leaf(self, batch_id: int, leaf: LeafHash) -> Tile | None:
         [found] = self.tiles_of_leaves([(batch_id, leaf)])

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from anchoring.errors import AnchoringError, Misconfigured, StateCorrupt, StoreUnavailable
 from anchoring.store.postgresql import connect_arguments, parse_url, prepare_postgresql
-from anchoring.store.sqlite import WRITES, prepare_sqlite
+from anchoring.store.sqlite import IS_DURABLE, WRITES, prepare_sqlite
 
 SUPPORTED: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
 
@@ -70,13 +70,18 @@ def opened(url: str, *, busy_timeout_s: float) -> Iterator[Engine]:
 
 
 @contextmanager
-def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
+def transaction(engine: Engine, *, writes: bool, is_durable: bool = True) -> Iterator[Connection]:
     """A connection in a transaction that is rolled back at the end unless it was committed.
+
+    `is_durable`: whether a commit waits for the disk. One that does brings along what others committed before it.
 
     Raises: StoreUnavailable when the database does not answer, is locked too long or full; StateCorrupt when it is damaged.
     """
-    with translated(), engine.connect().execution_options(**{WRITES: writes}) as connection, _leaving_standbys(connection):
+    options = {WRITES: writes, IS_DURABLE: is_durable}
+    with translated(), engine.connect().execution_options(**options) as connection, _leaving_standbys(connection):
         connection.begin()
+        if not is_durable and connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         yield connection
 
 

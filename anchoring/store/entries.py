@@ -1,9 +1,7 @@
 """Entries: appended, read, never changed but by erasure."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -21,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import CANARY, Issuer
-from anchoring.core.leaf import issuer_id_of, leaf_step
+from anchoring.core.leaf import SaltedDigests, issuer_id_of
 from anchoring.core.manifest import ManifestEntry
 from anchoring.core.portions import portions
 from anchoring.errors import InvalidInput, StateCorrupt
@@ -34,14 +32,10 @@ from anchoring.store.evidence import evidence_of
 from anchoring.store.packed import Packed, pack
 from anchoring.store.receipts import receipts_of
 from anchoring.store.tables import entry, erasure, issuer, status_binding, status_change
-from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, LeafHash, Salt
+from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, Salt
 
 ROWS_A_STATEMENT: Final = 10_000
 """Rows written or read at once: a compromise between round trips and memory."""
-
-
-ROWS_A_FETCH: Final = 1_000
-"""Leaves hashed at once: of more rows at a time the collector looks through each several times."""
 
 
 class SqlEntries:
@@ -104,11 +98,25 @@ class SqlEntries:
         first_id, last_id, count = row
         return EntryRange(first_id=first_id, last_id=last_id, count=count) if count else None
 
-    def leaf_hashes(self, first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
+    def salted(self, first_id: int, last_id: int) -> Iterator[SaltedDigests]:
         issuers = self._connection.execute(select(issuer.c.id, issuer.c.did)).all()
-        steps = {key: leaf_step(issuer_id_of(Did(did)), Salt(b"")) for key, did in issuers}
+        issuer_ids = {key: issuer_id_of(Did(did)) for key, did in issuers}
         with driver_errors(self._connection) as driver:
-            yield from (_hashed_there if self._is_postgresql else _hashed_here)(driver, steps, first_id, last_id)
+            for first in range(first_id, last_id + 1, ROWS_A_STATEMENT):
+                last = min(last_id, first + ROWS_A_STATEMENT - 1)
+                for key, packed in self._read_salted(driver, first, last):
+                    if key not in issuer_ids:
+                        raise StateCorrupt(f"an entry from {first} to {last} is of issuer {key}, who is not there")
+                    yield SaltedDigests(issuer_ids[key], packed)
+
+    def _read_salted(self, driver: Any, first_id: int, last_id: int) -> Sequence[tuple[int, bytes]]:
+        rows: Sequence[tuple[int, bytes]]
+        if self._is_postgresql:
+            with driver.cursor(binary=True) as cursor:
+                rows = cursor.execute(_SALTED_ON_POSTGRESQL, (first_id, last_id)).fetchall()
+        else:
+            rows = driver.execute(_SALTED_ON_SQLITE, (first_id, last_id)).fetchall()
+        return rows
 
     def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
         statement = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id, _OF_ISSUERS).limit(1)
@@ -332,35 +340,10 @@ _PAGE: Final = (
 _PAGE_OF_ISSUER: Final = _PAGE.where(entry.c.issuer_id == bindparam("issuer_id"), entry.c.digest.is_not(None))
 
 
-# Leaves are read past SQLAlchemy: a million rows are worth the way around. Issuer's step, salt and digest of each are hashed.
-
-_SALTED: Final = "SELECT issuer_id, CAST(salt || digest AS BLOB) FROM entry WHERE id BETWEEN ? AND ? AND digest IS NOT NULL"
-
-_LEAVES: Final = """
-    SELECT string_agg(sha256(step || salt || digest), ''::bytea)
-    FROM entry JOIN unnest(%s::bigint[], %s::bytea[]) AS of_issuer (issuer_id, step) USING (issuer_id)
-    WHERE entry.id BETWEEN %s AND %s AND digest IS NOT NULL"""
-
-
-def _hashed_here(driver: Any, steps: Mapping[int, bytes], first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
-    with closing(driver.execute(_SALTED, (first_id, last_id))) as rows:
-        while some := rows.fetchmany(ROWS_A_FETCH):
-            try:
-                hashes: Any = [sha256(steps[key] + salted).digest() for key, salted in some]
-            except KeyError as unknown:
-                message = f"an entry from {first_id} to {last_id} is of issuer {unknown}, who is not there"
-                raise StateCorrupt(message) from unknown
-            yield hashes
-
-
-def _hashed_there(driver: Any, steps: Mapping[int, bytes], first_id: int, last_id: int) -> Iterator[Sequence[LeafHash]]:
-    """PostgreSQL hashes them, while this process has other things to do or another core has not."""
-    for first in range(first_id, last_id + 1, ROWS_A_STATEMENT):
-        given = [*steps], [*steps.values()], first, min(last_id, first + ROWS_A_STATEMENT - 1)
-        with closing(driver.cursor(binary=True).execute(_LEAVES, given)) as found:
-            [packed] = found.fetchone()
-        hashes: Any = [packed[start : start + HASH_BYTES] for start in range(0, len(packed or b""), HASH_BYTES)]
-        yield hashes
+# What is hashed is read past SQLAlchemy, and thousands of rows come as one value: a million of them are worth the way around.
+_SALTED: Final = "SELECT issuer_id, {} FROM entry WHERE id BETWEEN {} AND {} AND digest IS NOT NULL GROUP BY issuer_id"
+_SALTED_ON_SQLITE: Final = _SALTED.format("CAST(group_concat(salt || digest, '') AS BLOB)", "?", "?")
+_SALTED_ON_POSTGRESQL: Final = _SALTED.format("string_agg(salt || digest, ''::bytea)", "%s", "%s")
 
 
 UNWRITTEN: Final = erasure.c.done_at.is_not(None) & erasure.c.manifest_rewritten_at.is_(None)

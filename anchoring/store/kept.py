@@ -4,6 +4,7 @@ Those that write neither fill nor use it: what they see may yet be rolled back.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
@@ -13,6 +14,9 @@ from anchoring.ports.ledger import LedgerIdentity
 
 KEPT_TILES: Final = 1024
 """Upper tiles in memory: 16 MiB at most, those of sixty full batches."""
+
+KEPT_PATHS: Final = 4096
+"""Paths above a tile of level 0: 4 MiB at most."""
 
 KEPT_BATCHES: Final = 4096
 
@@ -40,9 +44,10 @@ class Kept(Generic[K, V]):
 
 
 class KeptParts:
-    """Upper tiles, batches as they stood at a state and in a block, and the ledger once one is recorded."""
+    """Upper tiles and paths through them, batches as they stood at a state and in a block, the ledger once it is recorded."""
 
     def __init__(self) -> None:
         self.tiles: Kept[tuple[int, TileCoordinate], Tile] = Kept(KEPT_TILES)
+        self.paths: Kept[tuple[int, int], Sequence[bytes]] = Kept(KEPT_PATHS)
         self.batches: Kept[tuple[int, str, bytes], Batch] = Kept(KEPT_BATCHES)
         self.identity: LedgerIdentity | None = None

@@ -14,6 +14,12 @@ WAL_PAUSE_S: Final = 0.01
 WRITES: Final = "credanchor_writes"
 """Execution option of a transaction that writes."""
 
+IS_DURABLE: Final = "credanchor_is_durable"
+"""Execution option of such a transaction: whether its commit waits for the disk."""
+
+CHECKPOINT_PAGES: Final = 4096
+"""16 MiB of the log are brought into the file at once: each time waits for the disk twice."""
+
 DURABLE: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 """What is in force on every connection; synchronous 2 is FULL: an acknowledged commit survives a power cut."""
 
@@ -26,7 +32,12 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; `begin` below does
         _switch_to_wal(connection, busy_timeout_s)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON", "cache_size = -65536"):
+        for pragma in (
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "cache_size = -65536",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
         for pragma, value in DURABLE.items():
             [found] = connection.execute(f"PRAGMA {pragma}").fetchone()
@@ -37,11 +48,13 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         file.require_same()
+        driver: Any = connection.connection.driver_connection
+        options = connection.get_execution_options()
         # A transaction that reads first and writes later fails at once when another wrote in between: take the lock first.
-        if connection.get_execution_options().get(WRITES, False):
+        if options.get(WRITES, False):
+            driver.execute(f"PRAGMA synchronous = {'FULL' if options.get(IS_DURABLE, True) else 'NORMAL'}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:  # it touches nothing yet, so it cannot fail, and past SQLAlchemy it takes a tenth of the time
-            driver: Any = connection.connection.driver_connection
             driver.execute("BEGIN")
 
 

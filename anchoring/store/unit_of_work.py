@@ -90,8 +90,8 @@ class SqlStore:
             yield SqlUnitOfWork(connection, self._kept)
 
     @contextmanager
-    def writing(self) -> Iterator[SqlUnitOfWork]:
-        with transaction(self._engine, writes=True) as connection:
+    def writing(self, *, is_durable: bool = True) -> Iterator[SqlUnitOfWork]:
+        with transaction(self._engine, writes=True, is_durable=is_durable) as connection:
             yield SqlUnitOfWork(connection, sources=self._sources)
 
     def reader(self) -> SqlReader:

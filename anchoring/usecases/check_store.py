@@ -7,6 +7,7 @@ from typing import TypeAlias
 from anchoring.core.batch import Anchor, Batch, BatchState, SubmissionState
 from anchoring.core.bundle import Bundle
 from anchoring.core.findings import RESTORE, Finding
+from anchoring.core.leaf import leaf_hashes
 from anchoring.core.portions import pages
 from anchoring.core.proof import Registry
 from anchoring.core.tree_check import CheckedTree, check_tree
@@ -100,7 +101,7 @@ def _entry_faults(uow: UnitOfWork, batch: Batch) -> list[str]:
 def _leaf_faults(uow: UnitOfWork, batch: Batch, tree: CheckedTree) -> list[str]:
     """An erased entry has no digest to hold against the tree."""
     try:
-        lacking = tree.lacks(chain.from_iterable(uow.entries.leaf_hashes(batch.first_id, batch.last_id)))
+        lacking = tree.lacks(chain.from_iterable(map(leaf_hashes, uow.entries.salted(batch.first_id, batch.last_id))))
     except StateCorrupt as corrupt:
         return [f"batch {batch.id}: {corrupt.message}"]
     return [f"batch {batch.id}: {lacking} entries have no leaf in its tree"] if lacking else []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from anchoring.core.batch import Batch
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
-from anchoring.core.tiles import path_from_tiles, tiles_of_path
+from anchoring.core.tiles import TILE_WIDTH, path_in_tile
 from anchoring.errors import StateCorrupt
 from anchoring.ports.entries import Entry, Evidence
 from anchoring.ports.store import UnitOfWork
@@ -41,11 +41,6 @@ def _prove(uow: UnitOfWork, of: Evidence, claims: dict[int, AnchorClaim]) -> Inc
     leaf_index = of.leaf_index
     if batch.id not in claims:
         claims[batch.id] = AnchorClaim.of(batch.anchor, batch.state, _registry(uow, batch))
-    above = [(batch.id, at) for at in tiles_of_path(leaf_index, batch.tree.tree_size)[1:]]
-    upper = uow.batches.upper_tiles(above)
-    tiles = {at: tile for (_, at), tile in upper.items()}
-    if of.tile is not None:
-        tiles[of.tile.at] = of.tile
     return InclusionProof(
         issuer=of.issuer,
         digest=of.digest,
@@ -53,7 +48,7 @@ def _prove(uow: UnitOfWork, of: Evidence, claims: dict[int, AnchorClaim]) -> Inc
         canonicalization=of.canonicalization,
         leaf_index=leaf_index,
         tree_size=batch.tree.tree_size,
-        path=tuple(path_from_tiles(leaf_index, batch.tree, tiles)),
+        path=(*path_in_tile(leaf_index, batch.tree, of.tile), *uow.batches.path_above_tile(batch, leaf_index // TILE_WIDTH)),
         root=batch.tree.root,
         anchor=claims[batch.id],
     )

@@ -4,21 +4,24 @@ First the range of a batch is fixed, in a short transaction. All that follows is
 killed anywhere and run again, and two rounds that do it at once write the same tiles. Posts go on meanwhile.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 from typing import Self
 
 import structlog
 
 from anchoring.core.audit_log import round_act
 from anchoring.core.batch import Batch, BatchState
-from anchoring.core.tiles import Tile, build_tree
+from anchoring.core.leaf_parts import LeafParts, hash_part, hash_run, tiles_of
+from anchoring.core.tiles import Tile, build_upon
 from anchoring.errors import StateCorrupt
 from anchoring.failpoints import failpoint
-from anchoring.ports.runtime import Clock, Progress
+from anchoring.ports.runtime import THIS_PROCESS, Clock, Progress, Workers
 from anchoring.ports.store import Store
-from anchoring.types import HASH_BYTES, LeafHash, to_hex
+from anchoring.types import to_hex
+
+MANY_LEAVES = 1 << 16
+"""A batch of fewer is hashed before other processes have started."""
 
 TILES_A_TRANSACTION = 64
 """Tiles written in one transaction: 1 MiB, and other writers wait for no more than that."""
@@ -26,10 +29,12 @@ TILES_A_TRANSACTION = 64
 log = structlog.get_logger()
 
 
-def seal_batches(store: Store, clock: Clock, *, max_leaves: int, progress: Progress, host: str = "") -> list[int]:
+def seal_batches(
+    store: Store, clock: Clock, *, max_leaves: int, progress: Progress, host: str = "", workers: Workers = THIS_PROCESS
+) -> list[int]:
     """Seal everything that waits now, in batches of at most `max_leaves`. Returns the ids of the batches sealed.
 
-    `host`: on which rounds run, for the audit log.
+    `host`: on which rounds run, for the audit log. `workers`: who hashes batches that are large.
 
     Raises: StoreUnavailable; what was sealed until then stays sealed.
     """
@@ -37,9 +42,10 @@ def seal_batches(store: Store, clock: Clock, *, max_leaves: int, progress: Progr
         mark = uow.entries.seal_mark()
         uow.commit()
     sealed = []
-    while batch := _next_batch(store, mark, max_leaves):
-        _build(store, clock, batch, progress)
-        sealed.append(batch.id)
+    with workers:
+        while batch := _next_batch(store, mark, max_leaves):
+            _build(store, clock, batch, progress, workers if batch.leaf_count >= MANY_LEAVES else THIS_PROCESS)
+            sealed.append(batch.id)
     with store.writing() as uow:
         erased = uow.entries.erase_requested(uow.batches.last_sealed_entry_id(), now := clock.now())
         if erased:
@@ -69,36 +75,24 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
         return uow.batches.unfinished()
 
 
-def _build(store: Store, clock: Clock, batch: Batch, progress: Progress) -> None:
+def _build(store: Store, clock: Clock, batch: Batch, progress: Progress, workers: Workers) -> None:
+    parts = LeafParts()
     with store.reading() as uow:
-        leaves = _sorted_leaves(chain.from_iterable(uow.entries.leaf_hashes(batch.first_id, batch.last_id)))
+        for run in workers.map(hash_run, uow.entries.salted(batch.first_id, batch.last_id)):
+            parts.add(run)
         present = uow.batches.with_id(batch.id)
     if present is None or present.state is not BatchState.WAITING:
         return  # another round sealed it meanwhile, and entries of it may have been erased since
-    found = len(leaves) // HASH_BYTES
-    if found != batch.leaf_count:
-        raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {found}")
+    if parts.count != batch.leaf_count:
+        raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {parts.count}")
     with _TileKeeper(store, batch, progress) as tiles:
-        tree = build_tree(leaves, tiles.keep)
+        tree = build_upon(batch.leaf_count, tiles_of(workers.map(hash_part, parts.take())), tiles.keep)
     with store.writing() as uow:
         if uow.batches.seal(batch.id, tree, clock.now()):
             failpoint("seal.written")
             uow.commit()
             failpoint("batch.sealed")
             log.info("batch.sealed", batch=batch.id, root=to_hex(tree.root), leaf_count=batch.leaf_count)
-
-
-def _sorted_leaves(hashes: Iterable[LeafHash]) -> bytearray:
-    """N × 32 bytes. Parted by their first byte as they come and sorted part by part, so that few are objects at any time."""
-    parts = [bytearray() for _ in range(256)]
-    for leaf in hashes:
-        parts[leaf[0]] += leaf
-    leaves = bytearray()
-    for part in parts:
-        packed = bytes(part)
-        part.clear()
-        leaves += b"".join(sorted([packed[start : start + HASH_BYTES] for start in range(0, len(packed), HASH_BYTES)]))
-    return leaves
 
 
 class _TileKeeper:
@@ -141,7 +135,7 @@ class _TileKeeper:
             self._progress(f"sealing batch {self._batch.id}", self._written.result(), self._batch.leaf_count)
 
     def _write_some(self, tiles: Sequence[Tile], leaves_done: int) -> int:
-        with self._store.writing() as uow:
+        with self._store.writing(is_durable=False) as uow:  # the commit that seals the batch is, and these are with it
             uow.batches.keep_tiles(self._batch.id, tiles)
             uow.commit()
         return leaves_done

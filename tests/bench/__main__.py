@@ -24,7 +24,7 @@ from typing import Any
 from urllib.request import Request as HttpRequest
 from urllib.request import urlopen
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, delete, text
 
 from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of
@@ -33,13 +33,16 @@ from anchoring.core.status_documents import ListForm, ListToSign
 from anchoring.core.tiles import SealedTree, build_tree
 from anchoring.logs import configure_logs
 from anchoring.ports.entries import NewEntries
+from anchoring.ports.runtime import THIS_PROCESS
 from anchoring.signing.key_ring import KeyRing
 from anchoring.signing.lists import RingSigner
+from anchoring.store import tables
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import ListId, to_hex
 from anchoring.usecases.seal_batches import seal_batches
+from anchoring.worker_processes import WorkerProcesses
 from tests.bench.load import request_bytes, run_load
 from tests.bench.rounds import DIGESTS, time_rounds
 from tests.bench.service import (
@@ -61,6 +64,7 @@ from tests.networks import anvil_network
 BULK_ROWS = 100_000
 BULK_REQUEST = 10_000
 BITS_SET = 100_000
+SEALERS = 2
 SINGLE_REQUESTS = 6_000
 CONNECTIONS = 64
 REPEATS = 3
@@ -149,12 +153,12 @@ def hash_bare() -> None:
 def bench_seals() -> Iterator[Ratio]:
     """2^20 waiting entries read, hashed, sorted, cut into tiles and written; against the bare hashes."""
     with tempfile.TemporaryDirectory(prefix="credanchor-bench-", ignore_cleanup_errors=True) as folder:
-        yield bench_seal("SQLite", f"sqlite:///{folder}/seal.db")
+        yield from bench_seal("SQLite", f"sqlite:///{folder}/seal.db")
         with postgres(Path(folder)) as url:
-            yield bench_seal("PostgreSQL", url)
+            yield from bench_seal("PostgreSQL", url)
 
 
-def bench_seal(database: str, url: str) -> Ratio:
+def bench_seal(database: str, url: str) -> Iterator[Ratio]:
     engine = make_engine(url, pool_size=5, busy_timeout_s=30)
     migrate(engine)
     store = SqlStore(engine)
@@ -164,19 +168,23 @@ def bench_seal(database: str, url: str) -> Ratio:
         with store.writing() as uow:
             uow.entries.add_missing([NewEntries(issuer=issuer, digests=digests, salts=os.urandom(len(digests) // 2))], NOON)
             uow.commit()
-    started = time.perf_counter()
-    seal_batches(store, FrozenClock(), max_leaves=LEAVES, progress=lambda _what, _done, _total: None)
-    measured = time.perf_counter() - started
+    for processes, workers in ((0, THIS_PROCESS), (SEALERS, WorkerProcesses(SEALERS))):
+        limit = fastest(hash_bare)
+        started = time.perf_counter()
+        seal_batches(store, FrozenClock(), max_leaves=LEAVES, progress=lambda _what, _done, _total: None, workers=workers)
+        measured = time.perf_counter() - started
+        yield Ratio(
+            name=f"{database}: sealing 2^20 entries, {f'{processes} processes' if processes else 'one process'}",
+            measured=measured,
+            limit=limit,
+            limit_is="bare hashlib loop over as many leaves and nodes",
+            unit="s",
+            ratio=measured / limit,
+        )
+        with engine.begin() as connection:  # as if it had not been
+            connection.execute(delete(tables.tile))
+            connection.execute(delete(tables.batch))
     engine.dispose()
-    limit = fastest(hash_bare)
-    return Ratio(
-        name=f"{database}: sealing 2^20 entries",
-        measured=measured,
-        limit=limit,
-        limit_is="bare hashlib loop over as many leaves and nodes",
-        unit="s",
-        ratio=measured / limit,
-    )
 
 
 def fastest(run: Callable[[], object]) -> float:

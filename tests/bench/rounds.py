@@ -38,7 +38,7 @@ class Uncommitted:
         raise NotImplementedError
 
     @contextmanager
-    def writing(self) -> Iterator[SqlUnitOfWork]:
+    def writing(self, *, is_durable: bool = True) -> Iterator[SqlUnitOfWork]:
         yield _Uncommitting(self._connection)
 
 

@@ -14,7 +14,7 @@ from tests.factories import NOON, add_issuer, make_digest
 
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-FULL = 2
+FULL, NORMAL = 2, 1
 
 
 def ask(engine: Engine, question: str) -> object:
@@ -47,6 +47,16 @@ def test_postgresql_connections_are_durable_and_do_not_hang(engine):
         "idle_in_transaction_session_timeout": "10s",
     }
     assert {name: ask(engine, f"SHOW {name}") for name in settings} == settings
+
+
+def test_only_what_can_be_made_again_does_not_wait_for_the_disk(engine):
+    """In turn, on one and the same connection."""
+    question = text("PRAGMA synchronous" if engine.dialect.name == "sqlite" else "SHOW synchronous_commit")
+    found = []
+    for is_durable in (True, False, True):
+        with transaction(engine, writes=True, is_durable=is_durable) as connection:
+            found.append(connection.execute(question).scalar())
+    assert found == ([FULL, NORMAL, FULL] if engine.dialect.name == "sqlite" else ["on", "off", "on"])
 
 
 @on_sqlite

@@ -10,12 +10,13 @@ from sqlalchemy.exc import StatementError
 import anchoring.store.entries
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
-from anchoring.core.leaf import issuer_id_of, leaf_hash
+from anchoring.core.leaf import issuer_id_of, leaf_hash, leaf_hashes
 from anchoring.errors import NotFound
 from anchoring.ports.entries import EntryRange, NewEntries
+from anchoring.ports.store import UnitOfWork
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Salt
+from anchoring.types import LeafHash, Salt
 from anchoring.usecases.erase_entry import erase_entry
 from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer, make_digest, make_salts, post, submit
 from tests.world import rows
@@ -31,6 +32,10 @@ def university(store: SqlStore) -> Issuer:
 @pytest.fixture
 def academy(store: SqlStore) -> Issuer:
     return add_issuer(store, ACADEMY, "Academy")
+
+
+def leaves_of(uow: UnitOfWork, first_id: int, last_id: int) -> list[LeafHash]:
+    return list(chain.from_iterable(map(leaf_hashes, uow.entries.salted(first_id, last_id))))
 
 
 def other_salts(size: int) -> bytes:
@@ -108,7 +113,7 @@ def test_large_requests_are_written_and_read_in_portions(store, university, monk
     entries = post(store, university, *range(10))
     assert [entry.digest for entry in entries] == [make_digest(i) for i in range(10)]
     with store.reading() as uow:
-        assert len(list(chain.from_iterable(uow.entries.leaf_hashes(entries[0].id, max(entry.id for entry in entries))))) == 10
+        assert len(leaves_of(uow, entries[0].id, max(entry.id for entry in entries))) == 10
 
 
 def test_ids_grow_for_ever(store, university):
@@ -192,8 +197,8 @@ def test_leaf_is_of_issuer_salt_and_digest(store, university, academy):
     entries = post(store, university, 1) + post(store, academy, 1)
     expected = {leaf_hash(issuer_id_of(entry.issuer), entry.salt, entry.digest) for entry in entries}
     with store.reading() as uow:
-        assert set(chain.from_iterable(uow.entries.leaf_hashes(0, entries[-1].id))) == expected
-        assert len(list(chain.from_iterable(uow.entries.leaf_hashes(entries[1].id, entries[1].id)))) == 1
+        assert set(leaves_of(uow, 0, entries[-1].id)) == expected
+        assert len(leaves_of(uow, entries[1].id, entries[1].id)) == 1
 
 
 # Erasure.
@@ -225,7 +230,7 @@ def test_erased_digest_is_unknown_and_can_be_posted_anew(store, university):
     with store.reading() as uow:
         assert list(uow.entries.of_digest(make_digest(1))) == []
         assert uow.entries.of_issuer(university, [make_digest(1)]) == {}
-        assert list(chain.from_iterable(uow.entries.leaf_hashes(0, entry.id))) == []
+        assert leaves_of(uow, 0, entry.id) == []
         with pytest.raises(NotFound):
             erase_entry(uow, university, make_digest(1), now=NOON)
     assert post(store, university, 1)[0].id > entry.id

@@ -194,4 +194,4 @@ def test_damaged_database_is_an_error_for_a_person(engine, store, path):
 
 def read_all(store: SqlStore) -> None:
     with store.reading() as uow:
-        list(uow.entries.leaf_hashes(0, 1000))
+        list(uow.entries.salted(0, 1000))

@@ -54,10 +54,10 @@ class GatedStore:
     reader = property(lambda self: self._store.reader)
 
     @contextmanager
-    def writing(self) -> Iterator[UnitOfWork]:
+    def writing(self, *, is_durable: bool = True) -> Iterator[UnitOfWork]:
         self.is_waiting.set()
         assert self.gate.wait(20)
-        with self._store.writing() as uow:
+        with self._store.writing(is_durable=is_durable) as uow:
             yield uow
         self.commits += 1
 
