@@ -289,5 +289,6 @@ def find_status(
         signers=sources.signers,
         allow_private=sources.allow_private,
     )
-    question = StatusQuestion(credential=credential, proof=proof, evidence=evidence, bound=bound)
+    further = find_form(credential, proof) if proof is not None else None
+    question = StatusQuestion(credential=credential, proof=proof, evidence=evidence, bound=bound, further=further)
     return check_status(lists, question, now=now)

@@ -46,6 +46,13 @@ _SIGNED_BY_APPENDING: Final = 3
 _END: Final = re.compile(rb"%%EOF(\r\n|\r|\n)?")
 
 
+class _FieldWriter(IncrementalPdfFileWriter):
+    """Appends the field alone: no date of change, no name of a program. `service/web/pdf.js` reads every byte of it."""
+
+    def _update_meta(self) -> None:
+        pass
+
+
 def prepare(body: bytes) -> bytes:
     """The PDF with an empty field for its proof. Raises: InvalidInput where it has one, is signed, encrypted, or not readable."""
     reader = _read(body)
@@ -90,7 +97,7 @@ def embed(body: bytes, proof: dict[str, Any], digest: Digest) -> bytes:
     if why := why_not_inside(body):
         raise InvalidInput(why)
     try:
-        writer = IncrementalPdfFileWriter(BytesIO(body))
+        writer = _FieldWriter(BytesIO(body))
         field = _field(writer.root)
         assert field is not None  # as `why_not_inside` says
         field.get_object()[pdf_name("/V")] = pdf_string(json.dumps(proof, separators=(",", ":")))

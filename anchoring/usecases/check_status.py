@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from anchoring.core.canonical import canonical_candidates
+from anchoring.core.canonical import CanonicalForm, canonical_candidates
 from anchoring.core.claimed_issuer import claimed_issuer
 from anchoring.core.proof import InclusionProof
 from anchoring.core.status_judgement import (
@@ -19,7 +19,7 @@ from anchoring.core.status_judgement import (
     needs_list,
 )
 from anchoring.core.status_places import batch_places, named_places, not_told, why_place_is_not_known
-from anchoring.core.verification import Evidence, NoEvidence
+from anchoring.core.verification import Evidence, NoEvidence, NoForm
 from anchoring.errors import InvalidInput
 from anchoring.ports.status_sources import StatusSource
 from anchoring.types import Did, parse_did
@@ -32,12 +32,14 @@ class StatusQuestion:
     """Whose status is asked for: a credential, its proof, or both.
 
     `bound`: places that somebody says the credential names, where it is not at hand to be read. `evidence`: of the proof's root.
+    `further`: a form of the credential that takes a library, or why there is none.
     """
 
     credential: bytes | None
     proof: InclusionProof | None
     evidence: Evidence | NoEvidence
     bound: tuple[StatusPlace, ...] | None = None
+    further: CanonicalForm | NoForm | None = None
 
 
 def check_status(source: StatusSource, question: StatusQuestion, *, now: datetime) -> StatusFindings:
@@ -67,7 +69,7 @@ def _following(source: StatusSource, question: StatusQuestion, now: datetime) ->
     proof, evidence = question.proof, question.evidence
     if proof is None:
         return [not_told("without the proof it is not known which list follows from the credential's batch")]
-    if why := _of_another(proof, question.credential):
+    if why := _of_another(proof, question.credential, question.further):
         return [not_told(why)]
     why = evidence.why if isinstance(evidence, NoEvidence) else why_place_is_not_known(proof, evidence.anchor)
     if why is not None:
@@ -75,11 +77,15 @@ def _following(source: StatusSource, question: StatusQuestion, now: datetime) ->
     return [_judged(source, place, proof.issuer, now) for place in batch_places(proof)]
 
 
-def _of_another(proof: InclusionProof, credential: bytes | None) -> str | None:
+def _of_another(proof: InclusionProof, credential: bytes | None, further: CanonicalForm | NoForm | None) -> str | None:
     """Why the proof says nothing of this credential. Anyone can anchor another's credential in a batch of his own."""
     if credential is None:
         return None
-    if all(form.digest != proof.digest for form in canonical_candidates(credential, proof.canonicalization)):
+    forms = [
+        *canonical_candidates(credential, proof.canonicalization),
+        *([further] if isinstance(further, CanonicalForm) else []),
+    ]
+    if all(form.digest != proof.digest for form in forms):
         return "the proof is of another credential, so the list that follows from the credential's batch is not known"
     try:
         claimed = claimed_issuer(credential)

@@ -28,6 +28,9 @@ export function verdictOf(report, hasFile, word, isOver = false) {
   if (outcomes.status === FAILED) {
     return {key: 'stale', tone: 'warn'};
   }
+  if (hasFile && outcomes.digest !== PASSED) {
+    return {key: 'untold', tone: 'calm'};
+  }
   const isDirect = outcomes.registry === PASSED && outcomes.root === PASSED;
   if (!isDirect) {
     return outcomes.registry === PASSED && word?.holds && word.status === 'clear'

@@ -101,7 +101,9 @@ function ledgerFact(report, node) {
 const OF_THE_FILE = ['issuer-match', 'credential-signature', 'accreditation', 'status'];
 
 function meaning({check: name, outcome, reason}, given) {
-  const key = given.bytes === null && outcome === 'cannot tell' && OF_THE_FILE.includes(name) ? 'unknown.file' : `c.${name}.${outcome}`;
+  const hasFile = given.bytes !== null, isUntold = outcome === 'cannot tell';
+  const key = !hasFile && isUntold && OF_THE_FILE.includes(name) ? 'unknown.file'
+    : hasFile && isUntold && name === 'digest' ? 'c.digest.unread' : `c.${name}.${outcome}`;
   return has(key) ? say(key) : reason;
 }
 

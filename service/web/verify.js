@@ -65,7 +65,7 @@ export function concat(...parts) {
   return joined;
 }
 
-async function sha256(...parts) {
+export async function sha256(...parts) {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', concat(...parts)));
 }
 
@@ -80,7 +80,7 @@ export function equal(one, other) {
 }
 
 /** One character for each byte, for regular expressions. */
-function latin1(bytes) {
+export function latin1(bytes) {
   let text = '';
   for (let at = 0; at < bytes.length; at += 8192) {
     text += String.fromCharCode(...bytes.subarray(at, at + 8192));
@@ -886,8 +886,15 @@ export function isProof(bytes) {
   return bytes.length < 2 ** 20 && contentOf(bytes) === JSON_OBJECT && isAnchorProof(parsedOrNull(bytes));
 }
 
-/** The proof inside a JSON credential, for `verify`: of several the first of its digest, else the first; null when there is none. */
+/**
+ * The proof inside a credential, for `verify`: in JSON of several the first of its digest, else the first; in a PDF that in its field.
+ * Null when there is none.
+ */
 export async function embeddedProof(credential) {
+  if (contentOf(credential) === OTHER && isPdf(credential)) {
+    const {proofInPdf} = await import('./pdf.js'), found = proofInPdf(credential);
+    return isAnchorProof(found) ? found : null;
+  }
   const proofs = contentOf(credential) === JSON_OBJECT ? parsedOrNull(credential)?.get('proof') : null;
   const found = Array.isArray(proofs) ? proofs.filter(isAnchorProof) : [];
   const digests = found.length > 1 ? (await canonicalCandidates(credential)).map(form => toHex(form.digest).slice(2)) : [];
@@ -2363,8 +2370,8 @@ export async function verify(credential, proof = null, {
   const copies = await Promise.all(statusLists.map(readCopy));
   const lists = new Lists({service, signers: statusSigners, copies, allowPrivate, fetch: (...request) => fetch(...request)});
   const at = momentOf(new Date(now).toISOString());
-  const found = await checkStatus(read, credential, ledger, lists, at);
-  return reportOf(credential, read, ledger, {found, required, at, given, keys: fetchKeys ? lists.keys : CARRIED_KEYS});
+  const forms = await formsFor(read, credential), found = await checkStatus(read, credential, forms, ledger, lists, at);
+  return reportOf(credential, read, ledger, {forms, found, required, at, given, keys: fetchKeys ? lists.keys : CARRIED_KEYS});
 }
 
 /**
@@ -2390,7 +2397,8 @@ export async function verifyOffline(credential, proof = null, {
     }
   }
   const found = [notTold('status lists change, so nothing is told of them offline')];
-  return reportOf(credential, read, ledger, {found, required, at: momentOf(new Date(now).toISOString()), given, keys: CARRIED_KEYS});
+  const forms = await formsFor(read, credential);
+  return reportOf(credential, read, ledger, {forms, found, required, at: momentOf(new Date(now).toISOString()), given, keys: CARRIED_KEYS});
 }
 
 function bytesOf(credential) {
@@ -2444,11 +2452,11 @@ function givenKey(key) {
 }
 
 /** `found`: of status lists. `at`: when, in microseconds. `keys`, `given`: for the credential's own signature. */
-async function reportOf(credential, proof, ledger, {found, required, at, keys, given}) {
+async function reportOf(credential, proof, ledger, {forms, found, required, at, keys, given}) {
   const outcome = worst(found), deciding = found.filter(one => one.outcome === outcome).map(one => one.reason);
   const signature = credential === null ? {outcome: CANNOT_TELL, reason: 'no credential was given'} : await ownSignature(credential, keys, given, at);
   const checks = [
-    await checkDigest(proof, credential),
+    checkDigest(proof, credential, forms),
     await checkPath(proof),
     checkRegistry(proof, ledger.pinned),
     checkRoot(proof, ledger),
@@ -2486,14 +2494,26 @@ function worst(checks) {
   return [FAILED, CANNOT_TELL].find(outcome => found.has(outcome)) ?? PASSED;
 }
 
-async function checkDigest(proof, credential) {
+/** The forms that a file may have been anchored in: {forms, why}. `why`: nobody can tell whether it is the anchored one, or null. */
+async function formsFor(proof, credential) {
+  const forms = credential === null ? [] : await canonicalCandidates(credential, proof.canonicalization);
+  if (credential === null || forms.some(form => equal(form.digest, proof.digest)) || contentOf(credential) !== OTHER || !isPdf(credential)) {
+    return {forms, why: null};
+  }
+  const {laterForm} = await import('./pdf.js'), later = await laterForm(credential, proof.digest);
+  return {forms: later?.form ? [...forms, later.form] : forms, why: later?.why ?? null};
+}
+
+function checkDigest(proof, credential, {forms, why}) {
   if (credential === null) {
     return told('digest', CANNOT_TELL, 'no credential was given, so the proof was not compared with one');
   }
-  const forms = await canonicalCandidates(credential, proof.canonicalization);
   const same = forms.find(form => equal(form.digest, proof.digest));
   if (same) {
     return told('digest', PASSED, [`the credential has the proof's digest under ${same.canonicalization}`, ...same.notes].join('; '));
+  }
+  if (why !== null) {
+    return told('digest', CANNOT_TELL, why);
   }
   if (proof.canonicalization === 'blockcerts-rdfc') {
     return told('digest', CANNOT_TELL, 'the proof is of a digest by the rule of Blockcerts: this verifier does not compute it');
@@ -2654,13 +2674,13 @@ function checkIssuer(proof, credential) {
 }
 
 /** What every list says that speaks of the credential: those that it names, and the two that follow from its batch. */
-async function checkStatus(proof, credential, ledger, lists, now) {
+async function checkStatus(proof, credential, forms, ledger, lists, now) {
   const judged = (place, issuer) => place.outcome ? place : judgePlace(place, issuer, ledger, lists, now);
   const found = [];
   for (const place of credential === null ? [notTold('no credential was given, so the lists that it names are not known')] : namedPlaces(credential)) {
     found.push(await judged(place, issuerOf(proof, credential)));
   }
-  const why = await ofAnother(proof, credential);
+  const why = ofAnother(proof, credential, forms);
   if (why !== null) {
     return [...found, notTold(why)];
   }
@@ -2695,11 +2715,11 @@ function issuerOf(proof, credential) {
 }
 
 /** Why the proof says nothing of this credential: anyone can anchor another's credential in a batch of his own. */
-async function ofAnother(proof, credential) {
+function ofAnother(proof, credential, {forms}) {
   if (credential === null) {
     return null;
   }
-  if (!(await canonicalCandidates(credential, proof.canonicalization)).some(form => equal(form.digest, proof.digest))) {
+  if (!forms.some(form => equal(form.digest, proof.digest))) {
     return "the proof is of another credential, so the list that follows from the credential's batch is not known";
   }
   const {claimed, fault} = claimedIssuer(credential);

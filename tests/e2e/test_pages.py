@@ -15,11 +15,13 @@ from playwright.sync_api import Browser, Route
 
 from anchoring.client import AnchoringClient
 from anchoring.core.canonical import canonicalize
+from anchoring.pdf.embedding import embed, prepare
 from anchoring.types import Digest, as_digest, parse_did, to_hex
 from scripts.devnet import Devnet, free_port
 from scripts.signed_credentials import NOW, proven
 from tests.browser.chromium import run_browser, script
 from tests.browser.reader import Reader
+from tests.integration.test_pdf import append, draw, paint_over
 from tests.issuers_registry import TYPES, attribute, in_token, run_registry
 from tests.trees import read_vectors, sha256
 
@@ -88,6 +90,7 @@ EDC = credential(
     },
 )
 BADLY_SIGNED = credential(id="urn:uuid:10", proof=proven()["proof"] | {"proofPurpose": "authentication"})
+DIPLOMA = prepare(draw())
 CHANGED = GENUINE.replace(b"Data protection", b"Data projection")
 
 
@@ -178,7 +181,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
             net.run("issuer", "add", signer, "--name", LONG_NAME)
             keys = {ISSUER: net.description()["apiKey"], signer: net.run("issuer", "key", "create", signer).strip()}
             made = Installation(net, registry, signer, keys, {})
-            anchored = (GENUINE, PDF, REVOKED, STRANGERS, OF_SEVERAL, OVER, EDC, BADLY_SIGNED, LARGE_PDF, *made.named)
+            anchored = (GENUINE, PDF, REVOKED, STRANGERS, OF_SEVERAL, OVER, EDC, BADLY_SIGNED, LARGE_PDF, DIPLOMA, *made.named)
             theirs = (OF_SEVERAL, *map(made.self_signed, range(3)))
             made.post(*anchored)
             made.post(*theirs, issuer=signer)
@@ -569,6 +572,25 @@ def test_credential_whose_own_signature_does_not_hold_is_not_genuine(reader: Rea
     assert {name for name, outcome in reader.outcomes().items() if outcome == "failed"} == {"credential-signature"}
     reader.unfold()
     assert reader.violations() == []
+
+
+def test_pdf_that_carries_its_proof_passes_and_one_with_more_in_it_cannot_be_told(
+    reader: Reader, installation: Installation
+) -> None:
+    proof = installation.proofs[DIPLOMA]
+    whole = embed(DIPLOMA, proof, digest_of(DIPLOMA))
+    more = append(whole, paint_over)
+    reader.open()
+
+    assert reader.give(("diploma.pdf", whole)) == "anchored"
+    assert reader.outcomes()["digest"] == "passed"
+    assert reader.give(("diploma.pdf", more)) == "untold"
+    assert reader.outcomes()["digest"] == "cannot tell"
+    assert "credanchor proof verify" in reader.text()
+    reader.unfold()
+    assert reader.violations() == []
+    reader.open(installation.link(DIPLOMA))
+    assert reader.give(("diploma.pdf", more)) == "untold"
 
 
 # How it is used

@@ -10,6 +10,9 @@ const NODE = 'http://node.example/';
 const bytes = text => new Uint8Array(Buffer.from(text, 'base64'));
 const base64 = content => Buffer.from(content).toString('base64');
 
+/** Maps as JSON writes objects. */
+const plain = value => value instanceof Map ? Object.fromEntries([...value].map(([name, one]) => [name, plain(one)])) : value;
+
 async function refusable(work) {
   try {
     return await work();
@@ -97,6 +100,10 @@ const JUDGES = {
     const {checks} = await ours.verify(credential, proof, {key});
     return Object.fromEntries(checks.map(({check, outcome}) => [check, outcome]));
   }),
+  pdf: async ({body, proof}) => {
+    const {checks} = await ours.verify(bytes(body), proof);
+    return {inside: plain(await ours.embeddedProof(bytes(body))), digest: checks[0], status: checks.at(-1).reason};
+  },
   verify: ({credential, proof, options}) => refusable(() => ours.verify(credential === null ? null : bytes(credential), bytes(proof), options))
 };
 

@@ -169,5 +169,5 @@ def test_assets_are_what_pages_load_and_nothing_else():
         "icon.svg",
     } <= served
     assert {f"messages/{language}.json" for language in LANGUAGES} <= served
-    assert {"bundle.js", "noble/keccak.js", "noble/secp256k1.js"} <= served
+    assert {"bundle.js", "pdf.js", "noble/keccak.js", "noble/secp256k1.js"} <= served
     assert not any(name.endswith((".html", "package.json", ".py")) for name in served)
