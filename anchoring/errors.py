@@ -15,6 +15,7 @@ AnchoringError
 ├── ManifestsUnavailable    try again later; nothing was signed
 ├── FilesUnavailable        try again later; repeating is safe
 ├── Busy                    try again later; another round is at work
+├── NoRoom                  try again later; nothing was done
 ├── ServiceUnavailable      try again later; the HTTP service did not answer its client
 ├── LedgerUnavailable       try again later; nothing moved
 ├── LedgerRejected          stop, wake a person: the ledger says no
@@ -154,6 +155,12 @@ class Busy(AnchoringError):
     """Another round holds the lease."""
 
     slug = "busy"
+
+
+class NoRoom(AnchoringError):
+    """Other large bodies take all the memory there is for them. Nothing was done; repeat later."""
+
+    slug = "no-room"
 
 
 class ServiceUnavailable(AnchoringError):

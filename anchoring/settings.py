@@ -251,6 +251,12 @@ class ApiSettings(_Group):
     small_body_timeout_s: float = Field(default=10.0, gt=0, le=3600)
     """Longest it may take to send one of a few words, of at most 4,096 bytes, in seconds."""
 
+    body_memory_bytes: int = Field(default=128 * 1024 * 1024, ge=4 * 1024 * 1024, le=1024**4)
+    """What bodies of more than 64 KiB and reading them may take of the memory of each process, in bytes."""
+
+    body_bytes_per_s: int = Field(default=32 * 1024, ge=1, le=1024**3)
+    """How fast a body of more than 64 KiB must come, in bytes a second; 16 times so fast while others wait for its room."""
+
     key_cache_s: float = Field(default=1.0, ge=0, le=60)
     """How long a worker goes by what it knows of an API key, in seconds: a revoked key opens nothing after that."""
 

@@ -21,6 +21,7 @@ from anchoring.settings import Settings, read_settings
 from service import openapi, problems
 from service.allowances import open_allowances
 from service.backlog import Backlog
+from service.body_memory import BodyMemory
 from service.cross_origin import allow_reading
 from service.failed_attempts import FailedAttempts
 from service.figures import FigureReader
@@ -102,6 +103,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         failed_attempts=FailedAttempts(settings.api, allowances, metrics),
         limits=Limits(settings.limits, allowances),
         quotas=Quotas(writes, clock, default=settings.limits.items_per_day),
+        bodies=BodyMemory(settings.api),
         backlog=Backlog(reads.read, clock, limit=promises.max_waiting),
         metrics=metrics,
         figures=FigureReader(store, clock, promises),

@@ -1,4 +1,4 @@
-"""Reading request bodies: bounded in bytes and in time, whatever the client declares."""
+"""Reading request bodies: bounded in bytes, in time, and in what all take together, whatever the client declares."""
 
 import asyncio
 from collections import Counter
@@ -7,14 +7,13 @@ from typing import Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, MalformedBody, ServiceUnavailable, TooLarge, UnsupportedMediaType
+from service.body_memory import HURRY, LARGE_BYTES, PAUSE_S, BodyMemory
 
 T = TypeVar("T")
-
-LARGE_BYTES: Final = 64 * 1024
-"""A body of more takes milliseconds to understand."""
 
 SMALL_BYTES: Final = 4096
 """Of a body that says a few words."""
@@ -27,7 +26,8 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
     """The whole body.
 
     Raises: TooLarge as soon as it is; MalformedBody when it is cut short or does not come; UnsupportedMediaType when it is
-    compressed, because the digest is that of the bytes that arrive; ServiceUnavailable when the service stops meanwhile.
+    compressed, because the digest is that of the bytes that arrive; NoRoom for a large one while others take all that there is;
+    ServiceUnavailable when the service stops meanwhile.
     """
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("send the body as it is, not compressed", at="Content-Encoding")
@@ -55,6 +55,14 @@ async def read_members(request: Request, known: Collection[str], *, timeout_s: f
     return value
 
 
+async def understand(request: Request, body: bytes, work: Callable[[], T]) -> T:
+    """What `work` makes of the body, computed in a thread when that is large. Raises: what `work` raises; NoRoom."""
+    if len(body) <= LARGE_BYTES:
+        return work()
+    async with memory_of(request).understanding(len(body)):
+        return await run_in_threadpool(work)
+
+
 async def compute(work: Callable[[], T], *, is_large: bool) -> T:
     """Run `work` at once when it is little, else in a thread, so that it keeps no other request waiting."""
     return await run_in_threadpool(work) if is_large else work()
@@ -69,13 +77,48 @@ def _declared_size(request: Request, limit: int) -> int:
 
 
 async def _collect(request: Request, limit: int) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
-        chunks.append(chunk)
+    chunks, size, large = [], 0, None
+    try:
+        async with asyncio.timeout(None) as patience:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
+                if size > LARGE_BYTES:
+                    large = large or _Large(memory_of(request), request.scope, patience)
+                    await large.grow_to(size)
+                chunks.append(chunk)
+    except TimeoutError as slow:
+        raise MalformedBody("the body came too slowly") from slow
     return b"".join(chunks)
+
+
+class _Large:
+    """A large body on its way. `patience`: with its sender, who has to send at some rate."""
+
+    def __init__(self, memory: BodyMemory, scope: Scope, patience: asyncio.Timeout) -> None:
+        self._held = memory.hold(scope)
+        self._bytes_per_s = memory.bytes_per_s
+        self._patience = patience
+        self._size = 0
+        self._left_s = PAUSE_S
+        self._since = asyncio.get_running_loop().time()
+
+    async def grow_to(self, size: int) -> None:
+        """So much has come. Raises: NoRoom."""
+        now = asyncio.get_running_loop().time
+        rate = self._bytes_per_s * (HURRY if self._held.room.wanted else 1)
+        self._left_s = min(PAUSE_S, self._left_s - (now() - self._since) + (size - self._size) / rate)
+        self._patience.reschedule(None)  # who waits for room need not send
+        await self._held.grow_to(size)
+        self._size, self._since = size, now()
+        self._patience.reschedule(self._since + self._left_s)
+
+
+def memory_of(request: Request) -> BodyMemory:
+    """Of the process that answers."""
+    memory: BodyMemory = request.app.state.service.bodies
+    return memory
 
 
 def media_type_of(request: Request) -> str:

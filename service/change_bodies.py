@@ -12,7 +12,7 @@ from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.settings import ApiSettings
 from anchoring.types import parse_digest, parse_list_id
 from anchoring.usecases.change_status import StatusRequest
-from service.bodies import LARGE_BYTES, compute, media_type_of, read_body, refuse_unknown_members
+from service.bodies import media_type_of, read_body, refuse_unknown_members, understand
 from service.ndjson import in_line, read_lines
 
 JSON: Final = "application/json"
@@ -39,7 +39,7 @@ async def read_changes(request: Request, settings: ApiSettings) -> list[StatusRe
     body = await read_body(request, limit=limit, timeout_s=settings.body_timeout_s)
     limits = JsonLimits(max_bytes=limit, max_depth=CHANGE_DEPTH, max_values=VALUES_A_CHANGE * most + 8)
     read = {NDJSON: _from_ndjson, JSON: _from_json}[media_type]
-    changes = await compute(lambda: read(body, limits), is_large=len(body) > LARGE_BYTES)
+    changes = await understand(request, body, lambda: read(body, limits))
     if not changes:
         raise InvalidInput("no changes were sent")
     if len(changes) > most:

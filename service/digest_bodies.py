@@ -12,7 +12,7 @@ from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.settings import ApiSettings
 from anchoring.types import HASH_BYTES, Digest, parse_digest, parse_list_id
 from anchoring.usecases.submit_digests import PostedDigests, StatusIndex
-from service.bodies import LARGE_BYTES, compute, media_type_of, read_body, refuse_unknown_members
+from service.bodies import media_type_of, read_body, refuse_unknown_members, understand
 from service.ndjson import in_line, read_lines
 
 JSON: Final = "application/json"
@@ -56,8 +56,11 @@ async def read_digests(request: Request, settings: ApiSettings) -> PostedDigests
     limit = size * settings.max_digests + BYTES_A_JSON_DIGEST
     body = await read_body(request, limit=limit, timeout_s=settings.body_timeout_s)
     limits = JsonLimits(max_bytes=limit, max_depth=ITEM_DEPTH, max_values=VALUES_A_JSON_DIGEST * settings.max_digests + 8)
-    read = {BINARY: _from_binary, NDJSON: _from_ndjson, JSON: _from_json}[media_type]
-    posted = await compute(lambda: read(body, limits), is_large=len(body) > LARGE_BYTES and media_type != BINARY)
+    if media_type == BINARY:
+        posted = _from_binary(body)
+    else:
+        read = _from_ndjson if media_type == NDJSON else _from_json
+        posted = await understand(request, body, lambda: read(body, limits))
     if not posted:
         raise InvalidInput("no digests were sent")
     if len(posted) > settings.max_digests:
@@ -65,7 +68,7 @@ async def read_digests(request: Request, settings: ApiSettings) -> PostedDigests
     return posted
 
 
-def _from_binary(body: bytes, _limits: JsonLimits) -> PostedDigests:
+def _from_binary(body: bytes) -> PostedDigests:
     if len(body) % HASH_BYTES:
         whole = len(body) // HASH_BYTES * HASH_BYTES
         raise InvalidInput(f"digests of {HASH_BYTES} bytes each; {len(body) - whole} bytes are left over", at=f"byte {whole}")

@@ -9,6 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
+from service.body_memory import give_back
 from service.cross_origin import OPEN, is_open_to_all
 from service.metrics import Metrics
 from service.refusals import Refusals
@@ -45,6 +46,7 @@ class RequestContext:
                 raise  # half of an answer is out: only the server can cut it short
             await problems.crashed(error)(scope, receive, answer.send)
         finally:
+            give_back(inner)
             elapsed_s = time.perf_counter() - started
             route = inner.get("route")  # the router puts it there
             path = route.path if route else None

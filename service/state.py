@@ -14,6 +14,7 @@ from anchoring.settings import ApiSettings, StatusSettings
 from anchoring.usecases.submit_digests import Accepted, PostedDigests, submit_digests
 from service.acts import Origin, note
 from service.backlog import Backlog
+from service.body_memory import BodyMemory
 from service.failed_attempts import FailedAttempts
 from service.figures import FigureReader
 from service.group_commit import GroupCommit
@@ -49,6 +50,7 @@ class Service:
     failed_attempts: FailedAttempts
     limits: Limits
     quotas: Quotas
+    bodies: BodyMemory
     backlog: Backlog
     metrics: Metrics
     figures: FigureReader

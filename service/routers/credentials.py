@@ -11,7 +11,7 @@ from anchoring.types import to_hex
 from anchoring.usecases.submit_digests import PostedDigests
 from service.acts import origin_of
 from service.answers import exact_time, json_answer, links
-from service.bodies import LARGE_BYTES, compute, read_body, refuse_unknown_query
+from service.bodies import read_body, refuse_unknown_query, understand
 from service.credential_status import read_status
 from service.dependencies import DigestsWriter, ServiceDep
 from service.openapi import header
@@ -57,12 +57,13 @@ async def post_credential(
     limits = JsonLimits(max_bytes=service.api.max_credential_bytes, max_depth=service.api.max_json_depth)
     body = await read_body(request, limit=limits.max_bytes, timeout_s=service.api.body_timeout_s)
     media_type = request.headers.get("content-type")
-    form, named = await compute(
+    form, named = await understand(
+        request,
+        body,
         lambda: (
             canonicalize(body, media_type, requested=requested, limits=limits),
             read_status(body, service.lists, limits=limits),
         ),
-        is_large=len(body) > LARGE_BYTES,
     )
     status = [(0, index) for index in named.indexes]
     posted = PostedDigests(digests=form.digest, canonicalizations=[form.canonicalization], status=status)

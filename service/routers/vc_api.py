@@ -27,7 +27,7 @@ from anchoring.usecases.submit_digests import PostedDigests, StatusIndex
 from service.acts import ANYBODY, Origin
 from service.addresses import address_of
 from service.answers import json_answer, json_bytes
-from service.bodies import media_type_of, read_body, refuse_unknown_members, refuse_unknown_query
+from service.bodies import media_type_of, read_body, refuse_unknown_members, refuse_unknown_query, understand
 from service.dependencies import ServiceDep
 from service.schemas import IssuedOut, IssueIn, VerifiedOut, VerifyCredentialIn
 from service.state import Service
@@ -80,7 +80,8 @@ async def _read(request: Request, service: Service, name: str) -> dict[str, Json
         raise UnsupportedMediaType(f"send {MEDIA_TYPE}", at="Content-Type")
     limit = min(LARGEST, service.api.max_credential_bytes)
     body = await read_body(request, limit=limit, timeout_s=service.api.body_timeout_s)
-    value = parse(body, JsonLimits(max_bytes=limit, max_depth=service.api.max_json_depth + 1))
+    limits = JsonLimits(max_bytes=limit, max_depth=service.api.max_json_depth + 1)
+    value = await understand(request, body, lambda: parse(body, limits))
     if not isinstance(value, dict):
         raise InvalidInput("must be an object", at="$")
     refuse_unknown_members(value, {name, "options"}, "$")

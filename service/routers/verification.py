@@ -22,7 +22,7 @@ from anchoring.usecases.prove_inclusion import prove_inclusion
 from anchoring.usecases.status_from_store import StoreStatus, bound_places, status_is_lost
 from anchoring.usecases.trace_digest import trace_digest
 from service.answers import json_answer, json_bytes
-from service.bodies import media_type_of, read_body, refuse_unknown_members, refuse_unknown_query
+from service.bodies import media_type_of, memory_of, read_body, refuse_unknown_members, refuse_unknown_query
 from service.dependencies import ServiceDep
 from service.schemas import ReportOut, VerifyIn
 from service.state import Service
@@ -50,7 +50,8 @@ async def post_verify(request: Request, service: ServiceDep) -> Response:
     limit = 2 * service.api.max_credential_bytes
     body = await read_body(request, limit=limit, timeout_s=service.api.body_timeout_s)
     limits = JsonLimits(max_bytes=limit, max_depth=service.api.max_json_depth + 1)  # the credential stands one level down
-    return await run_in_threadpool(_answer, service, body, limits)
+    async with memory_of(request).understanding(len(body)):
+        return await run_in_threadpool(_answer, service, body, limits)
 
 
 def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
