@@ -16,7 +16,7 @@ from anchoring.core.moments import parse_moment
 from anchoring.core.proof import parse_chain
 from anchoring.core.proof_json import proof_from_json
 from anchoring.errors import InvalidInput
-from anchoring.types import Root, parse_address, parse_did, to_hex
+from anchoring.types import Root, parse_address, parse_did, parse_http_url, to_hex
 
 app = typer.Typer(name="blockcerts", no_args_is_help=True, help="Make credentials that verifiers of Blockcerts accept.")
 
@@ -71,6 +71,7 @@ def wrap(
                 )
                 proof = proof_from_json(found)
                 if proof.root not in roots:
+                    require_named(proof.anchor.registry.chain_id)
                     require_raw(client.get_batch(proof.root)["statedLeafCount"])
                     roots.add(proof.root)
                 made = finish(body, proof, form.digest, verification_method=verification_method)
@@ -90,6 +91,8 @@ def profile(
 ) -> None:
     """Print the profile of an issuer, in which verifiers of Blockcerts look for the anchoring address."""
     created = parse_moment(since, at="--since")
+    if not parse_http_url(issuer_url, at="--id").startswith("https://"):
+        raise InvalidInput("must be reached over HTTPS: whoever can change it on the way decides whose anchors count", at="--id")
     print_json(issuer_profile(url=issuer_url, name=name, address=parse_address(address, at="--address"), created=created))
 
 
@@ -104,11 +107,13 @@ def _read(files: Sequence[Path]) -> list[tuple[Path, bytes, CanonicalForm]]:
 
 
 def _require_places(files: Sequence[Path], output: Path) -> None:
-    """Raises: InvalidInput when a finished credential would replace another file that was named."""
-    if not output.is_dir():
-        raise InvalidInput("is no folder", at="--output")
+    """Makes the folder. Raises: InvalidInput when a finished credential would replace another file that was named."""
     names = [file.name for file in files]
     if len(set(names)) < len(names):
         raise InvalidInput("two of the files have the same name", at="--output")
     if any(file.resolve() == (output / file.name).resolve() for file in files):
         raise InvalidInput("is the folder that the credentials are in", at="--output")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as failed:
+        raise InvalidInput(f"is no folder, and none can be made there: {failed.strerror}", at="--output") from failed

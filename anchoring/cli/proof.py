@@ -30,7 +30,7 @@ from anchoring.core.canonical import Canonicalization, Content, canonical_candid
 from anchoring.core.embedding import embed_proof, why_not_inside
 from anchoring.core.permalink import ImageKind, permalink
 from anchoring.core.proof import InclusionProof
-from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
+from anchoring.core.proof_formats import LineFormat, ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json
@@ -97,7 +97,7 @@ def rebuild(
 @app.command()
 def download(
     root: Annotated[str, typer.Argument(help="Root of the batch, as each of its proofs names it.")],
-    wanted: Annotated[ProofFormat, typer.Option("--format", help="Of each line.")] = ProofFormat.CREDANCHOR,
+    wanted: Annotated[LineFormat, typer.Option("--format", help="Of each line.")] = LineFormat.CREDANCHOR,
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
     url: Annotated[str | None, typer.Option(help="The service; CREDANCHOR_CLIENT__URL by default.")] = None,
 ) -> None:
@@ -106,7 +106,7 @@ def download(
 
     batch = parse_root(root, at="root")
     with open_client(url) as client:
-        write_parts(output, client.batch_proofs(batch, wanted=wanted))
+        write_parts(output, client.batch_proofs(batch, wanted=ProofFormat(wanted)))
 
 
 @app.command()
@@ -120,8 +120,9 @@ def qr(
     from anchoring.qr import draw_qr
     from anchoring.settings import read_settings
 
+    content = read_file(proof)
     with about(proof):
-        found = parse_proof(read_file(proof))
+        found = parse_proof(content)
     write_bytes(output, draw_qr(permalink(url or read_settings().client.url, found.digest, found.issuer), kind))
 
 

@@ -86,12 +86,15 @@ def members_of(content: bytes) -> dict[str, Any]:
 
 
 def open_pinned(registry: str | None, deployment: Path | None, rpc_url: str | None) -> Ledger:
-    """No node is asked yet. Raises: InvalidInput, Misconfigured."""
+    """No node is asked yet. Raises: InvalidInput."""
     from anchoring.bootstrap.ledger import deployed_registry
 
     if registry and deployment:
         raise InvalidInput("give either --registry or --deployment", at="--deployment")
-    pinned = deployed_registry(deployment) if deployment else None
+    try:
+        pinned = deployed_registry(deployment) if deployment else None
+    except Misconfigured as wrong:
+        raise InvalidInput(wrong.message, at="--deployment") from wrong
     pinned = parse_registry(registry, at="--registry") if registry else pinned
     return Ledger(pinned=pinned, reader=open_reader_at(pinned, rpc_url, pin="--registry", node="--rpc-url"))
 

@@ -24,6 +24,15 @@ class ProofFormat(StrEnum):
     MERKLEPROOF2019 = "merkleproof2019"
 
 
+class LineFormat(StrEnum):
+    """Those that a line of text holds: all but the binary one."""
+
+    CREDANCHOR = ProofFormat.CREDANCHOR
+    MERKLETOOLS = ProofFormat.MERKLETOOLS
+    CHAINPOINT = ProofFormat.CHAINPOINT
+    MERKLEPROOF2019 = ProofFormat.MERKLEPROOF2019
+
+
 LIMITS: Final = JsonLimits(max_bytes=64 * 1024)
 """Of a proof in JSON: twenty steps are 2 kB."""
 

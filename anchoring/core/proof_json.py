@@ -112,10 +112,10 @@ class Members:
         return name in self._value
 
     def object(self, name: str) -> "Members":
-        return Members(self._value.get(name), self.at(name))
+        return Members(self._present(name), self.at(name))
 
     def text(self, name: str) -> str:
-        value = self._value.get(name)
+        value = self._present(name)
         if not isinstance(value, str):
             raise InvalidInput("must be a string", at=self.at(name))
         return value
@@ -127,13 +127,14 @@ class Members:
         return value
 
     def integer(self, name: str, *, least: int = 0, most: int = _INTEGER_MAX) -> int:
-        value = self._value.get(name)
+        value = self._present(name)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise InvalidInput(f"must be an integer from {least} to {most}", at=self.at(name))
+            words = f"must be {least}" if least == most else f"must be an integer from {least} to {most}"
+            raise InvalidInput(words, at=self.at(name))
         return value
 
     def objects(self, name: str, *, most: int) -> "list[Members]":
-        value = self._value.get(name)
+        value = self._present(name)
         if not isinstance(value, list) or len(value) > most:
             raise InvalidInput(f"must be an array of at most {most} objects", at=self.at(name))
         return [Members(item, f"{self.at(name)}[{i}]") for i, item in enumerate(value)]
@@ -142,13 +143,13 @@ class Members:
         return self._value.get(name) is None
 
     def texts(self, name: str, *, most: int) -> list[str]:
-        value = self._value.get(name)
+        value = self._present(name)
         if not isinstance(value, list) or not 1 <= len(value) <= most or not all(isinstance(item, str) for item in value):
             raise InvalidInput(f"must be an array of 1 to {most} strings", at=self.at(name))
         return value
 
     def hashes(self, name: str, *, most: int) -> tuple[bytes, ...]:
-        value = self._value.get(name)
+        value = self._present(name)
         if not isinstance(value, list) or len(value) > most:
             raise InvalidInput(f"must be an array of at most {most} hashes", at=self.at(name))
         for i, item in enumerate(value):
@@ -169,6 +170,11 @@ class Members:
         except ValueError:
             pass  # a date that is none, such as February 30; refused below like any other
         raise InvalidInput("must be a UTC time such as 2026-11-23T12:00:00Z", at=self.at(name))
+
+    def _present(self, name: str) -> Any:
+        if name not in self._value:
+            raise InvalidInput("is missing", at=self.at(name))
+        return self._value[name]
 
 
 def _read_proof(proof: Members) -> InclusionProof:

@@ -69,7 +69,7 @@ class Evidence:
 
     `source`: who says so, as of when. `head_number`: its newest block. `anchor`: None when the root is not anchored there.
     `block_hash`: of the canonical block at the anchor's height. `final_height`: highest final block number; None when it is not
-    known, and `finality` says why.
+    known, and `finality`, else what makes blocks final in words, says why.
     """
 
     source: str
@@ -254,10 +254,8 @@ def _finality(pinned: Registry | None, evidence: Evidence | NoEvidence) -> Check
         return _cannot_tell(CheckName.FINALITY, evidence.finality)
     block = evidence.anchor.block.number
     if block > evidence.final_height:
-        return _cannot_tell(
-            CheckName.FINALITY, f"block {block} is not final yet by the rule {evidence.finality}: try again later"
-        )
-    return _passed(CheckName.FINALITY, f"block {block} is final by the rule {evidence.finality}")
+        return _cannot_tell(CheckName.FINALITY, f"block {block} is not final yet by {evidence.finality}: try again later")
+    return _passed(CheckName.FINALITY, f"block {block} is final by {evidence.finality}")
 
 
 def _issuer_match(proof: InclusionProof, credential: bytes | None) -> Check:

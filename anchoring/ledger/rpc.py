@@ -32,6 +32,7 @@ _NO_BLOCK: Final = re.compile(r"not found|unknown block|not currently canonical|
 _NO_BLOCK_CODE: Final = -32001
 
 logging.getLogger("httpcore2").setLevel(logging.INFO)  # at DEBUG it logs the URL with the access key in it
+logging.getLogger("stamina").addHandler(logging.NullHandler())  # else its retries reach stderr where a program set up no logs
 
 
 class RpcRefusal(Exception):

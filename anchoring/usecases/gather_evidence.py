@@ -19,7 +19,7 @@ def evidence_from_node(reader: RegistryReader, root: Root, rule: FinalityRule) -
         block_hash = reader.block_hash(anchor.block.number) if anchor else None
     except (LedgerUnavailable, Misconfigured) as failed:
         return NoEvidence(failed.message)
-    final_height, finality = None, str(rule)
+    final_height, finality = None, f"the rule {rule}"
     try:
         final_height = reader.final_height(head, rule)
     except (LedgerUnavailable, Misconfigured) as failed:
@@ -48,5 +48,5 @@ def evidence_from_store(uow: UnitOfWork, root: Root, rule: FinalityRule) -> Evid
         anchor=batch.anchor,
         block_hash=block.hash,
         final_height=block.number if batch.state is BatchState.FINAL else block.number - 1,
-        finality=f"{rule} of this service",
+        finality=f"the rule {rule} of this service",
     )

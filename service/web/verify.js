@@ -796,7 +796,7 @@ function asMaps(value) {
 /** Typed access to the members of one object; each error names the member's JSON path. */
 class Members {
   constructor(value, at) {
-    if (!(value instanceof Map)) {
+    if (!(present(value, at) instanceof Map)) {
       throw malformed('must be an object', at);
     }
     this.value = value;
@@ -836,9 +836,9 @@ class Members {
   }
 
   integer(name, least = 0, most = Number.MAX_SAFE_INTEGER) {
-    const value = this.value.get(name);
+    const at = `${this.at}.${name}`, value = present(this.value.get(name), at);
     if (!Number.isInteger(value) || value < least || value > most) {
-      throw malformed(`must be an integer from ${least} to ${most}`, `${this.at}.${name}`);
+      throw malformed(least === most ? `must be ${least}` : `must be an integer from ${least} to ${most}`, at);
     }
     return value;
   }
@@ -848,7 +848,7 @@ class Members {
   }
 
   hashes(name, most) {
-    const value = this.value.get(name), at = `${this.at}.${name}`;
+    const at = `${this.at}.${name}`, value = present(this.value.get(name), at);
     if (!Array.isArray(value) || value.length > most) {
       throw malformed(`must be an array of at most ${most} hashes`, at);
     }
@@ -866,8 +866,15 @@ class Members {
   }
 }
 
+function present(value, at) {
+  if (value === undefined) {
+    throw malformed('is missing', at);
+  }
+  return value;
+}
+
 function stringAt(value, at) {
-  if (typeof value !== 'string') {
+  if (typeof present(value, at) !== 'string') {
     throw malformed('must be a string', at);
   }
   return value;
@@ -2316,10 +2323,10 @@ async function headShown(node, registry, head, listId) {
 
 async function finalHeight(node, head, finality) {
   if (finality.startsWith('depth:')) {
-    return {finalHeight: head.number - Number(finality.slice('depth:'.length)), finality};
+    return {finalHeight: head.number - Number(finality.slice('depth:'.length)), finality: `the rule ${finality}`};
   }
   try {
-    return {finalHeight: (await node.block(finality)).number, finality};
+    return {finalHeight: (await node.block(finality)).number, finality: `the rule ${finality}`};
   } catch (failed) {
     return {finalHeight: null, finality: whyNoEvidence(failed)};
   }
@@ -2595,8 +2602,8 @@ function checkFinality({pinned, evidence, why}) {
   }
   const block = evidence.anchor.blockNumber;
   return block > evidence.finalHeight
-    ? told('finality', CANNOT_TELL, `block ${block} is not final yet by the rule ${evidence.finality}: try again later`)
-    : told('finality', PASSED, `block ${block} is final by the rule ${evidence.finality}`);
+    ? told('finality', CANNOT_TELL, `block ${block} is not final yet by ${evidence.finality}: try again later`)
+    : told('finality', PASSED, `block ${block} is final by ${evidence.finality}`);
 }
 
 /** The members of a credential as it is signed, unverified; null for files that say nothing that can be read. */

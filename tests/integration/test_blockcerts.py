@@ -13,6 +13,7 @@ import pytest
 
 from anchoring.bootstrap import system
 from anchoring.client import AnchoringClient
+from anchoring.core import blockcerts
 from anchoring.core.base58 import decode_base58, encode_base58
 from anchoring.jobs import Round
 from anchoring.store.engine import make_engine
@@ -307,5 +308,28 @@ def test_nothing_is_posted_when_one_credential_cannot_be_hashed(scene, change, w
 def test_files_that_would_be_overwritten_are_refused(scene):
     done = scene.command("blockcerts", "wrap", *scene.files(), "--output", scene.folder / "unfinished")
     assert "is the folder that the credentials are in" in done.error
-    done = scene.command("blockcerts", "wrap", *scene.files(), "--output", scene.folder / "nowhere")
-    assert "is no folder" in done.error
+    (scene.folder / "file").touch()
+    done = scene.command("blockcerts", "wrap", *scene.files(), "--output", scene.folder / "file")
+    assert "--output: is no folder, and none can be made there: File exists" in done.error
+
+
+def test_folder_of_finished_credentials_is_made(scene):
+    done = scene.command("blockcerts", "wrap", *scene.files(), "--output", scene.folder / "new" / "folder")
+    assert "digest" in done.error  # nothing was posted
+    assert (scene.folder / "new" / "folder").is_dir()
+
+
+def test_ledger_without_a_name_is_refused_before_anything_else_is_advised(scene, monkeypatch):
+    scene.command("blockcerts", "post", *scene.files())
+    scene.round(RULES)
+    monkeypatch.setattr(blockcerts, "NETWORKS", {1: "mainnet"})
+    done = scene.command("blockcerts", "wrap", *scene.files(), "--output", scene.folder / "finished")
+    assert (done.code, scene.finished()) == (2, {})
+    assert "Blockcerts has no name for the ledger eip155:11155111" in done.error
+
+
+@pytest.mark.parametrize("url", ["http://university.example/issuer.json", "did:web:university.example", "issuer.json"])
+def test_profile_that_cannot_be_fetched_over_https_is_refused(scene, url):
+    given = ("--name", "University", "--address", "0x" + "11" * 20, "--since", "2025-01-01T00:00:00Z")
+    done = scene.command("blockcerts", "profile", "--id", url, *given)
+    assert (done.code, done.error.startswith("--id: ")) == (2, True)

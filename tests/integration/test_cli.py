@@ -755,7 +755,7 @@ def test_proof_verify_of_another_issuers_credential_fails(credanchor: Credanchor
         (b"\xff", "byte 0: not UTF-8"),
         (b"[]", "$: must be an object"),
         (b"{}", "$.type: must be CredentialAnchorProof"),
-        (b'{"type": "CredentialAnchorProof", "version": 2}', "$.version: must be an integer from 1 to 1"),
+        (b'{"type": "CredentialAnchorProof", "version": 2}', "$.version: must be 1"),
     ],
 )
 def test_proof_that_is_none_is_exit_code_3(credanchor: Credanchor, holder: tuple[Path, Path], content: bytes, error: str) -> None:
@@ -784,8 +784,12 @@ def test_file_that_cannot_be_read_is_exit_code_2(credanchor: Credanchor, holder:
         (("--registry", "eip155:1:0xabc"), 2, "--registry: an address must be"),
         (("--finality", "soon"), 2, "--finality: this is no finality rule"),
         (("--registry", REGISTRY, "--deployment", "x"), 2, "--deployment: give either --registry or --deployment"),
-        (("--deployment", "missing.json"), 1, "deployment file missing.json cannot be read: No such file or directory"),
-        (("--deployment", "credential.json"), 1, "credential.json is no deployment file"),
+        (
+            ("--deployment", "missing.json"),
+            2,
+            "--deployment: deployment file missing.json cannot be read: No such file or directory",
+        ),
+        (("--deployment", "credential.json"), 2, "--deployment: credential.json is no deployment file"),
         (("--registry", REGISTRY, "--rpc-url", f"http://[{SECRET}"), 2, "--rpc-url: the node's address is not a URL"),
         (("--registry", REGISTRY, "--rpc-url", "nonsense"), 2, "--rpc-url: the node's address is not a URL"),
         (

@@ -105,7 +105,7 @@ def root_outcome(proof: InclusionProof, ledger_says: InclusionProof) -> Outcome:
         anchor=anchor,
         block_hash=anchor.block.hash,
         final_height=100,
-        finality="finalized",
+        finality="the rule finalized",
     )
     report = verify(
         proof, credential=None, pinned=REGISTRY, evidence=evidence, status=StatusFindings(()), signature=None, now=NOON

@@ -59,7 +59,7 @@ def evidence_of(proof: InclusionProof) -> Evidence:
         anchor=anchor,
         block_hash=anchor.block.hash,
         final_height=12,
-        finality="finalized",
+        finality="the rule finalized",
     )
 
 
