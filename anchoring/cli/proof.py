@@ -27,7 +27,7 @@ from anchoring.cli.verifying import (
 )
 from anchoring.core.bundle import MEMBER, bundle_to_json
 from anchoring.core.canonical import Canonicalization, Content, canonical_candidates, content_of
-from anchoring.core.embedding import embed_proof, why_not_inside
+from anchoring.core.embedding import NotInside, embed_proof
 from anchoring.core.permalink import ImageKind, permalink
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import LineFormat, ProofFormat, read_any, write_proof
@@ -171,19 +171,15 @@ def embed(
     body, content = read_file(credential), read_file(proof)
     with about(proof):
         inclusion = parse_proof(content)
-    is_pdf = content_of(body) is Content.PDF
-    if why := _why_not_inside_pdf(body) if is_pdf else why_not_inside(body):
-        say(f"beside it, because {why}")
+    try:
+        made = _inside(credential, body, content, inclusion)
+    except NotInside as not_inside:
         _require_subject(body, inclusion)
+        say(f"beside it, because {not_inside.reason}")
         if output is not None:
             write_bytes(output, body)
         _hand_over(parse(content), sidecar_of(output or credential))
         return
-    with about(credential):
-        if is_pdf:
-            made = open_pdf_embedding().embed(body, members_of(content), inclusion.digest)
-        else:
-            made = embed_proof(body, members_of(content), digest=inclusion.digest, issuer=inclusion.issuer)
     write_bytes(output or credential.with_name(f"{credential.stem}.anchored{credential.suffix}"), made)
 
 
@@ -283,12 +279,17 @@ def _check_name(text: str) -> CheckName:
     return CheckName(text)
 
 
-def _why_not_inside_pdf(body: bytes) -> str | None:
-    try:
-        why: str | None = open_pdf_embedding().why_not_inside(body)
-    except Misconfigured as absent:
-        return absent.message
-    return why
+def _inside(credential: Path, body: bytes, content: bytes, proof: InclusionProof) -> bytes:
+    """The credential with the proof inside. Raises: NotInside; InvalidInput naming the file."""
+    with about(credential):
+        if content_of(body) is not Content.PDF:
+            return embed_proof(body, members_of(content), digest=proof.digest, issuer=proof.issuer)
+        try:
+            embedding = open_pdf_embedding()
+        except Misconfigured as absent:
+            raise NotInside(absent.message) from absent
+        made: bytes = embedding.embed(body, members_of(content), proof.digest)
+        return made
 
 
 def _require_subject(credential: bytes, proof: InclusionProof) -> None:

@@ -22,6 +22,10 @@ from anchoring.types import Did, Digest, to_hex
 MEMBER: Final = "proof"
 
 
+class NotInside(InvalidInput):
+    """The proof cannot stand inside this credential; the message says why. It can beside it."""
+
+
 def why_not_inside(credential: bytes) -> str | None:
     """Why a proof cannot stand inside this credential, for people; None where it can."""
     if content_of(credential) is not Content.JSON_OBJECT:
@@ -43,10 +47,10 @@ def embed_proof(credential: bytes, proof: dict[str, Any], *, digest: Digest, iss
     """The credential with the proof as the last element of its `proof` array; an older one of the same issuer gives way.
 
     `digest`, `issuer`: the proof's. Raises: InvalidInput when the credential has another digest under `jcs`, such as one that was
-    anchored as bytes, or takes no proof inside.
+    anchored as bytes; NotInside when it takes no proof inside.
     """
     if why := why_not_inside(credential):
-        raise InvalidInput(why)
+        raise NotInside(why)
     _require_digest(credential, digest)
     members = _members(credential)
     present = members.get(MEMBER, [])

@@ -21,8 +21,9 @@ from scripts.devnet import Devnet, free_port
 from scripts.signed_credentials import NOW, proven
 from tests.browser.chromium import run_browser, script
 from tests.browser.reader import Reader
-from tests.integration.test_pdf import append, draw, paint_over
+from tests.integration.test_pdf import draw, paint_over
 from tests.issuers_registry import TYPES, attribute, in_token, run_registry
+from tests.pdf_forgeries import append
 from tests.trees import read_vectors, sha256
 
 ISSUER = "did:web:universidad-vega-clara.example"

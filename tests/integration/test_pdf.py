@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -28,14 +27,16 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from reportlab.pdfgen import canvas
 
 from anchoring.core.canonical import CanonicalForm
+from anchoring.core.embedding import NotInside
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.outcome import Outcome
 from anchoring.core.verification import NoForm, SignatureFinding
 from anchoring.errors import InvalidInput
-from anchoring.pdf.embedding import FIELD, embed, embedded_proof, later_form, prepare, why_not_inside
+from anchoring.pdf.embedding import FIELD, embed, embedded_proof, later_form, prepare
 from anchoring.pdf.signatures import judge_signatures
 from anchoring.types import Digest, as_salt, parse_did, to_hex
 from tests.credanchor import Credanchor
+from tests.pdf_forgeries import FORGERIES, FORGERIES_WITH_FORM, append
 
 PASSED, FAILED, CANNOT_TELL = Outcome.PASSED, Outcome.FAILED, Outcome.CANNOT_TELL
 PROOF = {"type": "CredentialAnchorProof", "issuer": "did:web:university.example", "note": "Núñez"}
@@ -102,14 +103,6 @@ def sign(body: bytes, authority: Authority = AUTHORITY, name: str = "Seal", **mo
     made: Any = signers.sign_pdf(IncrementalPdfFileWriter(BytesIO(body)), meta, signer=authority.signer)
     content: bytes = made.getvalue()
     return content
-
-
-def append(body: bytes, change: Callable[[IncrementalPdfFileWriter], None]) -> bytes:
-    """A revision more."""
-    writer, out = IncrementalPdfFileWriter(BytesIO(body)), BytesIO()
-    change(writer)
-    writer.write(out)
-    return out.getvalue()
 
 
 def paint_over(writer: IncrementalPdfFileWriter) -> None:
@@ -198,26 +191,32 @@ def test_pdf_that_is_anchored_first_may_be_sealed_with_its_proof_inside():
         (embed(PREPARED, PROOF, digest_of(PREPARED)), "filled already"),
         (encrypted(PREPARED), "is encrypted"),
         (PREPARED.replace(b"startxref\n", b"startxref\n9"), "cannot be read"),
-        (b"%PDF-1.7\n", "cannot be read"),
+        (b"%PDF-1.7\n", "has no end"),
     ],
     ids=["unprepared", "signed", "filled", "encrypted", "broken", "empty"],
 )
 def test_pdf_that_takes_no_proof_says_why(body, why):
-    assert why in str(why_not_inside(body))
-    with pytest.raises(InvalidInput, match=why):
+    with pytest.raises(NotInside, match=why):
         embed(body, PROOF, digest_of(body))
 
 
 def test_signature_that_allows_no_changes_is_not_broken():
     final = sign(PREPARED, certify=True, docmdp_permissions=MDPPerm.NO_CHANGES)
-    with pytest.raises(InvalidInput, match="allows no field to be filled"):
+    with pytest.raises(NotInside, match="allows no field to be filled"):
         embed(final, PROOF, digest_of(final))
 
 
 @pytest.mark.parametrize(
     ("body", "why"),
-    [(PREPARED, "has a field"), (SIGNED, "signed already"), (encrypted(draw()), "encrypted")],
-    ids=["prepared", "signed", "encrypted"],
+    [
+        (PREPARED, "has a field"),
+        (SIGNED, "signed already"),
+        (encrypted(draw()), "encrypted"),
+        (SIGNED[: len(PREPARED) + 500], "it was cut off"),
+        (b"more" + draw(), "cannot be read"),
+        (b"%PDF-1.7\n" + bytes(200_000), "has no end"),
+    ],
+    ids=["prepared", "signed", "encrypted", "cut off", "begins late", "zeros"],
 )
 def test_field_is_made_once_and_before_signing(body, why):
     with pytest.raises(InvalidInput, match=why):
@@ -251,6 +250,64 @@ def test_revision_that_may_show_something_else_is_found_out(issued, change):
     assert found.outcome is FAILED
     if issued is SIGNED:
         assert judge_signatures(made, [AUTHORITY.root.dump()], NOW).outcome is FAILED
+
+
+FILLED = embed(SIGNED, PROOF, digest_of(SIGNED))
+DRAWN = draw()
+
+
+@pytest.mark.parametrize("forge", (FORGERIES | FORGERIES_WITH_FORM).values(), ids=(FORGERIES | FORGERIES_WITH_FORM).keys())
+def test_whatever_is_put_behind_a_filled_pdf_never_passes(forge):
+    forged = forge(FILLED)
+
+    assert not isinstance(later_form(forged, digest_of(SIGNED)), CanonicalForm)
+    assert judge_signatures(forged, [AUTHORITY.root.dump()], NOW).outcome is not PASSED
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
+def test_whatever_is_put_behind_any_other_pdf_never_passes(forge):
+    assert not isinstance(later_form(forge(DRAWN), digest_of(DRAWN)), CanonicalForm)
+    assert later_form(DRAWN, digest_of(DRAWN)) is None, "the whole file, which is looked at elsewhere"
+
+
+def table_in_a_stream(body: bytes) -> bytes:
+    """As most programs write it today, in place of a table."""
+    writer, out = copy_into_new_writer(PdfFileReader(BytesIO(body)), {"stream_xrefs": True}), BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def catalogue_first(body: bytes) -> bytes:
+    """Its number stands beside that of the first free object, in one part of the table."""
+    writer, out = copy_into_new_writer(PdfFileReader(BytesIO(body))), BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("made", [table_in_a_stream, catalogue_first])
+@pytest.mark.parametrize("sealed_first", [True, False])
+def test_what_is_written_by_us_and_by_a_seal_is_read(made, sealed_first):
+    issued = prepare(made(DRAWN))
+    issued = sign(issued) if sealed_first else issued
+
+    finished = sign(embed(issued, PROOF, digest_of(issued)), name="Later")
+
+    assert isinstance(later_form(finished, digest_of(issued)), CanonicalForm)
+    assert judge_signatures(finished, [AUTHORITY.root.dump()], NOW).outcome is PASSED
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r"])
+def test_line_may_end_or_not_behind_what_was_issued(end):
+    issued = SIGNED.rstrip() + end
+    assert isinstance(later_form(embed(issued, PROOF, digest_of(issued)), digest_of(issued)), CanonicalForm)
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b" ", b"\0"])
+def test_pdf_that_goes_on_behind_its_end_takes_no_proof_and_is_prepared_all_the_same(end):
+    issued = PREPARED + end
+    with pytest.raises(NotInside, match="something stands before or behind it"):
+        embed(issued, PROOF, digest_of(issued))
+    assert prepare(DRAWN + end) != DRAWN + end
 
 
 def test_field_of_another_name_filled_afterwards_cannot_be_told():

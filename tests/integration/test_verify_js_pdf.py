@@ -17,7 +17,6 @@ from tests.integration.test_pdf import (
     CERTIFIED,
     PREPARED,
     SIGNED,
-    append,
     attach,
     digest_of,
     draw,
@@ -30,6 +29,7 @@ from tests.integration.test_pdf import (
     sign,
 )
 from tests.other_verifiers import ask
+from tests.pdf_forgeries import FORGERIES, FORGERIES_WITH_FORM, append
 
 
 def with_streams(body: bytes) -> bytes:
@@ -227,3 +227,11 @@ def test_files_changed_at_random_never_pass() -> None:
         filled = FILLED if issued is SIGNED else STREAM_FILLED
         assert anchoring.verify(body, proof_of(issued)).checks[0].outcome is anchoring.Outcome.PASSED
         assert len(body) <= len(filled)
+
+
+def test_whatever_is_put_behind_a_pdf_never_passes() -> None:
+    drawn = draw()
+    forged = [(forge(FILLED), proof_of(SIGNED)) for forge in (FORGERIES | FORGERIES_WITH_FORM).values()]
+    forged += [(forge(drawn), proof_of(drawn)) for forge in FORGERIES.values()]
+
+    assert {found["digest"]["outcome"] for found in judged(*forged)} <= {"failed", "cannot tell"}
