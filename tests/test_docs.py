@@ -5,6 +5,7 @@ Each comparison goes both ways: what exists is documented, and what is documente
 
 import ast
 import enum
+import hashlib
 import http
 import json
 import re
@@ -19,7 +20,10 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from anchoring.errors import AnchoringError
+from anchoring.ledger.headers import BFT_MIX_HASH
+from anchoring.ledger.offline import ROOT_ANCHORED
 from anchoring.settings import DELIMITER, PREFIX, Settings
+from anchoring.types import to_hex
 from scripts.devnet import ROOT
 from scripts.export_openapi import render
 from service.problems import STATUS, TYPE_PREFIX
@@ -367,3 +371,26 @@ def test_changelog_is_in_the_form_of_keep_a_changelog() -> None:
     assert (first, second) == ("Changelog", "[Unreleased]")
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert {heading for heading in headings(DOCUMENTS["CHANGELOG.md"]) if not heading.startswith("[")} <= kinds | {"Changelog"}
+
+
+# --- what others rely on ----------------------------------------------------------------------------------------------
+
+
+def test_constants_of_the_proof_format_are_those_of_the_contract_that_is_built() -> None:
+    artifact = json.loads((ROOT / "anchoring" / "ledger" / "artifacts" / "AnchorRegistry.json").read_text())
+    stated = [code(cells[0]) for cells in table(DOCUMENTS["docs/proof-format.md"], "constant").values()]
+
+    assert stated == [
+        artifact["codeHash"],
+        to_hex(hashlib.sha256(bytes.fromhex(artifact["deployedBytecode"][2:])).digest()),
+        to_hex(ROOT_ANCHORED),
+        to_hex(BFT_MIX_HASH),
+    ]
+
+
+def test_package_of_the_blockcerts_verifier_is_the_one_that_the_tests_install() -> None:
+    installed = json.loads((ROOT / "tests" / "oracles" / "formats" / "package.json").read_text())
+    [shown] = [json.loads(block.content) for block in blocks(DOCUMENTS["docs/blockcerts.md"]) if block.language == "json"]
+
+    assert shown["dependencies"].items() <= installed["dependencies"].items()
+    assert shown["overrides"] == installed["overrides"]
