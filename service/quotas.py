@@ -1,5 +1,7 @@
 """What an issuer may write in a day: counted in the database for all hosts together, and taken from it in portions.
 
+Status changes may go on to as many again, so that whoever uses a quota up by posting keeps nobody from revoking.
+
 A portion is taken with one statement and then spent in memory, so that most requests cost a look into a dictionary. What a
 process had taken and not spent when it ended is lost to the issuer for that day; more than the quota is never written.
 """
@@ -33,7 +35,7 @@ class Quotas:
         return self._default if issuer.items_per_day is None else issuer.items_per_day
 
     def left(self, uow: UnitOfWork, issuer: Issuer) -> int | None:
-        """What it may still write today; None: any number. What other processes have taken and not spent is not in it."""
+        """What it may still write today; None: any number. What others have taken, or for changes, and not spent is not in it."""
         limit = self.of(issuer)
         if not limit:
             return None
@@ -41,9 +43,12 @@ class Quotas:
         unspent = self._left.get((issuer.id, limit), 0) if day == self._day else 0
         return max(0, limit - uow.issuers.taken_of_quota(issuer, day) + unspent)
 
-    async def take(self, issuer: Issuer, items: int) -> None:
-        """Count so many more in, known ones too. Raises: TooLarge for more than a day's; TooManyRequests; StoreUnavailable."""
-        limit = self.of(issuer)
+    async def take(self, issuer: Issuer, items: int, *, are_changes: bool = False) -> None:
+        """Count so many more in, known ones too. `are_changes`: of status; else no more is taken of the second half.
+
+        Raises: TooLarge for more than a day's; TooManyRequests; StoreUnavailable.
+        """
+        limit = self.of(issuer) * (2 if are_changes else 1)
         if not limit:
             return
         if items > limit:

@@ -76,7 +76,7 @@ async def post_changes(request: Request, service: ServiceDep, caller: StatusWrit
     """
     refuse_unknown_query(request)
     requests = await read_changes(request, service.api)
-    await service.quotas.take(caller.issuer, len(requests))
+    await service.quotas.take(caller.issuer, len(requests), are_changes=True)
     change = recorded(
         service.clock,
         origin_of(request.scope, caller),

@@ -140,15 +140,33 @@ def test_issuer_that_wrote_enough_for_today_goes_on_tomorrow(store: SqlStore) ->
         assert problem["detail"] == "the issuer has used up what it may write today, 5 items"
         assert refused.headers["retry-after"] == "1800"
         assert write(api, "digests", 2, key=api.other).status_code == 202, "each issuer has its own"
-        change = {"action": "revoke", "digest": hex_digest(0)}
-        assert api.ask("POST", "/v1/status-changes", {"changes": [change]}).status_code == 200, "the fifth"
-        check_problem(api.ask("POST", "/v1/status-changes", {"changes": [change]}), 429, "too-many-requests")
+        assert write(api, "digests", 1).status_code == 202, "the fifth"
         check_problem(write(api, "list", 1), 429, "too-many-requests")
         assert api.get(f"/v1/digests/{hex_digest(0)}").status_code != 429, "reading is not counted"
         api.clock.advance(1800)
         assert write(api, "list", 4).status_code == 201
         check_problem(write(api, "digests", 1), 429, "too-many-requests")
     assert len(rows(store, tables.entry)) == 4 + 2
+
+
+def revoke(api: Api, *numbers: int) -> httpx2.Response:
+    changes = [{"action": "revoke", "digest": hex_digest(i)} for i in numbers]
+    return api.ask("POST", "/v1/status-changes", {"changes": changes})
+
+
+def test_issuer_whose_quota_is_used_up_can_still_revoke(store: SqlStore) -> None:
+    """By whoever has a key that posts. What is revoked counts, too."""
+    with running(store, limits=DAY) as api:
+        assert write(api, "digests", 5).status_code == 202
+        for what in ("digests", "credential", "list"):
+            check_problem(write(api, what, 1), 429, "too-many-requests")
+        assert revoke(api, *range(4)).status_code == 200
+        assert quota(api) == (5, False, 0)
+        check_problem(write(api, "digests", 1), 429, "too-many-requests")
+        check_problem(revoke(api, 0, 1), 429, "too-many-requests")
+        assert revoke(api, 3).status_code == 200, "the tenth of twice five"
+        check_problem(revoke(api, 3), 429, "too-many-requests")
+        check_problem(revoke(api, *[0] * 11), 413, "too-large")
 
 
 def quota(api: Api, key: str | None = None, did: str = UNIVERSITY) -> tuple[int, bool, int | None]:
