@@ -111,7 +111,7 @@ async def _anchoring_error(_request: Request, error: AnchoringError) -> Response
 
 def refusal(error: AnchoringError) -> Response:
     """The answer to an error of ours."""
-    status, title = STATUS[type(error)]
+    status, title = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     detail = error.message
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # the words are for the operator: they may name hosts and tables
         log.error("request.failed", error=error.slug, detail=error.message)
