@@ -165,7 +165,7 @@ class Round:
 
     def _look_after_audit_log(self) -> None:
         if self._rules.posts_audit_head:
-            post_audit_head(self._store, self._clock, secrets.token_bytes)
+            post_audit_head(self._store, self._clock)
         if self._rules.source_kept_s is not None:
             with self._store.writing() as uow:
                 uow.audit_log.forget_sources(self._clock.now() - timedelta(seconds=self._rules.source_kept_s))

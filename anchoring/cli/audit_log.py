@@ -77,6 +77,10 @@ def verify(
     head: Annotated[
         str | None, typer.Option(help="Number and hash of a record as you noted them: NUMBER:0x….", metavar="NUMBER:HASH")
     ] = None,
+    lost: Annotated[
+        str | None,
+        typer.Option(help="As an earlier run printed it: you know that those heads are of a log that was lost.", metavar="HASH"),
+    ] = None,
     rpc_url: Annotated[str | None, typer.Option(help="Node to ask; best one that rounds do not use.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -91,10 +95,13 @@ def verify(
     from anchoring.usecases.prove_inclusion import prove_inclusion
 
     settings, kept = read_settings(), _kept(head)
+    known_lost = None if lost is None else parse_hash(lost, what="a hash", at="--lost")
     node = open_node(rpc_url, settings.ledger) if rpc_url else open_nodes(settings.ledger)[0]
     reader = open_reader(node, required_registry(settings.ledger), settings.ledger)
     with progress_bar() as progress:
-        report = check_audit_log(open_store(settings.store), reader, prove_inclusion, kept=kept, progress=progress)
+        report = check_audit_log(
+            open_store(settings.store), reader, prove_inclusion, kept=kept, known_lost=known_lost, progress=progress
+        )
     if as_json:
         print_json(report.to_json())
     else:
@@ -102,6 +109,8 @@ def verify(
             for place, reason in enumerate(check.reasons):
                 typer.echo(f"{check.name if not place else '':<8} {check.outcome if not place else '':<12} {plain(reason)}")
         say(f"to note elsewhere, for --head: {report.head.number}:{to_hex(report.head.hash)}")
+        if report.lost:
+            say(f"to note elsewhere, once you know why heads are of no record here, for --lost: {to_hex(report.lost)}")
     raise typer.Exit(EXIT_CODES[report.outcome])
 
 
@@ -142,15 +151,19 @@ def _line(one: ShownRecord) -> bytes:
 def _json(one: ShownRecord) -> dict[str, Any]:
     """`from`: where it came from, once more in words; no part of what is hashed, for it may be forgotten."""
     told = one.record.to_json(one.previous or b"")
-    return told | {"previous": to_hex(one.previous) if one.previous else None, "from": one.source}
+    return told | {"previous": to_hex(one.previous) if one.previous else None, "from": _source(one)}
+
+
+def _source(one: ShownRecord) -> str | None:
+    """None once forgotten."""
+    return one.source if one.source is None or one.source_fits else f"{one.source} (changed after it was written)"
 
 
 def _text(one: ShownRecord) -> str:
     record = one.record
     in_name_of = f" for {record.issuer}" if record.issuer else ""
-    words = (
-        f"{exact(record.at)}  {record.result:<7}  {record.action}  {record.actor} from {one.source or '(forgotten)'}{in_name_of}"
-    )
+    source = _source(one) or "(forgotten)"
+    words = f"{exact(record.at)}  {record.result:<7}  {record.action}  {record.actor} from {source}{in_name_of}"
     return plain(f"{record.number:>8}  {words}  {record.detail}")
 
 

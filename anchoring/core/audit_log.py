@@ -185,6 +185,36 @@ class ChainCheck:
         self._broken.clear()
 
 
+class SourceCheck:
+    """Holds where acts came from against their records. `good`: a sentence for when nothing is wrong."""
+
+    def __init__(self) -> None:
+        self._told = 0
+        self._forgotten = 0
+        self._wrong: dict[bytes, list[int]] = {}
+
+    def add(self, record: AuditRecord, source: str | None, *, fits: bool) -> None:
+        """`source`: what stands beside the log, None once forgotten; `fits`: whether the record has the hash of it."""
+        if source is None:
+            self._forgotten += 1
+        elif fits:
+            self._told += 1
+        else:
+            first_and_count = self._wrong.setdefault(record.source, [record.number, 0])
+            first_and_count[1] += 1
+
+    @property
+    def good(self) -> str:
+        return f"{self._told} records say from where as it was recorded, of {self._forgotten} it is forgotten"
+
+    def faults(self) -> list[str]:
+        """A sentence for each source that was changed."""
+        return [
+            f"from where record {first} came was changed after it was written; {count} records say the same"
+            for first, count in self._wrong.values()
+        ]
+
+
 def _records(first: int, last: int) -> str:
     return f"record {first} is" if first == last else f"records {first} to {last} are"
 

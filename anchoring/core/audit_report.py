@@ -17,6 +17,8 @@ class AuditCheckName(StrEnum):
 
     CHAIN = "chain"
     """Each record follows the one before."""
+    SOURCES = "sources"
+    """Where acts came from is what it was when they were recorded, as far as it is not forgotten."""
     HEADS = "heads"
     """The records whose hash was posted still have it, and no posted one is missing."""
     ANCHOR = "anchor"
@@ -48,9 +50,14 @@ class AuditCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """All checks. `head`: the newest record's."""
+    """All checks. `head`: the newest record's.
+
+    `lost`: stands for the service's own entries that are neither canary nor head of a record here (`own_entries.lost_hash`); None
+    where there are none.
+    """
 
     head: AuditHead
+    lost: bytes | None
     checks: tuple[AuditCheck, ...]
 
     @property
@@ -63,5 +70,6 @@ class AuditReport:
             "outcome": self.outcome,
             "records": self.head.number,
             "head": to_hex(self.head.hash),
+            "lost": to_hex(self.lost) if self.lost else None,
             "checks": [{"check": one.name, "outcome": one.outcome, "reasons": list(one.reasons)} for one in self.checks],
         }

@@ -6,27 +6,24 @@ from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 from anchoring.core.audit_log import Act, ActResult, AuditHead, AuditRecord
+from anchoring.core.own_entries import OwnEntry
 from anchoring.ports.entries import Entry
-from anchoring.types import Did, Digest
+from anchoring.types import Did
 
 BEFORE_ALL: Final = -(2**63)
 """Lower than any number a record can have, also one that somebody inserted below 1."""
 
 
-class ChainedRecord(NamedTuple):
-    """A record, and the entry as whose digest its hash was posted, if it was. `digest`: None also once that was erased."""
-
-    record: AuditRecord
-    entry_id: int | None
-    digest: Digest | None
-
-
 class ShownRecord(NamedTuple):
-    """A record for people. `previous`: the hash before it; None where that record is missing. `source`: None once forgotten."""
+    """A record, and what stands beside the log. `previous`: the hash before it; None where that record is missing.
+
+    `source`: None once forgotten; `source_fits`: whether it is what the record has the hash of.
+    """
 
     record: AuditRecord
     previous: bytes | None
     source: str | None
+    source_fits: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +55,8 @@ class AuditLog(Protocol):
     def head(self) -> AuditHead:
         """The newest record's; number 0 when there is none."""
 
-    def page(self, after: int, limit: int) -> Sequence[ChainedRecord]:
-        """The first `limit` records with a higher number, ascending."""
-
     def find(self, wanted: Wanted, after: int, limit: int) -> Sequence[ShownRecord]:
-        """The first `limit` of those with a higher number, ascending."""
+        """The first `limit` of those that are wanted and have a higher number, ascending."""
 
     def number_before_last(self, wanted: Wanted, count: int) -> int:
         """Such that `count` of those that are wanted have a higher number, or all of them."""
@@ -74,10 +68,10 @@ class AuditLog(Protocol):
         """The highest number whose hash was posted; 0 when none was."""
 
     def newest_final_head(self) -> PostedHead | None:
-        """The highest of those in final batches that were not erased."""
+        """The highest of those in final batches whose digest is the hash of the record."""
 
-    def unclaimed_entries(self, received_after: datetime | None) -> int:
-        """How many entries of the service's own issuer are neither a head nor a canary."""
+    def own_entries(self, after_id: int, limit: int) -> Sequence[OwnEntry]:
+        """The first `limit` entries of the service's own issuer with a higher id, ascending."""
 
     def forget_sources(self, before: datetime) -> int:
         """Forget what was seen first before then. Returns how many that were."""

@@ -26,12 +26,13 @@ from anchoring.core.audit_log import (
 )
 from anchoring.core.batch import BatchState
 from anchoring.core.issuer import CANARY
-from anchoring.ports.audit_log import BEFORE_ALL, ChainedRecord, PostedHead, ShownRecord, Wanted
+from anchoring.core.own_entries import OwnEntry
+from anchoring.ports.audit_log import BEFORE_ALL, PostedHead, ShownRecord, Wanted
 from anchoring.store.columns import EPOCH, MICROSECOND
 from anchoring.store.engine import AUDIT_LOCK, driver_errors
 from anchoring.store.entries import read_entry
 from anchoring.store.tables import audit_head, audit_record, audit_source, batch, canary, entry, issuer
-from anchoring.types import Did, Digest
+from anchoring.types import Did, Digest, Salt
 
 MOST_SOURCES: Final = 10_000
 
@@ -109,13 +110,9 @@ class SqlAuditLog:
         row = self._connection.execute(_HEAD).first()
         return _EMPTY if row is None else AuditHead(number=row.number, hash=row.hash)
 
-    def page(self, after: int, limit: int) -> Sequence[ChainedRecord]:
-        rows = self._connection.execute(_CHAINED.where(audit_record.c.number > after).limit(limit))
-        return [ChainedRecord(_record(row), row.entry_id, None if row.digest is None else Digest(row.digest)) for row in rows]
-
     def find(self, wanted: Wanted, after: int, limit: int) -> Sequence[ShownRecord]:
         rows = self._connection.execute(_SHOWN.where(audit_record.c.number > after, *_conditions(wanted)).limit(limit))
-        return [ShownRecord(_record(row), START if row.number == 1 else row.previous, row.source_text) for row in rows]
+        return [_shown(row) for row in rows]
 
     def number_before_last(self, wanted: Wanted, count: int) -> int:
         numbers = select(audit_record.c.number).where(*_conditions(wanted)).order_by(audit_record.c.number.desc())
@@ -132,12 +129,8 @@ class SqlAuditLog:
         row = self._connection.execute(_FINAL_HEADS).first()
         return None if row is None else PostedHead(number=row.number, entry=read_entry(row))
 
-    def unclaimed_entries(self, received_after: datetime | None) -> int:
-        claimed = select(audit_head.c.entry_id).union_all(select(canary.c.entry_id))
-        ours = select(func.count()).select_from(entry.join(issuer)).where(issuer.c.did == CANARY, entry.c.id.not_in(claimed))
-        if received_after is not None:
-            ours = ours.where(entry.c.received_at > received_after)
-        return self._connection.execute(ours).scalar_one()
+    def own_entries(self, after_id: int, limit: int) -> Sequence[OwnEntry]:
+        return [_own(row) for row in self._connection.execute(_OWN.where(entry.c.id > after_id).limit(limit))]
 
     def forget_sources(self, before: datetime) -> int:
         return self._connection.execute(delete(audit_source).where(audit_source.c.first_seen_at < before)).rowcount
@@ -200,6 +193,27 @@ def _record(row: Row[Any]) -> AuditRecord:
     )
 
 
+def _shown(row: Row[Any]) -> ShownRecord:
+    record = _record(row)
+    return ShownRecord(
+        record,
+        previous=START if row.number == 1 else row.previous,
+        source=row.source_text,
+        source_fits=row.source_text is not None and source_hash(row.source_salt, row.source_text) == record.source,
+    )
+
+
+def _own(row: Row[Any]) -> OwnEntry:
+    return OwnEntry(
+        id=row.id,
+        digest=None if row.digest is None else Digest(row.digest),
+        salt=None if row.salt is None else Salt(row.salt),
+        number=row.number,
+        record_hash=row.hash,
+        is_canary=row.canary_id is not None,
+    )
+
+
 _EMPTY: Final = AuditHead(number=0, hash=START)
 _COLUMNS: Final = "number, at, actor, issuer, action, result, detail, source, hash"
 _INSERT: Final = f"INSERT INTO audit_record ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
@@ -215,19 +229,14 @@ _LOCKED_HEAD: Final = (
 )
 _HEAD: Final = select(audit_record.c.number, audit_record.c.hash).order_by(audit_record.c.number.desc()).limit(1)
 
-_CHAINED: Final = (
-    select(audit_record, audit_head.c.entry_id, entry.c.digest)
-    .select_from(
-        audit_record.outerjoin(audit_head, audit_head.c.number == audit_record.c.number).outerjoin(
-            entry, entry.c.id == audit_head.c.entry_id
-        )
-    )
-    .order_by(audit_record.c.number)
-)
-
 _before: Final = audit_record.alias("before")
 _SHOWN: Final[Select[Any]] = (
-    select(audit_record, _before.c.hash.label("previous"), audit_source.c.source.label("source_text"))
+    select(
+        audit_record,
+        _before.c.hash.label("previous"),
+        audit_source.c.source.label("source_text"),
+        audit_source.c.salt.label("source_salt"),
+    )
     .select_from(
         audit_record.outerjoin(_before, _before.c.number == audit_record.c.number - 1).outerjoin(
             audit_source, audit_source.c.hash == audit_record.c.source
@@ -236,14 +245,26 @@ _SHOWN: Final[Select[Any]] = (
     .order_by(audit_record.c.number)
 )
 
+_OWN: Final[Select[Any]] = (
+    select(entry, audit_head.c.number, audit_record.c.hash, canary.c.entry_id.label("canary_id"))
+    .select_from(
+        entry.outerjoin(audit_head, audit_head.c.entry_id == entry.c.id)
+        .outerjoin(audit_record, audit_record.c.number == audit_head.c.number)
+        .outerjoin(canary, canary.c.entry_id == entry.c.id)
+    )
+    .where(entry.c.issuer_id == select(issuer.c.id).where(issuer.c.did == CANARY).scalar_subquery())
+    .order_by(entry.c.id)
+)
+
 _FINAL_HEADS: Final = (
     select(audit_head.c.number, entry, issuer.c.did)
     .select_from(
         audit_head.join(entry, entry.c.id == audit_head.c.entry_id)
+        .join(audit_record, and_(audit_record.c.number == audit_head.c.number, audit_record.c.hash == entry.c.digest))
         .join(issuer, issuer.c.id == entry.c.issuer_id)
         .join(batch, and_(batch.c.first_id <= entry.c.id, batch.c.last_id >= entry.c.id))
     )
-    .where(batch.c.state == BatchState.FINAL, entry.c.digest.is_not(None))
+    .where(batch.c.state == BatchState.FINAL, issuer.c.did == CANARY)
     .order_by(audit_head.c.number.desc())
     .limit(1)
 )

@@ -6,19 +6,21 @@ enough for all of it.
 
 from collections.abc import Callable
 
-from anchoring.core.audit_log import AuditHead, ChainCheck
+from anchoring.core.audit_log import AuditHead, ChainCheck, SourceCheck
 from anchoring.core.audit_report import AuditCheck, AuditCheckName, AuditReport
 from anchoring.core.batch import Batch
 from anchoring.core.findings import RESTORE, Finding
+from anchoring.core.issuer import CANARY
+from anchoring.core.own_entries import OwnCheck, lost_hash
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time
 from anchoring.errors import LedgerUnavailable, StateCorrupt, VerificationError
-from anchoring.ports.audit_log import BEFORE_ALL, PostedHead
+from anchoring.ports.audit_log import BEFORE_ALL, PostedHead, ShownRecord, Wanted
 from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import RegistryReader
 from anchoring.ports.runtime import Progress
 from anchoring.ports.store import Store, UnitOfWork
-from anchoring.types import to_hex
+from anchoring.types import Digest, to_hex
 
 RECORDS_AT_ONCE = 2_000
 
@@ -26,29 +28,49 @@ Prove = Callable[[UnitOfWork, Entry, Batch], InclusionProof | None]
 
 
 def check_audit_log(
-    store: Store, reader: RegistryReader, prove: Prove, *, kept: AuditHead | None = None, progress: Progress
+    store: Store,
+    reader: RegistryReader,
+    prove: Prove,
+    *,
+    kept: AuditHead | None = None,
+    known_lost: bytes | None = None,
+    progress: Progress,
 ) -> AuditReport:
     """Every check, as of the node's head. `kept`: number and hash of a record as somebody noted them elsewhere.
+
+    `known_lost`: what an earlier report gave as `lost`, of somebody who knows that a log was lost and the database rebuilt.
 
     Raises: StoreUnavailable, StateCorrupt; Misconfigured on another ledger.
     """
     read = _read(store, kept, progress)
+    own = _read_own(store, prove, progress)
     checks = [
         AuditCheck.of(AuditCheckName.CHAIN, read.chain.faults, f"{read.count} records, each follows the one before"),
-        _heads(store, read),
+        AuditCheck.of(AuditCheckName.SOURCES, read.sources.faults(), read.sources.good),
+        _heads(store, read, own, known_lost),
         _anchor(store, reader, prove, read),
     ]
     if kept is not None:
         good = f"record {kept.number} has the hash that was noted"
         checks.append(AuditCheck.of(AuditCheckName.KEPT, read.kept_faults(), good))
-    return AuditReport(head=read.chain.head, checks=tuple(checks))
+    return AuditReport(head=read.chain.head, lost=lost_hash(own.lost) if own.lost else None, checks=tuple(checks))
 
 
 def examine_audit_log(store: Store, progress: Progress) -> Finding:
-    """What can be told without a ledger, for the examination of a database."""
-    read = _read(store, None, progress)
-    faults = [*read.chain.faults, *read.head_faults]
-    return Finding.of("audit-log", faults, advice=_ADVICE, good=f"{read.count} records")
+    """What can be told without a ledger, for the examination of a database. Leaves are examined apart.
+
+    What was lost is a fault unless the database says that it was rebuilt, as whoever changes it can have it say.
+    """
+    read, own = _read(store, None, progress), _read_own(store, None, progress)
+    with store.reading() as uow:
+        is_rebuilt = uow.rounds.rebuilt_at() is not None
+    faults = [*read.chain.faults, *read.sources.faults(), *own.faults, *_cut_off(store)]
+    good = f"{read.count} records"
+    if is_rebuilt and own.lost:
+        good += f"; {len(own.lost)} heads are of a log that was lost before the database was rebuilt"
+    else:
+        faults += own.lost_faults()
+    return Finding.of("audit-log", faults, advice=_ADVICE, good=good)
 
 
 _ADVICE = f"find out who can write to the database, and keep a copy of it as evidence; then {RESTORE}"
@@ -59,16 +81,18 @@ class _Reading:
 
     def __init__(self, kept: AuditHead | None) -> None:
         self.chain = ChainCheck()
+        self.sources = SourceCheck()
         self.count = 0
-        self.posted = 0
-        self.newest_posted = 0
-        self.head_faults: list[str] = []
         self._kept = kept
         self._kept_found: bytes | None = None
 
-    def look(self, number: int, found: bytes) -> None:
-        if self._kept and number == self._kept.number:
-            self._kept_found = found
+    def add(self, shown: ShownRecord) -> None:
+        record = shown.record
+        self.chain.add(record)
+        self.sources.add(record, shown.source, fits=shown.source_fits)
+        self.count += 1
+        if self._kept and record.number == self._kept.number:
+            self._kept_found = record.hash
 
     def kept_faults(self) -> list[str]:
         if self._kept is None or self._kept_found == self._kept.hash:
@@ -86,42 +110,73 @@ def _read(store: Store, kept: AuditHead | None, progress: Progress) -> _Reading:
     read, after = _Reading(kept), BEFORE_ALL
     while True:
         with store.reading() as uow:
-            page = uow.audit_log.page(after, RECORDS_AT_ONCE)
-        for record, entry_id, digest in page:
-            read.chain.add(record)
-            read.look(record.number, record.hash)
-            if entry_id is None:
-                continue
-            read.posted, read.newest_posted = read.posted + 1, record.number
-            if digest is None:
-                read.head_faults.append(f"the head posted of record {record.number}, entry {entry_id}, was erased")
-            elif digest != record.hash:
-                read.head_faults.append(
-                    f"record {record.number} has hash {to_hex(record.hash)}, and {to_hex(digest)} was posted of it as entry "
-                    f"{entry_id}: the log was made anew from there or before"
-                )
-        read.count += len(page)
+            page = uow.audit_log.find(Wanted(), after, RECORDS_AT_ONCE)
+        for shown in page:
+            read.add(shown)
         if len(page) < RECORDS_AT_ONCE:
             break
         after = page[-1].record.number
         progress("checking the audit log", max(0, min(after, total)), total)
     read.chain.close()
-    with store.reading() as uow:
-        posted, last = uow.audit_log.newest_posted(), uow.audit_log.head().number  # in this order: the log goes on meanwhile
-    if posted > last:
-        read.head_faults.append(f"the head of record {posted} was posted, and the last one here is {last}: the log was cut off")
     return read
 
 
-def _heads(store: Store, read: _Reading) -> AuditCheck:
-    faults = list(read.head_faults)
+def _read_own(store: Store, prove: Prove | None, progress: Progress) -> OwnCheck:
+    """`prove`: those that are newer than the newest final head must be under the root of their batch too."""
     with store.reading() as uow:
-        unclaimed = uow.audit_log.unclaimed_entries(uow.rounds.rebuilt_at())
-    if unclaimed:
-        faults.append(f"{unclaimed} entries of the service's own are neither canaries nor heads: what was posted was changed")
-    after = read.chain.head.number - read.newest_posted
-    good = f"{read.posted} were posted, and {after} records are newer than the newest of them"
-    return AuditCheck.of(AuditCheckName.HEADS, faults, good)
+        newest, last_id = uow.audit_log.newest_final_head(), uow.batches.last_entry_id()
+    held_up_to = newest.entry.id if newest else 0
+    own, after_id = OwnCheck(held_up_to), 0
+    while True:
+        with store.reading() as uow:
+            page = uow.audit_log.own_entries(after_id, RECORDS_AT_ONCE)
+            for one in page:
+                own.add(one)
+                if prove and one.id > held_up_to and one.digest is not None:
+                    own.faults += _unproven(uow, prove, one.id, one.digest)
+        if len(page) < RECORDS_AT_ONCE:
+            return own
+        after_id = page[-1].id
+        progress("checking the service's own entries", min(after_id, last_id), last_id)
+
+
+def _unproven(uow: UnitOfWork, prove: Prove, entry_id: int, digest: Digest) -> list[str]:
+    """That it is in an anchored batch and not under its root."""
+    batch = uow.batches.of_entry(entry_id)
+    if batch is None:
+        return []
+    try:
+        [entry] = uow.entries.of_digest(digest, CANARY)
+        proof = prove(uow, entry, batch)
+        if proof is not None:
+            proof.verify_path()
+    except (StateCorrupt, VerificationError) as wrong:
+        return [f"entry {entry_id} of the service's own cannot be proven, it was changed: {wrong.message}"]
+    return []
+
+
+def _cut_off(store: Store) -> list[str]:
+    with store.reading() as uow:
+        posted, last = uow.audit_log.newest_posted(), uow.audit_log.head().number  # in this order: the log goes on meanwhile
+    if posted <= last:
+        return []
+    return [f"the head of record {posted} was posted, and the last one here is {last}: the log was cut off"]
+
+
+def _heads(store: Store, read: _Reading, own: OwnCheck, known_lost: bytes | None) -> AuditCheck:
+    name, faults = AuditCheckName.HEADS, [*own.faults, *_cut_off(store)]
+    newer = max(0, read.chain.head.number - own.newest)
+    good = f"{own.posted} were posted, and {newer} records are newer than the newest of them"
+    if known_lost is None:
+        faults += own.lost_faults()
+    elif known_lost != lost_hash(own.lost):
+        faults.append(f"{len(own.lost)} of the service's own are of no record here, and are not those that were noted as lost")
+    else:
+        good += f"; {len(own.lost)} are of the log that was lost, as was noted"
+    if own.untold and not faults:
+        why = f"{own.untold} canaries of a program before this one might be heads, until a newer head is final on the ledger"
+        return AuditCheck.cannot_tell(name, why)
+    return AuditCheck.of(name, faults, good)
 
 
 def _anchor(store: Store, reader: RegistryReader, prove: Prove, read: _Reading) -> AuditCheck:

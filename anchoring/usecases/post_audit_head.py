@@ -7,26 +7,27 @@ from datetime import datetime
 
 import structlog
 
-from anchoring.ports.runtime import Clock, RandomBytes
+from anchoring.core.own_entries import head_salt
+from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store, UnitOfWork
-from anchoring.types import SALT_BYTES, Digest, as_salt, to_hex
+from anchoring.types import as_digest, to_hex
 
 log = structlog.get_logger()
 
 
-def post_audit_head(store: Store, clock: Clock, random_bytes: RandomBytes) -> None:
+def post_audit_head(store: Store, clock: Clock) -> None:
     """Post it when it was not posted before and something of an issuer waits. Raises: StoreUnavailable, and nothing is posted."""
     with store.reading() as uow:
         waits = uow.entries.oldest_after(uow.batches.last_entry_id()) is not None
         is_new = uow.audit_log.head().number > uow.audit_log.newest_posted()
     if waits and is_new:
         with store.writing() as uow:
-            _post(uow, clock.now(), random_bytes)
+            _post(uow, clock.now())
             uow.commit()
 
 
-def _post(uow: UnitOfWork, now: datetime, random_bytes: RandomBytes) -> None:
+def _post(uow: UnitOfWork, now: datetime) -> None:
     head = uow.audit_log.head()
-    salt = as_salt(random_bytes(SALT_BYTES))
-    uow.audit_log.post_head(head.number, uow.entries.add_one(uow.issuers.of_service(now), Digest(head.hash), salt, now))
-    log.info("audit_head.posted", number=head.number, digest=to_hex(head.hash))
+    digest = as_digest(head.hash)
+    uow.audit_log.post_head(head.number, uow.entries.add_one(uow.issuers.of_service(now), digest, head_salt(digest), now))
+    log.info("audit_head.posted", number=head.number, digest=to_hex(digest))

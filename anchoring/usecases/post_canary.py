@@ -7,15 +7,16 @@ from datetime import timedelta
 
 import structlog
 
+from anchoring.core.own_entries import canary_digest
 from anchoring.ports.runtime import Clock, RandomBytes
 from anchoring.ports.store import Store
-from anchoring.types import HASH_BYTES, SALT_BYTES, Digest, as_salt, to_hex
+from anchoring.types import SALT_BYTES, as_salt, to_hex
 
 log = structlog.get_logger()
 
 
 def post_canary(store: Store, clock: Clock, random_bytes: RandomBytes, *, every_s: float) -> None:
-    """Post a random digest when something of an issuer waits and the last canary is that old; `every_s` of 0 posts none.
+    """Post a canary when something of an issuer waits and the last canary is that old; `every_s` of 0 posts none.
 
     Raises: StoreUnavailable, and nothing is posted.
     """
@@ -27,9 +28,9 @@ def post_canary(store: Store, clock: Clock, random_bytes: RandomBytes, *, every_
         waits = uow.entries.oldest_after(uow.batches.last_entry_id()) is not None
     if not waits or (newest and now - newest.posted_at < timedelta(seconds=every_s)):
         return
-    digest = Digest(random_bytes(HASH_BYTES))
+    salt = as_salt(random_bytes(SALT_BYTES))
+    digest = canary_digest(salt)
     with store.writing() as uow:
-        salt = as_salt(random_bytes(SALT_BYTES))
         uow.canaries.record(uow.entries.add_one(uow.issuers.of_service(now), digest, salt, now), now)
         uow.commit()
     log.info("canary.posted", digest=to_hex(digest))

@@ -12,15 +12,16 @@ from sqlalchemy import Connection, delete, insert, select, update
 from anchoring.core.audit_log import START, Act, AuditHead, ChainCheck
 from anchoring.core.audit_report import AuditCheckName, AuditReport
 from anchoring.core.outcome import Outcome
+from anchoring.core.own_entries import canary_digest
 from anchoring.ports.audit_log import BEFORE_ALL, ShownRecord, Wanted
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Did, to_hex
+from anchoring.types import Did, Salt, to_hex
 from anchoring.usecases.check_audit_log import check_audit_log, examine_audit_log
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from tests.audit import chain
-from tests.factories import NOON, UNIVERSITY
+from tests.factories import NOON, UNIVERSITY, make_digest
 from tests.faults import Fault
 from tests.installation import RULES, Installation, no_progress
 from tests.world import rows
@@ -49,8 +50,8 @@ def shown(store: SqlStore, **wanted: Any) -> list[ShownRecord]:
 def check_chain(store: SqlStore) -> AuditHead:
     check = ChainCheck()
     with store.reading() as uow:
-        for record, _, _ in uow.audit_log.page(0, 10_000):
-            check.add(record)
+        for one in uow.audit_log.find(Wanted(), 0, 10_000):
+            check.add(one.record)
     check.close()
     assert check.faults == []
     return check.head
@@ -70,9 +71,9 @@ def test_a_record_is_read_as_it_was_written(store):
         at=NOON + timedelta(microseconds=123_456), actor="ca_é", detail={"a": ["ü", "𝄞"], "b": None, "c": True}, issuer=None
     )
     record(store, act)
-    [[found, previous, source]] = shown(store)
+    [[found, previous, source, source_fits]] = shown(store)
     assert found == chain(act, 1, START, found.source)
-    assert (previous, source) == (START, "192.0.2.1")
+    assert (previous, source, source_fits) == (START, "192.0.2.1", True)
 
 
 def test_writers_at_the_same_moment_make_one_chain(store):
@@ -133,7 +134,7 @@ def test_records_are_found_by_what_is_asked(store):
     assert numbers(result="refused") == []
     with store.reading() as uow:
         assert [uow.audit_log.number_before_last(Wanted(issuer=UNIVERSITY), n) for n in (1, 2, 3)] == [1, BEFORE_ALL, BEFORE_ALL]
-        assert [one.previous for one in uow.audit_log.find(Wanted(), 1, 1)] == [uow.audit_log.page(0, 1)[0].record.hash]
+        assert [one.previous for one in uow.audit_log.find(Wanted(), 1, 1)] == [shown(store)[0].record.hash]
 
 
 @pytest.fixture
@@ -149,8 +150,8 @@ def here(store: SqlStore) -> Installation:
     return here
 
 
-def verified(here: Installation, kept: AuditHead | None = None) -> AuditReport:
-    return check_audit_log(here.store, here.ledger, prove_inclusion, kept=kept, progress=no_progress)
+def verified(here: Installation, kept: AuditHead | None = None, known_lost: bytes | None = None) -> AuditReport:
+    return check_audit_log(here.store, here.ledger, prove_inclusion, kept=kept, known_lost=known_lost, progress=no_progress)
 
 
 def told(report: AuditReport, outcome: Outcome = Outcome.FAILED) -> dict[str, str]:
@@ -165,7 +166,7 @@ def test_heads_go_along_with_rounds_and_the_ledger_holds_them(here):
     assert heads(here) == [1, 3, 5]  # rounds record their transaction: 2, 4, 6
     report = verified(here)
     assert report.outcome is Outcome.PASSED
-    assert set(told(report, Outcome.PASSED)) == {AuditCheckName.CHAIN, AuditCheckName.HEADS, AuditCheckName.ANCHOR}
+    assert set(told(report, Outcome.PASSED)) == set(AuditCheckName) - {AuditCheckName.KEPT}
     assert "the head of record 5 was anchored in block" in told(report, Outcome.PASSED)[AuditCheckName.ANCHOR]
     assert "2 newer records" in told(report, Outcome.PASSED)[AuditCheckName.ANCHOR]
     here.check()
@@ -252,7 +253,56 @@ def _make_anew_with_heads(connection: Connection) -> None:
         connection.execute(update(tables.entry).where(tables.entry.c.id == entry_id).values(digest=made))
 
 
-CHAIN, HEADS, ANCHOR = AuditCheckName.CHAIN, AuditCheckName.HEADS, AuditCheckName.ANCHOR
+def _call_canary(connection: Connection, *entry_ids: int) -> None:
+    row = {"posted_at": NOON, "checked_at": NOON, "passed": 1}
+    connection.execute(insert(tables.canary), [{"entry_id": entry_id, **row} for entry_id in entry_ids])
+
+
+def _disguise(connection: Connection) -> None:
+    """The newest head is called a canary, and what it holds is cut off."""
+    _cut_off_with_heads(connection)
+    _call_canary(connection, 6)
+
+
+def _empty(connection: Connection) -> None:
+    """All heads are called canaries, and the log was lost in a rebuild, says the database."""
+    connection.execute(delete(RECORD))
+    connection.execute(delete(HEAD))
+    _call_canary(connection, 2, 4, 6)
+    connection.execute(insert(tables.rebuilt_mark).values(id=1, rebuilt_at=NOON + timedelta(days=9)))
+
+
+def _replace_by_canary(connection: Connection) -> None:
+    """… whose digest follows from its salt. The leaf stays what it was."""
+    _disguise(connection)
+    salt = Salt(bytes(16))
+    forged = {"digest": canary_digest(salt), "salt": salt}
+    connection.execute(update(tables.entry).where(tables.entry.c.id == 6).values(forged))
+
+
+def _replace_by_what_tells_nothing(connection: Connection) -> None:
+    """… as programs before this one posted canaries."""
+    _disguise(connection)
+    connection.execute(update(tables.entry).where(tables.entry.c.id == 6).values(salt=bytes(16)))
+
+
+def _erase_head(connection: Connection) -> None:
+    _disguise(connection)
+    connection.execute(update(tables.entry).where(tables.entry.c.id == 6).values(digest=None, salt=None))
+
+
+def _point_head_elsewhere(connection: Connection) -> None:
+    """… at what an issuer posted, which is final too."""
+    connection.execute(update(HEAD).where(HEAD.c.number == 5).values(entry_id=5))
+
+
+def _change_source(connection: Connection) -> None:
+    connection.execute(update(tables.audit_source).where(tables.audit_source.c.source == "192.0.2.1").values(source="192.0.2.9"))
+
+
+CHAIN, SOURCES, HEADS = AuditCheckName.CHAIN, AuditCheckName.SOURCES, AuditCheckName.HEADS
+ANCHOR = AuditCheckName.ANCHOR
+NO_HEAD = "of the service's own, entry 6 is neither canary nor head of a record that is here"
 TAMPERING: list[tuple[Callable[[Connection], None], dict[str, str]]] = [
     (_change, {CHAIN: "record 3 does not follow record 2"}),
     (_remove, {CHAIN: "record 4 is missing"}),
@@ -260,7 +310,14 @@ TAMPERING: list[tuple[Callable[[Connection], None], dict[str, str]]] = [
     (_insert_before_the_first, {CHAIN: "record -5 stands before the first: it was inserted record 0 stands before the first"}),
     (_move, {CHAIN: "records 3 to 5 do not follow each other", HEADS: "record 3 has hash"}),
     (_cut_off, {HEADS: "the head of record 5 was posted, and the last one here is 4: the log was cut off"}),
-    (_cut_off_with_heads, {HEADS: "1 entries of the service's own are neither canaries nor heads"}),
+    (_cut_off_with_heads, {HEADS: NO_HEAD}),
+    (_disguise, {HEADS: NO_HEAD}),
+    (_empty, {HEADS: "3 entries, 2 to 6, are neither canary nor head of a record that is here"}),
+    (_replace_by_canary, {HEADS: "entry 6 of the service's own cannot be proven, it was changed: "}),
+    (_replace_by_what_tells_nothing, {HEADS: "entry 6 of the service's own cannot be proven, it was changed: "}),
+    (_erase_head, {HEADS: "entry 6 of the service's own was erased"}),
+    (_point_head_elsewhere, {HEADS: NO_HEAD}),
+    (_change_source, {SOURCES: "from where record 1 came was changed after it was written; 4 records say the same"}),
     (_make_anew, {HEADS: "record 3 has hash"}),
     (_make_anew_with_heads, {ANCHOR: "the head of record 5 cannot be proven"}),
 ]
@@ -273,8 +330,58 @@ def test_tampering_is_found_and_named(here, tamper, expected):
     found = told(verified(here))
     assert {name: words in found.get(name, "") for name, words in expected.items()} == dict.fromkeys(expected, True), found
     assert set(expected) - {HEADS} == set(found) - {HEADS}
-    if ANCHOR not in expected and "cut_off_with_heads" not in tamper.__name__:
+    if tamper not in FOUND_BY_LEAVES_OR_OUTSIDE:
         assert not examine_audit_log(here.store, no_progress).is_right
+
+
+FOUND_BY_LEAVES_OR_OUTSIDE = (_make_anew_with_heads, _replace_by_canary, _replace_by_what_tells_nothing, _empty)
+"""The check of a database finds the first three in the leaves of the batch; the last says that the database was rebuilt."""
+
+
+def test_a_log_that_was_lost_is_told_from_one_that_was_cut_off_by_what_was_noted_elsewhere(here):
+    with here.store._engine.begin() as connection:
+        _empty(connection)
+    lost = verified(here).lost
+    assert "3 are of the log that was lost" in told(verified(here, known_lost=lost), Outcome.PASSED)[HEADS]
+    assert "3 heads are of a log that was lost" in examine_audit_log(here.store, no_progress).good
+    record(here.store, make_act(8))
+    here.post()
+    here.rest()
+    assert verified(here).lost == lost
+    assert verified(here, known_lost=lost).outcome is Outcome.PASSED
+    with here.store._engine.begin() as connection:
+        connection.execute(delete(HEAD))
+        connection.execute(delete(RECORD))
+    assert "are not those that were noted as lost" in told(verified(here, known_lost=lost))[HEADS]
+
+
+def test_canaries_are_no_heads(store):
+    here = Installation(store, replace(ANCHORED, canary_every_s=1))
+    for _ in range(3):
+        here.post()
+        here.rest()
+    assert len(rows(here.store, tables.canary)) == 3
+    assert verified(here).outcome is Outcome.PASSED
+    with here.store._engine.begin() as connection:
+        connection.execute(delete(tables.canary))
+    assert verified(here).outcome is Outcome.PASSED  # they tell by themselves what they are, also where the database was rebuilt
+
+
+def test_canaries_of_a_program_before_are_settled_by_the_next_head(store):
+    """They might be heads as well, as long as no newer head holds the log."""
+    here = Installation(store, RULES)
+    here.post()
+    with here.store.writing() as uow:
+        service = uow.issuers.of_service(NOON)
+        uow.canaries.record(uow.entries.add_one(service, make_digest(77), Salt(bytes(16)), NOON), NOON)
+        uow.commit()
+    here.rest()
+    assert told(verified(here), Outcome.CANNOT_TELL)[HEADS].startswith("1 canaries of a program before this one might be heads")
+    assert examine_audit_log(here.store, no_progress).is_right
+    here.rules = ANCHORED
+    here.post()
+    here.rest()
+    assert verified(here).outcome is Outcome.PASSED
 
 
 def test_what_was_made_anew_after_the_newest_anchor_is_shown_by_what_was_noted_elsewhere(here):

@@ -155,6 +155,22 @@ def test_verify_cannot_tell_before_anything_is_anchored_and_fails_when_a_record_
     assert "record 1 does not follow record 0" in checked.out
 
 
+def test_a_source_that_was_changed_is_named_wherever_it_is_shown(command, tmp_path):
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("UPDATE audit_source SET source = 'nobody@nowhere'")
+    connection.close()
+    assert "command line from nobody@nowhere (changed after it was written)" in command("audit-log", "show").out
+    assert {line["from"] for line in lines(command)} == {"nobody@nowhere (changed after it was written)"}
+    assert "from where record 1 came was changed" in command("audit-log", "verify").out
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("DELETE FROM audit_source")
+    connection.close()
+    assert "command line from (forgotten)" in command("audit-log", "show").out
+    assert "0 records say from where as it was recorded, of 1 it is forgotten" in command("audit-log", "verify").out
+    assert command("audit-log", "verify", "--lost", "0x" + "00" * 32).code == 3
+    assert command("audit-log", "verify", "--lost", "x").code == 2
+
+
 def test_an_act_on_the_ledger_is_recorded_before_and_after(command, tmp_path):
     command.set(LEDGER__PRIVATE_KEY="0x" + "11" * 32)
     account = "0x" + "22" * 20

@@ -46,7 +46,7 @@ def signing(store: SqlStore, tmp_path: Path) -> Iterator[Api]:
 
 def test_a_post_leaves_a_record_of_who_what_and_where(api):
     salt = bytes.fromhex(api.post_numbers(1).json()["salts"][0][2:])
-    [[record, _, source]] = records(api.store)
+    [[record, _, source, _]] = records(api.store)
     assert (record.action, record.result, record.issuer, source) == ("digests.posted", "done", UNIVERSITY, "testclient")
     assert record.actor == f"ca_{api.key[3:11]}"
     assert api.key not in record.detail + record.actor
@@ -112,7 +112,7 @@ def test_every_write_leaves_a_record(signing):
 def test_the_operator_acts_in_the_name_of_the_issuer(api):
     operator = make_operator_key(api.store)
     assert api.ask("POST", f"/v1/issuers/{ACADEMY}/keys", {"scopes": ["digests:write"]}, key=operator).status_code == 201
-    [[record, _, _]] = records(api.store)
+    [[record, _, _, _]] = records(api.store)
     assert (record.issuer, record.actor) == (ACADEMY, f"ca_{operator[3:11]}")
     assert record.issuer != CANARY
 

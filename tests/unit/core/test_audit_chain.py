@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import rfc8785
 
-from anchoring.core.audit_log import START, Act, ActResult, AuditHead, AuditRecord, ChainCheck, source_hash, trace_of
+from anchoring.core.audit_log import START, Act, ActResult, AuditHead, AuditRecord, ChainCheck, SourceCheck, source_hash, trace_of
 from anchoring.types import to_hex
 from tests.audit import chain
 from tests.factories import NOON, UNIVERSITY, make_digest
@@ -136,6 +136,17 @@ def test_records_before_the_first_are_named_and_the_rest_is_held_to_its_beginnin
     records = make_chain(3)
     before = [replace(records[1], number=-5), replace(records[1], number=0)]
     assert faults(before + records) == [f"record {number} stands before the first: it was inserted" for number in (-5, 0)]
+
+
+def test_a_source_that_was_changed_is_named_and_one_that_is_forgotten_is_counted():
+    records = [replace(record, source=bytes([i // 2]) * 32) for i, record in enumerate(make_chain(6))]
+    check = SourceCheck()
+    for record, source, fits in zip(
+        records, ["a", "a", None, None, "c", "c"], [True, True, False, False, False, False], strict=True
+    ):
+        check.add(record, source, fits=fits)
+    assert check.good == "2 records say from where as it was recorded, of 2 it is forgotten"
+    assert check.faults() == ["from where record 5 came was changed after it was written; 2 records say the same"]
 
 
 def test_text_that_is_no_text_is_a_fault_and_no_error():
