@@ -1,10 +1,10 @@
 """The small JSON bodies about issuers and their keys."""
 
 from datetime import datetime
-from typing import Final
 
 from starlette.requests import Request
 
+from anchoring.core.issuer import LONGEST_OVERLAP_S
 from anchoring.core.moments import parse_moment
 from anchoring.core.scopes import Scope, parse_scopes
 from anchoring.core.strict_json import JsonValue
@@ -12,8 +12,6 @@ from anchoring.errors import InvalidInput
 from anchoring.settings import ApiSettings
 from anchoring.types import Did, parse_did
 from service.bodies import read_members
-
-LONGEST_OVERLAP_S: Final = 90 * 86_400
 
 
 async def read_new_issuer(request: Request, settings: ApiSettings) -> tuple[Did, str]:

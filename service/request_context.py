@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from anchoring.core.issuer import without_secrets
 from service import problems
 from service.body_memory import give_back
 from service.cross_origin import OPEN, is_open_to_all
@@ -55,7 +56,7 @@ class RequestContext:
             log.info(
                 "request.finished",
                 method=method,
-                path=scope["path"],
+                path=without_secrets(scope["path"]),
                 status=answer.status,
                 elapsed_ms=round(elapsed_s * 1000, 2),
             )

@@ -20,11 +20,11 @@ def parse_period(text: str, *, at: str) -> float:
     return seconds
 
 
-def parse_life(text: str, *, at: str) -> float:
+def parse_life(text: str, *, at: str, longest_s: float = LONGEST_LIFE_S) -> float:
     """How long something lives on, in seconds; 0 for no longer. Raises: InvalidInput."""
     seconds = _seconds(text)
-    if seconds is None or seconds > LONGEST_LIFE_S:
-        raise InvalidInput("must be a duration such as 12h or 90d, at most ten years", at=at)
+    if seconds is None or seconds > longest_s:
+        raise InvalidInput(f"must be a duration such as 12h or 90d, at most {longest_s / DAY_S:g} days", at=at)
     return seconds
 
 

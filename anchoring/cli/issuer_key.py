@@ -9,7 +9,7 @@ import typer
 from anchoring.cli.durations import parse_life
 from anchoring.cli.output import print_json, say
 from anchoring.core.audit_log import Detail
-from anchoring.core.issuer import StoredKey
+from anchoring.core.issuer import LONGEST_OVERLAP_S, StoredKey, parse_key_prefix
 from anchoring.core.proof_json import format_time
 from anchoring.core.scopes import OF_ISSUERS, WRITING, Scope, parse_scopes, scopes_text
 from anchoring.types import parse_did
@@ -80,7 +80,8 @@ def rotate(
     from anchoring.settings import read_settings
     from anchoring.usecases.manage_issuers import living_key, rotate_key
 
-    kept = timedelta(seconds=parse_life(overlap, at="--overlap"))
+    kept = timedelta(seconds=parse_life(overlap, at="--overlap", longest_s=LONGEST_OVERLAP_S))
+    prefix = parse_key_prefix(prefix, at="PREFIX")
     with open_store(read_settings().store).writing() as uow:
         now = SystemClock().now()
         issuer = living_key(uow, prefix, now=now).issuer.did
@@ -100,6 +101,7 @@ def revoke(prefix: Prefix) -> None:
     from anchoring.settings import read_settings
     from anchoring.usecases.manage_issuers import living_key, revoke_key
 
+    prefix = parse_key_prefix(prefix, at="PREFIX")
     with open_store(read_settings().store).writing() as uow:
         now = SystemClock().now()
         issuer = living_key(uow, prefix, now=now).issuer.did

@@ -13,7 +13,7 @@ from typing import Final
 
 from anchoring.core.base64url import encode_base64url
 from anchoring.core.scopes import Scope, scopes_text
-from anchoring.errors import NotAllowed, ScopeMissing
+from anchoring.errors import InvalidInput, NotAllowed, ScopeMissing
 from anchoring.types import Did
 
 CANARY: Final = Did("did:web:canary.credanchor.invalid")
@@ -32,7 +32,12 @@ SECRET_BYTES: Final = 32
 
 KEY_START: Final = "ca_"
 
+LONGEST_OVERLAP_S: Final = 90 * 86_400
+"""How long a key that was rotated may still open."""
+
 _KEY: Final = re.compile(r"ca_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
+_PREFIX: Final = re.compile(r"[0-9a-f]{8}")
+_KEY_IN_PATH: Final = re.compile(r"(ca_[^_/]*|\b[0-9a-f]{8})_[^/]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +124,18 @@ def make_api_key(random: bytes) -> ApiKey:
     prefix = random[:PREFIX_BYTES].hex()
     secret = encode_base64url(random[PREFIX_BYTES:])
     return ApiKey(prefix, f"ca_{prefix}_{secret}")
+
+
+def parse_key_prefix(text: str, *, at: str) -> str:
+    """Raises: InvalidInput, which does not repeat what may be a whole key."""
+    if not _PREFIX.fullmatch(text):
+        raise InvalidInput("give the 8 characters between ca_ and the next _ of the key, and nothing more", at=at)
+    return text
+
+
+def without_secrets(path: str) -> str:
+    """A path in which somebody wrote a whole key, for the log."""
+    return _KEY_IN_PATH.sub(r"\1_…", path) if "_" in path else path
 
 
 def parse_api_key(text: str) -> ApiKey:

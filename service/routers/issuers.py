@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request, Response
 
 from anchoring.core.audit_log import Detail
-from anchoring.core.issuer import CANARY, MOST_ITEMS_PER_DAY, ApiKey, Caller, Issuer, StoredKey
+from anchoring.core.issuer import CANARY, LONGEST_OVERLAP_S, MOST_ITEMS_PER_DAY, ApiKey, Caller, Issuer, StoredKey
 from anchoring.core.scopes import OF_ISSUERS, Scope, scopes_text
 from anchoring.errors import Conflict, NotFound
 from anchoring.ports.store import UnitOfWork
@@ -28,7 +28,7 @@ from service.acts import origin_of, recorded
 from service.answers import REVALIDATE, exact_time, json_answer
 from service.bodies import refuse_unknown_query
 from service.dependencies import DID, AnyKey, DidDep, KeysAdmin, Operator, ServiceDep
-from service.key_requests import LONGEST_OVERLAP_S, read_new_issuer, read_new_key, read_overlap, read_quota
+from service.key_requests import read_new_issuer, read_new_key, read_overlap, read_quota
 from service.openapi import header, json_body
 from service.quotas import next_day
 from service.schemas import ApiKeysOut, IssuerOut, IssuerPublic, IssuersOut, NewApiKeyOut, QuotaOut

@@ -316,6 +316,9 @@ def test_key_is_rotated_with_an_overlap(migrated: Credanchor) -> None:
     assert (dead.code, dead.error) == (1, f"no key with prefix {successor[3:11]} is in use")
 
 
+WHOLE_KEY = "ca_00000000_" + "B" * 43
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -325,6 +328,9 @@ def test_key_is_rotated_with_an_overlap(migrated: Credanchor) -> None:
         (("create", UNIVERSITY, "--expires", "3651d"), "--expires: must be a duration"),
         (("create", UNIVERSITY, "--expires", "0"), "--expires: must be in the future"),
         (("rotate", "00000000", "--overlap", "-1"), "--overlap: must be a duration"),
+        (("rotate", "00000000", "--overlap", "91d"), "--overlap: must be a duration such as 12h or 90d, at most 90 days"),
+        (("rotate", WHOLE_KEY), "PREFIX: give the 8 characters between ca_ and the next _ of the key, and nothing more"),
+        (("revoke", WHOLE_KEY), "PREFIX: give the 8 characters between ca_ and the next _ of the key, and nothing more"),
     ],
 )
 def test_what_no_key_can_have_is_refused(migrated: Credanchor, arguments: tuple[str, ...], message: str) -> None:
@@ -332,6 +338,7 @@ def test_what_no_key_can_have_is_refused(migrated: Credanchor, arguments: tuple[
 
     assert (done.code, done.out) == (2, "")
     assert done.error.startswith(message)
+    assert "B" * 43 not in done.err
 
 
 def test_entry_is_erased_when_its_batch_is_sealed(migrated: Credanchor, store: SqlStore) -> None:

@@ -78,3 +78,14 @@ def test_page_runs_only_the_scripts_that_stand_in_it(shared_api: Api) -> None:
     assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == rules["form-action"] == "'none'"
     assert "unsafe" not in policy
     assert not re.search(r"\son[a-z]+=|javascript:|<style", page.text), "which the policy would not run or show"
+
+
+def test_key_that_somebody_writes_into_a_path_is_not_logged(shared_api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    key = shared_api.key
+    assert shared_api.get(f"/v1/{key}").status_code == 404
+    for refused in (shared_api.delete(f"/v1/issuers/{shared_api.issuer.did}/keys/{key}"), shared_api.get(f"/v1/proofs/{key}")):
+        assert refused.is_error
+        assert key[12:] not in refused.text
+    log = "".join(capsys.readouterr())
+    assert key[12:] not in log
+    assert log.count(f"{key[:12]}…") == 3

@@ -6,7 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from anchoring.core.issuer import ApiKey, Caller, Issuer, StoredKey, make_api_key, parse_api_key
+from anchoring.core.issuer import (
+    ApiKey,
+    Caller,
+    Issuer,
+    StoredKey,
+    make_api_key,
+    parse_api_key,
+    parse_key_prefix,
+    without_secrets,
+)
 from anchoring.core.scopes import OF_ISSUERS, WRITING, Scope, parse_scopes, scopes_text
 from anchoring.errors import InvalidInput, NotAllowed, ScopeMissing
 from tests.factories import NOON, UNIVERSITY
@@ -139,3 +148,25 @@ def test_scopes_are_written_in_one_order() -> None:
 def test_scopes_that_a_key_of_an_issuer_cannot_have_are_refused(names: list[str]) -> None:
     with pytest.raises(InvalidInput, match="--scope: must be one or more of digests:write, status:write, issuer:admin"):
         parse_scopes(names, at="--scope")
+
+
+@pytest.mark.parametrize("text", [KEY.text, KEY.text[3:], "dcdddedg", "DCDDDEDF", "dcddded", ""])
+def test_prefix_is_eight_characters_and_what_else_is_given_is_not_repeated(text: str) -> None:
+    assert parse_key_prefix("dcdddedf", at="PREFIX") == "dcdddedf"
+    with pytest.raises(InvalidInput) as refused:
+        parse_key_prefix(text, at="PREFIX")
+    assert str(refused.value) == "PREFIX: give the 8 characters between ca_ and the next _ of the key, and nothing more"
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"/v1/issuers/did:web:a.example/keys/{KEY.text}/rotation", "/v1/issuers/did:web:a.example/keys/ca_dcdddedf_…/rotation"),
+        (f"/v1/{KEY.text}", "/v1/ca_dcdddedf_…"),
+        (f"/v1/{KEY.text[3:]}", "/v1/dcdddedf_…"),
+        ("/v1/issuers/did:web:a.example/keys/dcdddedf", "/v1/issuers/did:web:a.example/keys/dcdddedf"),
+        ("/v1/proofs/0xdcdddedf", "/v1/proofs/0xdcdddedf"),
+    ],
+)
+def test_key_in_a_path_is_shown_without_its_secret(path: str, shown: str) -> None:
+    assert without_secrets(path) == shown
