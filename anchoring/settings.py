@@ -350,7 +350,7 @@ class LimitSettings(_Group):
     """Requests with one API key in a window; 0 for any number."""
 
     items_per_day: int = Field(default=10_000_000, ge=0, le=MOST_ITEMS_PER_DAY)
-    """Digests, indexes and status changes in a day (UTC) of an issuer that has no quota of its own; 0 for any number."""
+    """What an issuer that has no quota of its own may write in a day (UTC), in items; 0 for any number."""
 
     header_bytes: int = Field(default=32 * 1024, ge=4096, le=1024 * 1024)
     """Largest request line and header fields together, in bytes."""

@@ -1,6 +1,7 @@
 """What an issuer may write in a day: counted in the database for all hosts together, and taken from it in portions.
 
-Status changes may go on to as many again, so that whoever uses a quota up by posting keeps nobody from revoking.
+Changes of status and of keys, and erasures, may go on to as many again, so that whoever uses a quota up by posting keeps nobody
+from revoking.
 
 A portion is taken with one statement and then spent in memory, so that most requests cost a look into a dictionary. What a
 process had taken and not spent when it ended is lost to the issuer for that day; more than the quota is never written.
@@ -44,15 +45,13 @@ class Quotas:
         return max(0, limit - uow.issuers.taken_of_quota(issuer, day) + unspent)
 
     async def take(self, issuer: Issuer, items: int, *, are_changes: bool = False) -> None:
-        """Count so many more in, known ones too. `are_changes`: of status; else no more is taken of the second half.
+        """Count so many more in, known ones too. `are_changes`: of status, keys, erasures; else none of the second half is taken.
 
         Raises: TooLarge for more than a day's; TooManyRequests; StoreUnavailable.
         """
-        limit = self.of(issuer) * (2 if are_changes else 1)
+        limit = self._limit_for(issuer, items, are_changes=are_changes)
         if not limit:
             return
-        if items > limit:
-            raise TooLarge(f"{items} items were sent, and this issuer may write {limit} in a day", limit=limit)
         now = self._clock.now()
         day, of = _day_of(now), (issuer.id, limit)
         if day != self._day:
@@ -68,13 +67,29 @@ class Quotas:
             if day == self._day:
                 self._left[of] += taken - missing if taken else left
         if not taken:
-            wait_s = max(1, round((next_day(now) - now).total_seconds()))
-            raise TooManyRequests(f"the issuer has used up what it may write today, {limit} items", retry_after_s=wait_s)
+            raise _used_up(limit, now)
+
+    def count(self, uow: UnitOfWork, issuer: Issuer, items: int, *, are_changes: bool = False) -> None:
+        """As `take`, within the write of what turned out to be so many, which is then not committed if they are too many."""
+        limit, now = self._limit_for(issuer, items, are_changes=are_changes), self._clock.now()
+        if limit and not uow.issuers.take_quota(issuer, _day_of(now), items, limit=limit):
+            raise _used_up(limit, now)
+
+    def _limit_for(self, issuer: Issuer, items: int, *, are_changes: bool) -> int:
+        limit = self.of(issuer) * (2 if are_changes else 1)
+        if limit and items > limit:
+            raise TooLarge(f"{items} items were sent, and this issuer may write {limit} in a day", limit=limit)
+        return limit
 
 
 def next_day(now: datetime) -> datetime:
     """When all of every quota is back."""
     return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
+
+
+def _used_up(limit: int, now: datetime) -> TooManyRequests:
+    wait_s = max(1, round((next_day(now) - now).total_seconds()))
+    return TooManyRequests(f"the issuer has used up what it may write today, {limit} items", retry_after_s=wait_s)
 
 
 def _take(uow: UnitOfWork, issuer: Issuer, day: int, missing: int, limit: int) -> int:

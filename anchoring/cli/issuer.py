@@ -41,7 +41,7 @@ def change_quota(
     did: DidArgument,
     items: Annotated[str, typer.Argument(help="How many; 0 for any number, `default` for CREDANCHOR_LIMITS__ITEMS_PER_DAY.")],
 ) -> None:
-    """Say how many digests, indexes and status changes an issuer may write in a day; running services notice within a second."""
+    """Say how many digests, indexes, status changes and so on an issuer may write in a day."""
     from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.store import open_store
     from anchoring.settings import read_settings

@@ -102,6 +102,7 @@ async def post_key(request: Request, service: ServiceDep, caller: KeysAdmin, did
     """Make a key. The answer has its text, which is shown this once. Each call makes another."""
     refuse_unknown_query(request)
     scopes, expires_at = await read_new_key(request, service.api)
+    await _count(service, caller)
 
     def create(uow: UnitOfWork) -> tuple[ApiKey, StoredKey]:
         of, now = _meant(uow, caller, did), service.clock.now()
@@ -125,6 +126,7 @@ async def post_rotation(request: Request, service: ServiceDep, caller: KeysAdmin
     """Make a key with the scopes of this one, which itself ends after `overlapS` seconds. The answer has the new one's text."""
     refuse_unknown_query(request)
     overlap = timedelta(seconds=await read_overlap(request, service.api))
+    await _count(service, caller)
 
     def rotate(uow: UnitOfWork) -> tuple[ApiKey, StoredKey]:
         of, now = _meant(uow, caller, did), service.clock.now()
@@ -176,6 +178,12 @@ async def put_quota(request: Request, service: ServiceDep, caller: Operator, did
     changed = await service.writes.write(_recorded(request, service, caller, did, "quota.changed", change, lambda _: detail))
     service.keys.forget()
     return json_answer(changed, headers=NOT_KEPT)
+
+
+async def _count(service: Service, caller: Caller) -> None:
+    """A key that was revoked stays in the database: who makes one after the other could fill it."""
+    if not caller.is_operator:
+        await service.quotas.take(caller.issuer, 1, are_changes=True)
 
 
 def _meant(uow: UnitOfWork, caller: Caller, did: Did) -> Issuer:

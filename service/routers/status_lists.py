@@ -120,20 +120,18 @@ async def put_list(request: Request, service: ServiceDep, caller: StatusWriter, 
     refuse_unknown_query(request)
     form = await read_signed_list(request, service.api)
     url = service.lists.url(list_id)
+
+    def publish(uow: UnitOfWork) -> int:
+        now, checker = service.clock.now(), service.list_checker
+        differing = take_signed_list(uow, caller.issuer, list_id, form, checker, url=url, now=now, requested_by=caller.name)
+        service.quotas.count(uow, caller.issuer, 1 + differing, are_changes=True)
+        return differing
+
     take = recorded(
         service.clock,
         origin_of(request.scope, caller),
         "status_list.uploaded",
-        lambda uow: take_signed_list(
-            uow,
-            caller.issuer,
-            list_id,
-            form,
-            service.list_checker,
-            url=url,
-            now=service.clock.now(),
-            requested_by=caller.name,
-        ),
+        publish,
         lambda differing: {"list": to_hex(list_id), "changed": differing},
     )
     changed = await service.writes.write(take, rows=MOST_ROWS)  # how many bits differ is known only once it is read

@@ -101,6 +101,7 @@ def _issue(
     if issuer is None:
         raise Misconfigured(f"{did}, whose credentials the VC-API issues, is no issuer here: credanchor issuer add")
     uow.status_lists.lock_issuer(issuer.id)
+    service.quotas.count(uow, issuer, 2)  # an index and a digest
     entries, signed_by = service.status.list_entries, SignedBy.SERVICE
     lists = [one for one in uow.status_lists.numbered(issuer, StatusPurpose.REVOCATION) if one.signed_by is signed_by]
     if not lists:

@@ -2,6 +2,8 @@
 
 import re
 import time
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,8 +17,9 @@ from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from service.allowances import Allowances
 from service.limits import Limits
-from tests.api import Api, check_problem, hex_digest, make_app, make_key, make_operator_key, run_async, running
+from tests.api import Api, check_problem, hex_digest, make_app, make_key, make_operator_key, run_async, running, stored
 from tests.factories import ACADEMY, NOON, UNIVERSITY, add_issuer
+from tests.own_list import OwnList
 from tests.world import rows
 
 FEW = LimitSettings(per_address=6, per_key=3, window_s=60, items_per_day=0)
@@ -167,6 +170,36 @@ def test_issuer_whose_quota_is_used_up_can_still_revoke(store: SqlStore) -> None
         assert revoke(api, 3).status_code == 200, "the tenth of twice five"
         check_problem(revoke(api, 3), 429, "too-many-requests")
         check_problem(revoke(api, *[0] * 11), 413, "too-large")
+
+
+def test_uploaded_list_counts_with_each_change_that_it_makes(store: SqlStore, tmp_path: Path) -> None:
+    with running(store, limits=LimitSettings(per_address=0, per_key=0, items_per_day=6)) as api:
+        own = OwnList(api, tmp_path)  # one item, and one as a portion
+        assert own.put(own.signed(3, 4)).status_code == 200
+        before = stored(store)
+        check_problem(own.put(own.signed(*range(3, 12), at=NOON + timedelta(seconds=1))), 429, "too-many-requests")
+        check_problem(own.put(own.signed(*range(3, 17), at=NOON + timedelta(seconds=1))), 413, "too-large")
+        assert stored(store) == before, "what is not let through changes nothing"
+        assert quota(api)[2] == 2
+        assert own.put(own.signed(3, 4)).status_code == 200, "the same again is one item"
+
+
+def test_keys_and_erasures_count_and_revoking_a_key_does_not(store: SqlStore) -> None:
+    """A key that was revoked stays in the database."""
+    with running(store, limits=LimitSettings(per_address=0, per_key=0, items_per_day=4)) as api:
+        admin, keys = make_key(store, api.issuer, Scope.ISSUER_ADMIN), f"/v1/issuers/{UNIVERSITY}/keys"
+        assert api.post_numbers(1, 2, 3, 4).status_code == 202
+        check_problem(api.post_numbers(1), 429, "too-many-requests")
+        made = api.ask("POST", keys, {"scopes": ["digests:write"]}, key=admin).json()["prefix"]
+        rotated = api.ask("POST", f"{keys}/{made}/rotation", {"overlapS": 0}, key=admin).json()["prefix"]
+        assert api.delete(f"/v1/digests/{hex_digest(1)}").status_code == 202
+        assert api.ask("POST", keys, {"scopes": ["digests:write"]}, key=admin).status_code == 201, "the eighth of twice four"
+        check_problem(api.ask("POST", keys, {"scopes": ["digests:write"]}, key=admin), 429, "too-many-requests")
+        check_problem(api.ask("POST", f"{keys}/{rotated}/rotation", {"overlapS": 0}, key=admin), 429, "too-many-requests")
+        check_problem(api.delete(f"/v1/digests/{hex_digest(1)}"), 429, "too-many-requests")
+        assert api.ask("DELETE", f"{keys}/{rotated}", key=admin).status_code == 204
+        operator = make_operator_key(store)
+        assert api.ask("POST", keys, {"scopes": ["digests:write"]}, key=operator).status_code == 201, "the operator may always"
 
 
 def quota(api: Api, key: str | None = None, did: str = UNIVERSITY) -> tuple[int, bool, int | None]:
