@@ -133,6 +133,7 @@ class Round:
             progress=self._renewing,
             host=self._rules.submission.host,
             workers=self._workers,
+            blockcerts_alone=self._rules.submission.raw_roots,
         )
         settle_changes(self._store, self._clock)
         with_manifest = self._keep_manifests()

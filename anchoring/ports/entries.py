@@ -127,6 +127,9 @@ class Entries(Protocol):
     def has_issuers_entry(self, after_id: int, up_to_id: int) -> bool:
         """Whether one with after_id < id ≤ up_to_id is of another issuer than the canary."""
 
+    def range_of_rule(self, first_id: int, last_id: int, rule: Canonicalization) -> EntryRange | None:
+        """From the first to the last that are said to be hashed by this rule, and how many are; None when none is."""
+
     def has_rule(self, first_id: int, last_id: int, rule: Canonicalization) -> bool:
         """Whether an entry of the range is said to be hashed by this rule."""
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Connection,
     Row,
+    Select,
     Table,
     bindparam,
     delete,
@@ -93,7 +94,13 @@ class SqlEntries:
 
     def next_range(self, after_id: int, up_to_id: int, limit: int) -> EntryRange | None:
         waiting = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id).order_by(entry.c.id).limit(limit)
-        ids = waiting.subquery()
+        return self._range_of(waiting)
+
+    def range_of_rule(self, first_id: int, last_id: int, rule: Canonicalization) -> EntryRange | None:
+        return self._range_of(select(entry.c.id).where(entry.c.id.between(first_id, last_id), entry.c.canonicalization == rule))
+
+    def _range_of(self, entries: Select[tuple[int]]) -> EntryRange | None:
+        ids = entries.subquery()
         row = self._connection.execute(select(func.min(ids.c.id), func.max(ids.c.id), func.count())).one()
         first_id, last_id, count = row
         return EntryRange(first_id=first_id, last_id=last_id, count=count) if count else None

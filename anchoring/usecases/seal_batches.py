@@ -12,12 +12,14 @@ import structlog
 
 from anchoring.core.audit_log import round_act
 from anchoring.core.batch import Batch, BatchState
+from anchoring.core.canonical import Canonicalization
 from anchoring.core.leaf_parts import LeafParts, hash_part, hash_run, tiles_of
 from anchoring.core.tiles import Tile, build_upon
 from anchoring.errors import StateCorrupt
 from anchoring.failpoints import failpoint
+from anchoring.ports.entries import EntryRange
 from anchoring.ports.runtime import THIS_PROCESS, Clock, Progress, Workers
-from anchoring.ports.store import Store
+from anchoring.ports.store import Store, UnitOfWork
 from anchoring.types import to_hex
 
 MANY_LEAVES = 1 << 16
@@ -30,11 +32,19 @@ log = structlog.get_logger()
 
 
 def seal_batches(
-    store: Store, clock: Clock, *, max_leaves: int, progress: Progress, host: str = "", workers: Workers = THIS_PROCESS
+    store: Store,
+    clock: Clock,
+    *,
+    max_leaves: int,
+    progress: Progress,
+    host: str = "",
+    workers: Workers = THIS_PROCESS,
+    blockcerts_alone: bool = False,
 ) -> list[int]:
     """Seal everything that waits now, in batches of at most `max_leaves`. Returns the ids of the batches sealed.
 
-    `host`: on which rounds run, for the audit log. `workers`: who hashes batches that are large.
+    `host`: on which rounds run, for the audit log. `workers`: who hashes batches that are large. `blockcerts_alone`: digests of
+    Blockcerts get a batch of their own where they stand together, because its root will be anchored without its leaf count.
 
     Raises: StoreUnavailable; what was sealed until then stays sealed.
     """
@@ -43,7 +53,7 @@ def seal_batches(
         uow.commit()
     sealed = []
     with workers:
-        while batch := _next_batch(store, mark, max_leaves):
+        while batch := _next_batch(store, mark, max_leaves, blockcerts_alone=blockcerts_alone):
             _build(store, clock, batch, progress, workers if batch.leaf_count >= MANY_LEAVES else THIS_PROCESS)
             sealed.append(batch.id)
     with store.writing() as uow:
@@ -56,7 +66,7 @@ def seal_batches(
     return sealed
 
 
-def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
+def _next_batch(store: Store, mark: int, max_leaves: int, *, blockcerts_alone: bool) -> Batch | None:
     """The batch whose tree is to be built: one that an earlier round left unfinished, or a new one."""
     with store.reading() as uow:  # up to the mark nothing changes any more, and to count it takes long enough to hinder posts
         unfinished = uow.batches.unfinished()
@@ -66,6 +76,8 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
         waiting = uow.entries.next_range(after, mark, max_leaves)
         if waiting is None or not uow.entries.has_issuers_entry(after, mark):
             return None  # a canary that a round left behind waits for company
+        if blockcerts_alone:
+            waiting = _parted(uow, waiting)
     with store.writing() as uow:
         failpoint("seal.beginning")
         uow.batches.fix_range(waiting)
@@ -73,6 +85,16 @@ def _next_batch(store: Store, mark: int, max_leaves: int) -> Batch | None:
     # Read again: had another round fixed it first, the range is that round's.
     with store.reading() as uow:
         return uow.batches.unfinished()
+
+
+def _parted(uow: UnitOfWork, waiting: EntryRange) -> EntryRange:
+    """The range up to where digests of Blockcerts begin, or end. All of it where others stand among them: a batch is one range,
+    and whoever posts both in turns must not make a batch of each.
+    """
+    theirs = uow.entries.range_of_rule(waiting.first_id, waiting.last_id, Canonicalization.BLOCKCERTS_RDFC)
+    if theirs is None or uow.entries.next_range(theirs.first_id - 1, theirs.last_id, waiting.count) != theirs:
+        return waiting
+    return uow.entries.next_range(waiting.first_id - 1, theirs.first_id - 1, waiting.count) or theirs
 
 
 def _build(store: Store, clock: Clock, batch: Batch, progress: Progress, workers: Workers) -> None:

@@ -57,13 +57,33 @@ def test_roots_are_called_for_unless_the_setting_and_a_digest_ask_otherwise(here
     here.check()
 
 
+def test_digests_of_blockcerts_cost_no_others_the_leaf_count(here):
+    here.rules = replace(RAW, max_leaves=100)
+    here.post(2)
+    here.post(3, canonicalization=BLOCKCERTS)
+    here.post(4)
+    here.round()
+    assert [batch.leaf_count for batch in rows(here.store, tables.batch)] == [2, 3, 4]
+    assert leaf_counts(here) == [2, 4, 0]
+    here.check()
+
+
+def test_digests_of_blockcerts_among_others_share_their_batch(here):
+    here.rules = replace(RAW, max_leaves=100)
+    for canonicalization in (BLOCKCERTS, None, BLOCKCERTS, None):
+        here.post(canonicalization=canonicalization)
+    here.round()
+    assert ([batch.leaf_count for batch in rows(here.store, tables.batch)], leaf_counts(here)) == ([4], [0])
+    here.check()
+
+
 def test_what_is_called_goes_first_and_together(here):
     here.post(3)
     here.post(1, canonicalization=BLOCKCERTS)
     list_id = here.revoke()
     here.round()
     first, second = rows(here.store, tables.submission)
-    assert leaf_counts(here) == [3, 0]  # the digest of the list's head is a leaf of the second batch
+    assert leaf_counts(here) == [3, 1, 0]  # the digest of the list's head is a batch of its own
     assert [(head.list_id, head.block.number) for head in here.chain.head_events()] == [(list_id, first.block_number)]
     assert second.calldata == encode_calls([(rows(here.store, tables.batch)[1].root, 0)])
     here.check()
