@@ -90,6 +90,7 @@ EDC = credential(
         "hasClaim": {"type": "Accreditation", "title": {"en": "Quality"}, "accreditingAgent": {"legalName": "Agency"}}
     },
 )
+SUSPENDED = credential(id="urn:uuid:11")
 BADLY_SIGNED = credential(id="urn:uuid:10", proof=proven()["proof"] | {"proofPurpose": "authentication"})
 DIPLOMA = prepare(draw())
 CHANGED = GENUINE.replace(b"Data protection", b"Data projection")
@@ -151,10 +152,15 @@ class Installation:
                     digest_of(content), parse_did(issuer), at_most_s=START_S, final=True, waiting=lambda _state: None
                 )
 
+    def change(self, action: str, content: bytes, issuer: str = ISSUER) -> None:
+        """Its status, which the service shows at once."""
+        with AnchoringClient(self.url, api_key=self.keys[issuer]) as client:
+            client.change_status([{"action": action, "digest": to_hex(digest_of(content))}])
+
     def revoke(self, content: bytes, issuer: str = ISSUER) -> None:
         """Until the ledger shows it."""
-        with AnchoringClient(self.url, api_key=self.keys[issuer]) as client:
-            client.change_status([{"action": "revoke", "digest": to_hex(digest_of(content))}])
+        self.change("revoke", content, issuer)
+        with AnchoringClient(self.url) as client:
             deadline = time.monotonic() + START_S
             while {one["ledger"]["outcome"] for one in client.get_status(digest_of(content), parse_did(issuer))["lists"]} != {
                 "passed"
@@ -182,7 +188,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
             net.run("issuer", "add", signer, "--name", LONG_NAME)
             keys = {ISSUER: net.description()["apiKey"], signer: net.run("issuer", "key", "create", signer).strip()}
             made = Installation(net, registry, signer, keys, {})
-            anchored = (GENUINE, PDF, REVOKED, STRANGERS, OF_SEVERAL, OVER, EDC, BADLY_SIGNED, LARGE_PDF, DIPLOMA, *made.named)
+            anchored = (GENUINE, PDF, REVOKED, STRANGERS, OF_SEVERAL, OVER, EDC, SUSPENDED, BADLY_SIGNED, LARGE_PDF, DIPLOMA, *made.named)
             theirs = (OF_SEVERAL, *map(made.self_signed, range(3)))
             made.post(*anchored)
             made.post(*theirs, issuer=signer)
@@ -193,6 +199,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
             made.revoke(made.self_signed(2), signer)
             net.stop_one("rounds")
             made.post(WAITING)
+            made.change("suspend", SUSPENDED)
             yield made
         finally:
             net.stop()
@@ -288,6 +295,15 @@ def test_revoked_credential_is_revoked_on_the_ledger(reader: Reader) -> None:
     assert reader.give(("diploma.json", REVOKED)) == "revoked"
     assert reader.outcomes()["status"] == "failed"
     reader.picture("revoked")
+    reader.unfold()
+    assert reader.violations() == []
+
+
+def test_suspended_credential_is_suspended_before_the_ledger_shows_it(reader: Reader) -> None:
+    reader.open()
+
+    assert reader.give(("diploma.json", SUSPENDED)) == "suspended"
+    assert "Says this service; the ledger does not show it yet" in reader.text()
     reader.unfold()
     assert reader.violations() == []
 
