@@ -2281,14 +2281,16 @@ async function headOf(node, registry) {
 
 /** What the ledger says of a root: {headNumber, source, anchor or null, blockHash, finalHeight or null, finality: the rule, or why not}. */
 async function gatherEvidence(node, registry, head, root, finality) {
-  const [sequence, timestamp, blockNumber, leafCount] = await node.ask(registry, ANCHOR_OF + toHex(root).slice(2), 4, head);
-  const evidence = {headNumber: head.number, source: sourceOf(head), anchor: null, blockHash: null, ...await finalHeight(node, head, finality)};
+  const [[sequence, timestamp, blockNumber, leafCount], final] = await Promise.all([
+    node.ask(registry, ANCHOR_OF + toHex(root).slice(2), 4, head), finalHeight(node, head, finality)
+  ]);
+  const evidence = {headNumber: head.number, source: sourceOf(head), anchor: null, blockHash: null, ...final};
   if (sequence === 0n) {
     return evidence;
   }
   const number = Number(blockNumber), hex = `0x${number.toString(16)}`;
   const query = {address: registry.contract, topics: [ROOT_ANCHORED, toHex(root)], fromBlock: hex, toBlock: hex};
-  const logs = await node.call('eth_getLogs', query);
+  const [logs, block] = await Promise.all([node.call('eth_getLogs', query), node.block(hex)]);
   const log = Array.isArray(logs) && logs.find(one => one.address?.toLowerCase() === registry.contract && BigInt(one.topics?.[2] ?? 0) === sequence);
   if (!log) {
     throw new NoEvidence(`the node holds root ${toHex(root)} and does not show its event`);
@@ -2301,7 +2303,7 @@ async function gatherEvidence(node, registry, head, root, finality) {
     anchoredBy: `0x${String(log.topics[3]).slice(-40).toLowerCase()}`,
     anchoredAt: timeOf(timestamp)
   };
-  evidence.blockHash = (await node.block(hex)).hash;
+  evidence.blockHash = block.hash;
   return evidence;
 }
 

@@ -4,7 +4,7 @@ import {enteredUrl} from './entered_url.js';
 import {element, language, loadMessages, number, say, translatePage} from './i18n.js';
 import {readPermalink, textOf} from './judgement.js';
 import {advice, choice, result, unknown, verdict, waiting} from './result_view.js';
-import {canonicalCandidates, embeddedProof, isProof, Refused, toHex, verify} from './verify.js';
+import {canonicalCandidates, embeddedProof, isProof, readProof, Refused, toHex, verify} from './verify.js';
 
 const MAX_MB = 100;
 const SERVICE_TIMEOUT_MS = 15_000;
@@ -96,34 +96,41 @@ async function show(given, found, forms, isLate) {
     return isLate() || present(() => waiting(found, name));
   }
   const proof = found?.status === 200 ? found.body : given.proof ?? (given.bytes && await embeddedProof(given.bytes));
+  if (isLate()) {
+    return;
+  }
   if (!proof) {
     return found === null ? showError('service') : present(() => unknown(given, forms, page.expected?.digest));
   }
-  const asked = {node: node.url(), registry: issuersRegistry.url()};
-  let report;
+  let read;
   try {
-    report = await verify(given.bytes, proof, {
-      registry: page.ledger?.contract ? `${page.ledger.ledger}:${page.ledger.contract}` : null, rpcUrl: asked.node, finality: page.ledger?.finality, service: location.origin, allowPrivate: true, fetch: boundedFetch
-    });
+    read = readProof(proof);
   } catch (refused) {
-    if (!(refused instanceof Refused) || refused.slug !== 'proof-malformed') {
-      throw refused; // the proof is not to blame
+    if (!(refused instanceof Refused)) {
+      throw refused;
     }
-    return isLate() || present(() => verdict('broken', 'bad', say('v.broken.text'), advice([refused.message], 'bad')));
+    return present(() => verdict('broken', 'bad', say('v.broken.text'), advice([refused.message], 'bad')));
   }
-  const {issuer, digest, anchor} = report.proof;
-  const claim = given.bytes && accreditationClaim(given.bytes);
-  const [name, told, accreditation] = await Promise.all([
+  const shown = await askEverybody(given, proof, read, found?.status === 200);
+  return isLate() || present(() => result(shown));
+}
+
+/** What `result` shows. `read`: the proof. `isKnown`: whether the service gave it. All are asked at the same time. */
+async function askEverybody(given, proof, {issuer, digest, anchor}, isKnown) {
+  const asked = {node: node.url(), registry: issuersRegistry.url()}, claim = given.bytes && accreditationClaim(given.bytes);
+  const [report, name, told, accreditation] = await Promise.all([
+    verify(given.bytes, proof, {
+      registry: page.ledger?.contract ? `${page.ledger.ledger}:${page.ledger.contract}` : null, rpcUrl: asked.node,
+      finality: page.ledger?.finality, service: location.origin, allowPrivate: true, fetch: boundedFetch
+    }),
     nameOf(issuer),
-    ask(`/v1/status/${digest}${query(issuer)}`),
+    ask(`/v1/status/${toHex(digest)}${query(issuer)}`),
     checkAccreditation(claim, asked.registry, {anchoredAt: anchor.anchoredAt, fetch: boundedFetch})
   ]);
   report.checks = report.checks.map(one => one.check === accreditation.check ? accreditation : one);
   const status = told?.status === 200 ? told.body : null;
-  const word = {holds: found?.status === 200 && anchor.state === 'final', status: status?.status ?? null, since: status?.since ?? null};
-  if (!isLate()) {
-    present(() => result({given, report, word, name, isKnown: found?.status === 200, asked}));
-  }
+  const word = {holds: isKnown && anchor.state === 'final', status: status?.status ?? null, since: status?.since ?? null};
+  return {given, report, word, name, isKnown, asked};
 }
 
 /** Credentials never go along, nor does the address of this page. */

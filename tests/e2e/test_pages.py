@@ -188,7 +188,20 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
             net.run("issuer", "add", signer, "--name", LONG_NAME)
             keys = {ISSUER: net.description()["apiKey"], signer: net.run("issuer", "key", "create", signer).strip()}
             made = Installation(net, registry, signer, keys, {})
-            anchored = (GENUINE, PDF, REVOKED, STRANGERS, OF_SEVERAL, OVER, EDC, SUSPENDED, BADLY_SIGNED, LARGE_PDF, DIPLOMA, *made.named)
+            anchored = (
+                GENUINE,
+                PDF,
+                REVOKED,
+                STRANGERS,
+                OF_SEVERAL,
+                OVER,
+                EDC,
+                SUSPENDED,
+                BADLY_SIGNED,
+                LARGE_PDF,
+                DIPLOMA,
+                *made.named,
+            )
             theirs = (OF_SEVERAL, *map(made.self_signed, range(3)))
             made.post(*anchored)
             made.post(*theirs, issuer=signer)
