@@ -1,0 +1,74 @@
+"""The role of service and rounds on PostgreSQL, as `scripts/ops/service_role.sql` has it: all work goes on, and no record goes away."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from anchoring.core.outcome import Outcome
+from anchoring.store.engine import make_engine
+from anchoring.store.schema import migrate, require_current_schema
+from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.check_audit_log import check_audit_log
+from anchoring.usecases.erase_entry import erase_entry
+from anchoring.usecases.prove_inclusion import prove_inclusion
+from scripts.devnet import ROOT
+from tests.factories import UNIVERSITY
+from tests.installation import RULES, Installation, no_progress
+
+ALL_ON = replace(RULES, posts_audit_head=True, canary_every_s=1, source_kept_s=1)
+
+
+@pytest.fixture
+def service_engine(postgres_url: str) -> Iterator[Engine]:
+    """The database, as that role."""
+    role = f"service_{uuid4().hex}"
+    owner = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    as_owner = make_engine(postgres_url, pool_size=1, busy_timeout_s=10)
+    migrate(as_owner)
+    as_owner.dispose()
+    granted = (ROOT / "scripts" / "ops" / "service_role.sql").read_text(encoding="utf-8").replace(':"service"', role)
+    with owner.connect() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        connection.exec_driver_sql(granted)
+    made = make_engine(postgres_url.replace("postgres:", f"{role}:"), pool_size=20, busy_timeout_s=10)
+    yield made
+    made.dispose()
+    with owner.connect() as connection:
+        connection.execute(text(f"DROP OWNED BY {role}"))
+        connection.execute(text(f"DROP ROLE {role}"))
+    owner.dispose()
+
+
+def test_all_work_goes_on_and_no_record_goes_away(service_engine: Engine) -> None:
+    require_current_schema(service_engine)
+    here = Installation(SqlStore(service_engine), ALL_ON)
+    for _ in range(2):
+        here.post(2)
+        here.revoke()
+        here.rest()
+    with here.store.writing() as uow:
+        issuer = uow.issuers.with_did(UNIVERSITY)
+        assert issuer
+        assert erase_entry(uow, issuer, here.acknowledged[0].digest, now=here.clock.now())
+        uow.commit()
+    here.round()
+    for refused in (
+        "UPDATE audit_record SET actor = 'nobody'",
+        "DELETE FROM audit_record",
+        "TRUNCATE audit_record",
+        "UPDATE audit_head SET number = 1",
+        "DELETE FROM audit_head",
+        "UPDATE entry SET issuer_id = 1",
+        "DELETE FROM entry",
+        "UPDATE canary SET entry_id = 1",
+        "INSERT INTO rebuilt_mark VALUES (1, now())",
+        "DROP TABLE audit_record",
+    ):
+        with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), service_engine.begin() as connection:
+            connection.exec_driver_sql(refused)
+    report = check_audit_log(here.store, here.ledger, prove_inclusion, progress=no_progress)
+    assert report.outcome is Outcome.PASSED
