@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from anchoring.core.batch import ANCHORED, Batch, BlockPlace
+from anchoring.core.batch import Batch, BlockPlace
 from anchoring.core.bundle import Bundle, bundle_from_json, bundle_to_json
 from anchoring.errors import MalformedProof, StateCorrupt
 from anchoring.store.batches import read_batch, recorded_in
-from anchoring.store.tables import anchor_bundle, batch
+from anchoring.store.tables import LACKING_BUNDLE, anchor_bundle, batch
 from anchoring.types import BlockHash, Root
 
 _IS_GOOD: Final = (anchor_bundle.c.batch_id == batch.c.id) & (anchor_bundle.c.block_hash == batch.c.block_hash)
@@ -24,12 +24,12 @@ class SqlBundles:
         self._connection = connection
 
     def lacking(self, limit: int) -> Sequence[Batch]:
-        without = select(batch).where(batch.c.state.in_(ANCHORED), ~exists().where(_IS_GOOD))
-        return [read_batch(row) for row in self._connection.execute(without.order_by(batch.c.id.desc()).limit(limit))]
+        without = select(batch).where(LACKING_BUNDLE).order_by(batch.c.id.desc()).limit(limit)
+        return [read_batch(row) for row in self._connection.execute(without)]
 
     def keep(self, batch_id: int, block: BlockPlace, bundle: Bundle) -> bool:
-        there = select(batch.c.id).where(batch.c.id == batch_id, recorded_in(block))
-        if self._connection.execute(there).first() is None:
+        marked = update(batch).where(batch.c.id == batch_id, recorded_in(block)).values(bundle_block_hash=block.hash)
+        if not self._connection.execute(marked).rowcount:
             return False
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         kept = {"block_hash": block.hash, "content": json.dumps(bundle_to_json(bundle), separators=(",", ":"))}

@@ -110,6 +110,9 @@ canary: Final = Table(
     CheckConstraint("(checked_at IS NULL) = (passed IS NULL)", name="checked"),
 )
 
+LACKING_BUNDLE: Final = text("block_hash IS NOT NULL AND (bundle_block_hash IS NULL OR bundle_block_hash <> block_hash)")
+"""Of a batch: what is asked for in other words is not found by the index."""
+
 batch: Final = Table(
     "batch",
     metadata,
@@ -129,6 +132,7 @@ batch: Final = Table(
     Column("block_hash", LargeBinary),
     Column("anchored_at", UtcDateTime),
     Column("final_at", UtcDateTime),
+    Column("bundle_block_hash", LargeBinary, comment="of the block that its kept bundle is of"),
     _bytes_check("root", 32),
     _bytes_check("tx_hash", 32),
     _bytes_check("block_hash", 32),
@@ -139,6 +143,7 @@ batch: Final = Table(
     CheckConstraint("(state IN ('confirmed', 'final')) = (block_hash IS NOT NULL)", name="anchored_has_block"),
     Index("ix_batch_state", "state", "id"),
     Index("ix_batch_block_number", "block_number"),
+    Index("ix_batch_lacking_bundle", "id", sqlite_where=LACKING_BUNDLE, postgresql_where=LACKING_BUNDLE),
     sqlite_autoincrement=True,
 )
 

@@ -1,6 +1,7 @@
 """What proves anchors without a node, kept by rounds: on both databases, against a ledger in memory."""
 
 import pytest
+from sqlalchemy import select, text
 
 from anchoring.core.batch import Anchor, Batch, BatchState
 from anchoring.core.bundle import Bundle
@@ -111,6 +112,17 @@ def test_bundle_fetched_of_a_block_that_goes_meanwhile_is_not_kept(here):
         assert not uow.bundles.keep(batch.id, anchor.block, bundle)
         uow.commit()
     assert rows(here.store, tables.anchor_bundle) == []
+
+
+def test_what_lacks_a_bundle_is_found_by_an_index_and_not_by_looking_at_every_batch(store):
+    looked = select(tables.batch.c.id).where(tables.LACKING_BUNDLE).order_by(tables.batch.c.id.desc()).limit(100)
+    with store._engine.connect() as connection:
+        is_postgresql = connection.dialect.name == "postgresql"
+        if is_postgresql:
+            connection.execute(text("SET LOCAL enable_seqscan = off"))  # of a small table all is read at once
+        words = "EXPLAIN" if is_postgresql else "EXPLAIN QUERY PLAN"
+        plan = connection.execute(text(f"{words} {looked.compile(connection, compile_kwargs={'literal_binds': True})}")).all()
+    assert "ix_batch_lacking_bundle" in str(plan)
 
 
 def test_round_killed_before_or_after_keeping_a_bundle_goes_on(here):
