@@ -18,7 +18,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import httpcore2
 
@@ -102,14 +102,19 @@ class HttpGetter:
         self._pool = httpcore2.ConnectionPool(keepalive_expiry=KEEP_ALIVE_S, network_backend=backend)
         weakref.finalize(self, self._pool.close)
 
-    def get(self, url: str, *, accept: str, fresh: bool = False) -> Fetched:
-        """`fresh`: past all caches on the way. Raises: NoAnswer, AnswerTooLong; ValueError when the URL is none to be asked."""
+    def check(self, url: str) -> SplitResult:
+        """Its parts. Raises: ValueError when it is none to be asked."""
         parts = urlsplit(url)
         schemes = {"http", "https"} if self._allow_private else {"https"}
         if not parts.hostname or parts.port == 0 or not url.isascii() or parts.username is not None:
             raise ValueError("not a URL of HTTP without an account")
         if parts.scheme not in schemes:
             raise ValueError("not a URL of HTTPS")
+        return parts
+
+    def get(self, url: str, *, accept: str, fresh: bool = False) -> Fetched:
+        """`fresh`: past all caches on the way. Raises: NoAnswer, AnswerTooLong; ValueError when the URL is none to be asked."""
+        parts = self.check(url)
         headers = [("Host", parts.netloc), ("Accept", accept), ("Accept-Encoding", "identity")]
         headers += [("Cache-Control", "no-cache")] if fresh else []
         target = urlunsplit(parts._replace(fragment=""))

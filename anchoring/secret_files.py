@@ -1,4 +1,4 @@
-"""Files with secrets in them: of this user, readable by no other."""
+"""Files with secrets in them: of this user, readable by no other, in folders that no other can write."""
 
 import os
 import stat
@@ -8,14 +8,20 @@ from anchoring.errors import Misconfigured
 
 
 def read_secret(path: Path, setting: str) -> str:
-    """Raises: Misconfigured naming setting and file, when it cannot be read or others could read it."""
+    """Raises: Misconfigured naming setting and file, when it cannot be read or others could read or replace it."""
     try:
-        mode = path.stat()
-        content = path.read_text(encoding="utf-8")
+        folder = path.parent.stat().st_mode
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as file:  # who writes to a pipe is not waited for
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise Misconfigured(f"{setting}: {path} is no regular file")
+            content = file.read()
     except (OSError, UnicodeDecodeError) as failed:
         raise Misconfigured(f"{setting}: {path} cannot be read: {type(failed).__name__}") from None
-    if stat.S_IMODE(mode.st_mode) & 0o077 or mode.st_uid != os.getuid():
+    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.getuid():
         raise Misconfigured(f"{setting}: {path} must belong to this user and be readable by no other: chmod 600 {path}")
+    if folder & 0o022 and not folder & stat.S_ISVTX:
+        raise Misconfigured(f"{setting}: others could replace {path}: chmod go-w {path.parent}")
     return content
 
 

@@ -84,6 +84,16 @@ def settings_fields() -> dict[str, FieldInfo]:
     return found
 
 
+def test_messages_name_settings_as_this_page_does() -> None:
+    dotted = {name.removeprefix(PREFIX).lower().replace(DELIMITER, ".") for name in settings_fields()}
+    named = re.compile(rf"(?<![\w./])(?:{'|'.join(map(re.escape, dotted))})\b")
+    for path in (path for folder in ("anchoring", "service") for path in (ROOT / folder).rglob("*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        texts = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]
+        assert not [text for text in texts if isinstance(text, str) and named.search(text)], path
+
+
 def shown_default(field: FieldInfo) -> str:
     match field.default:
         case None:

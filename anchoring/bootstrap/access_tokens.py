@@ -25,9 +25,11 @@ def open_access_tokens(settings: OAuthSettings) -> "JwtAccessTokens | None":
 
     algorithms = frozenset(name.strip() for name in settings.algorithms.split(","))
     if not algorithms <= KEY_OF.keys():
-        raise Misconfigured(f"oauth.algorithms must be of {', '.join(KEY_OF)}, separated by commas")
+        raise Misconfigured(f"CREDANCHOR_OAUTH__ALGORITHMS must be of {', '.join(KEY_OF)}, separated by commas")
     if settings.audience is None:
-        raise Misconfigured("oauth.audience must say for whom tokens are, or those for other services would open this one")
+        raise Misconfigured(
+            "CREDANCHOR_OAUTH__AUDIENCE must say for whom tokens are, or those for other services would open this one"
+        )
     rules = TokenRules(
         issuer=settings.issuer,
         audience=settings.audience,
@@ -44,12 +46,20 @@ def open_access_tokens(settings: OAuthSettings) -> "JwtAccessTokens | None":
 def _key_source(settings: OAuthSettings) -> Callable[[], bytes]:
     url, file = settings.jwks_url, settings.jwks_file
     if (url is None) == (file is None):
-        raise Misconfigured("either oauth.jwks_url or oauth.jwks_file must say where the authorization server's keys are")
+        raise Misconfigured(
+            "either CREDANCHOR_OAUTH__JWKS_URL or CREDANCHOR_OAUTH__JWKS_FILE must say where the authorization server's keys are"
+        )
     if file is not None:
         return lambda: _read(file)
     from anchoring.bounded_http import HttpGetter, NoAnswer
 
     getter = HttpGetter(timeout_s=settings.jwks_timeout_s, max_bytes=JWKS_BYTES, allow_private=settings.allow_private)
+    try:
+        getter.check(str(url))
+    except ValueError as wrong:
+        raise Misconfigured(
+            f"CREDANCHOR_OAUTH__JWKS_URL: {wrong}; CREDANCHOR_OAUTH__ALLOW_PRIVATE lets it be plain HTTP"
+        ) from None
 
     def fetch() -> bytes:
         try:
@@ -64,7 +74,7 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as failed:
-        raise AuthorizationUnavailable(f"oauth.jwks_file: {file} cannot be read: {failed.strerror}") from failed
+        raise AuthorizationUnavailable(f"CREDANCHOR_OAUTH__JWKS_FILE: {file} cannot be read: {failed.strerror}") from failed
 
 
 def _read_clients(file: Path) -> Mapping[str, Did]:
@@ -73,6 +83,6 @@ def _read_clients(file: Path) -> Mapping[str, Did]:
         told: Any = parse(file.read_bytes(), JsonLimits(max_bytes=CLIENTS_BYTES, max_depth=2))
         return {client: parse_did(did, at=f"$.{client}") for client, did in told.items()}
     except OSError as failed:
-        raise Misconfigured(f"oauth.clients_file: {file} cannot be read: {failed.strerror}") from failed
+        raise Misconfigured(f"CREDANCHOR_OAUTH__CLIENTS_FILE: {file} cannot be read: {failed.strerror}") from failed
     except (InvalidInput, TypeError, AttributeError) as wrong:
-        raise Misconfigured(f"oauth.clients_file: {file} must map clients to DIDs: {wrong}") from wrong
+        raise Misconfigured(f"CREDANCHOR_OAUTH__CLIENTS_FILE: {file} must map clients to DIDs: {wrong}") from wrong

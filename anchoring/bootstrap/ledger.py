@@ -66,11 +66,11 @@ def open_nodes(settings: LedgerSettings) -> "list[JsonRpc]":
     try:
         nodes = [open_node(url.strip(), settings) for url in settings.rpc_urls.get_secret_value().split(",")]
     except Misconfigured as wrong:
-        raise Misconfigured(f"ledger.rpc_urls: {wrong.message}") from wrong
+        raise Misconfigured(f"CREDANCHOR_LEDGER__RPC_URLS: {wrong.message}") from wrong
     hosts = [node.host for node in nodes]
     for host in hosts:
         if hosts.count(host) > 1:
-            raise Misconfigured(f"ledger.rpc_urls names {host} twice: a node cannot bear itself out")
+            raise Misconfigured(f"CREDANCHOR_LEDGER__RPC_URLS names {host} twice: a node cannot bear itself out")
     return nodes
 
 
@@ -131,11 +131,11 @@ def configured_signer(settings: LedgerSettings) -> "Signer | None":
 
     if settings.signer_url is not None:
         if settings.keystore is not None or settings.private_key is not None:
-            raise Misconfigured("ledger.signer_url and another key are named: which one signs?")
+            raise Misconfigured("CREDANCHOR_LEDGER__SIGNER_URL and another key are named: which one signs?")
         return _remote_signer(settings.signer_url.get_secret_value(), settings)
     if settings.keystore is not None:
         if settings.keystore_password_file is None:
-            raise Misconfigured("ledger.keystore needs ledger.keystore_password_file")
+            raise Misconfigured("CREDANCHOR_LEDGER__KEYSTORE needs CREDANCHOR_LEDGER__KEYSTORE_PASSWORD_FILE")
         return signer_from_keystore(settings.keystore, settings.keystore_password_file)
     if settings.private_key is not None:
         return signer_from_key(settings.private_key.get_secret_value())
@@ -146,7 +146,7 @@ def _remote_signer(url: str, settings: LedgerSettings) -> "Signer":
     from anchoring.ledger.remote_signer import RemoteSigner
 
     if settings.signer_account is None:
-        raise Misconfigured("ledger.signer_url needs ledger.signer_account, whose key the signer has")
+        raise Misconfigured("CREDANCHOR_LEDGER__SIGNER_URL needs CREDANCHOR_LEDGER__SIGNER_ACCOUNT, whose key the signer has")
     return RemoteSigner(
         url,
         parse_address(settings.signer_account),

@@ -37,7 +37,7 @@ def manifest_key(settings: ManifestSettings) -> "ManifestKey":
 
     if settings.key_file is None:
         raise Misconfigured("manifests are encrypted: set CREDANCHOR_MANIFESTS__KEY_FILE")
-    return read_manifest_key(settings.key_file, "manifests.key_file")
+    return read_manifest_key(settings.key_file, "CREDANCHOR_MANIFESTS__KEY_FILE")
 
 
 def find_sources(settings: ManifestSettings, paths: Sequence[Path]) -> Sources:

@@ -53,12 +53,15 @@ def choose_fee(rules: FeeRules, *, base_fee_wei: int | None, gas_price_wei: int 
         case FeePolicy.ZERO:
             if base_fee_wei:
                 raise Misconfigured(
-                    f"the ledger has a base fee of {base_fee_wei} wei, the fee policy is zero: set ledger.fee_policy to market"
+                    f"the ledger has a base fee of {base_fee_wei} wei, the fee policy is zero: "
+                    "set CREDANCHOR_LEDGER__FEE_POLICY to market"
                 )
             return Fee(max_fee_wei=0, tip_wei=None)
         case FeePolicy.MARKET:
             if base_fee_wei is None:
-                raise Misconfigured("the ledger has no base fee, the fee policy is market: set ledger.fee_policy to legacy")
+                raise Misconfigured(
+                    "the ledger has no base fee, the fee policy is market: set CREDANCHOR_LEDGER__FEE_POLICY to legacy"
+                )
             needed = base_fee_wei + rules.tip_wei
             _require_below_cap(needed, rules.cap_wei)
             wanted = BASE_FEE_HEADROOM * base_fee_wei + rules.tip_wei

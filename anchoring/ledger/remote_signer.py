@@ -43,18 +43,20 @@ class RemoteSigner:
         if token_file is not None:
             headers["Authorization"] = f"Bearer {_read_token(token_file)}"
         if certificate is not None:
-            read_secret(certificate, "ledger.signer_certificate")
+            read_secret(certificate, "CREDANCHOR_LEDGER__SIGNER_CERTIFICATE")
         try:
             self._rpc = JsonRpc(
                 url, timeout_s=timeout_s, max_bytes=max_bytes, what="signer", headers=headers, certificate=certificate
             )
         except Misconfigured as wrong:
-            raise Misconfigured(f"ledger.signer_url: {wrong.message}") from None
+            raise Misconfigured(f"CREDANCHOR_LEDGER__SIGNER_URL: {wrong.message}") from None
         if urlsplit(url).scheme != "https":
             if certificate is not None:
-                raise Misconfigured("ledger.signer_certificate needs a ledger.signer_url of https")
+                raise Misconfigured("CREDANCHOR_LEDGER__SIGNER_CERTIFICATE needs a CREDANCHOR_LEDGER__SIGNER_URL of https")
             if token_file is not None and not _is_this_machine(urlsplit(url).hostname or ""):
-                raise Misconfigured("ledger.signer_token_file needs a ledger.signer_url of https, or of this machine")
+                raise Misconfigured(
+                    "CREDANCHOR_LEDGER__SIGNER_TOKEN_FILE needs a CREDANCHOR_LEDGER__SIGNER_URL of https, or of this machine"
+                )
         self.address = address
 
     def __repr__(self) -> str:
@@ -72,9 +74,9 @@ class RemoteSigner:
 
 
 def _read_token(path: Path) -> str:
-    token = read_secret(path, "ledger.signer_token_file").strip()
+    token = read_secret(path, "CREDANCHOR_LEDGER__SIGNER_TOKEN_FILE").strip()
     if _TOKEN.fullmatch(token) is None:
-        raise Misconfigured(f"ledger.signer_token_file: {path} holds no bearer token")
+        raise Misconfigured(f"CREDANCHOR_LEDGER__SIGNER_TOKEN_FILE: {path} holds no bearer token")
     return token
 
 

@@ -57,16 +57,18 @@ def signer_from_key(private_key: str) -> LocalSigner:
     try:
         return LocalSigner(Account.from_key(private_key))
     except Exception:  # noqa: BLE001 - the library raises several unrelated classes, whose messages hold the key
-        raise Misconfigured("ledger.private_key is not a private key of 32 bytes in hexadecimal") from None
+        raise Misconfigured("CREDANCHOR_LEDGER__PRIVATE_KEY is not a private key of 32 bytes in hexadecimal") from None
 
 
 def signer_from_keystore(keystore: Path, password_file: Path) -> LocalSigner:
     """Decrypt a keystore that only its owner can read. Raises: Misconfigured naming the file."""
-    content = read_secret(keystore, "ledger.keystore")
-    password = read_secret(password_file, "ledger.keystore_password_file").rstrip("\r\n")
+    content = read_secret(keystore, "CREDANCHOR_LEDGER__KEYSTORE")
+    password = read_secret(password_file, "CREDANCHOR_LEDGER__KEYSTORE_PASSWORD_FILE").rstrip("\r\n")
     try:
         return LocalSigner(Account.from_key(Account.decrypt(json.loads(content), password)))
-    except (ValueError, TypeError, KeyError, NotImplementedError):
+    except (json.JSONDecodeError, TypeError, KeyError, AttributeError, NotImplementedError):
+        raise Misconfigured(f"{keystore} is no keystore of a kind that is known (Web3 Secret Storage, version 3)") from None
+    except ValueError:
         raise Misconfigured(f"keystore {keystore} does not open with the password in {password_file}") from None
 
 

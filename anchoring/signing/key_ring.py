@@ -35,7 +35,7 @@ from anchoring.signing.multikey import (
 )
 from anchoring.types import Did, parse_did
 
-SETTING: Final = "status.keys"
+SETTING: Final = "CREDANCHOR_STATUS__KEYS"
 _NAME: Final = re.compile(r"[0-9a-zA-Z]{48,60}\.json")
 
 

@@ -37,17 +37,19 @@ def make_engine(url: str, *, pool_size: int, busy_timeout_s: float) -> Engine:
     try:
         parsed = parse_url(url)
     except (ArgumentError, ValueError) as unreadable:
-        raise Misconfigured("store.url is not a database URL such as sqlite:///anchors.db") from unreadable
+        raise Misconfigured("CREDANCHOR_STORE__URL is not a database URL such as sqlite:///anchors.db") from unreadable
     driver = SUPPORTED.get(parsed.drivername)
     if driver is None:
-        raise Misconfigured(f"store.url names {parsed.drivername}; supported are sqlite and postgresql")
+        raise Misconfigured(f"CREDANCHOR_STORE__URL names {parsed.drivername}; supported are sqlite and postgresql")
     options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "max_overflow": pool_size}
     try:
         if driver == "sqlite":
             if not parsed.database or parsed.database == ":memory:":
-                raise Misconfigured("store.url must name a file: an SQLite database in memory is lost with its process")
+                raise Misconfigured(
+                    "CREDANCHOR_STORE__URL must name a file: an SQLite database in memory is lost with its process"
+                )
             if not Path(parsed.database).parent.is_dir():
-                raise Misconfigured(f"store.url: the folder {Path(parsed.database).parent} does not exist")
+                raise Misconfigured(f"CREDANCHOR_STORE__URL: the folder {Path(parsed.database).parent} does not exist")
             engine = create_engine(parsed.set(drivername=driver), connect_args={"timeout": busy_timeout_s}, **options)
             prepare_sqlite(engine, busy_timeout_s)
         else:
@@ -55,7 +57,7 @@ def make_engine(url: str, *, pool_size: int, busy_timeout_s: float) -> Engine:
             engine = create_engine(parsed.set(drivername=driver), pool_pre_ping=True, connect_args=arguments, **options)
             prepare_postgresql(engine, busy_timeout_s)
     except NoSuchModuleError as missing:
-        raise Misconfigured(f"store.url: {missing}") from missing
+        raise Misconfigured(f"CREDANCHOR_STORE__URL: {missing}") from missing
     return engine
 
 
@@ -176,15 +178,15 @@ def _leaving_standbys(connection: Connection) -> Iterator[None]:
 
 
 def _translation(failed: DBAPIError) -> AnchoringError | None:
-    state, first_line = sqlstate_of(failed), _first_line(failed)
+    state, words = sqlstate_of(failed), first_line(failed)
     if state in _DAMAGED or getattr(failed.orig, "sqlite_errorcode", None) in _SQLITE_DAMAGED:
-        return StateCorrupt(f"the database cannot be read: {first_line}")
+        return StateCorrupt(f"the database cannot be read: {words}")
     if state in _BROKEN_OFF or state == _READ_ONLY:
-        return StoreUnavailable(f"the database broke the transaction off: {first_line}", may_repeat=True)
+        return StoreUnavailable(f"the database broke the transaction off: {words}", may_repeat=True)
     if failed.connection_invalidated or state in _ENDED:
-        return StoreUnavailable(f"the database connection was lost: {first_line}", may_repeat=True)
+        return StoreUnavailable(f"the database connection was lost: {words}", may_repeat=True)
     if isinstance(failed, OperationalError):
-        return StoreUnavailable(f"the database did not answer: {first_line}")
+        return StoreUnavailable(f"the database did not answer: {words}")
     return None
 
 
@@ -198,6 +200,7 @@ def number_above(connection: Connection, table: str, row_id: int) -> None:
         connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :above)"), values)
 
 
-def _first_line(failed: DBAPIError) -> str:
+def first_line(failed: DBAPIError) -> str:
+    """What the driver says, without what follows it."""
     lines = str(failed.orig).strip().splitlines()
     return lines[0] if lines else type(failed.orig).__name__

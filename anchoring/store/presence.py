@@ -102,7 +102,7 @@ def _sessions(connection: Connection, name: str) -> int:
 
 
 def _locked(engine: Engine, how: int) -> int:
-    file = os.open(lock_path(engine), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    file = os.open(lock_path(engine), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from anchoring.errors import Misconfigured, StateCorrupt, StoreUnavailable
-from anchoring.store.engine import sqlstate_of, transaction, translated
+from anchoring.store.engine import first_line, sqlstate_of, transaction, translated
 from anchoring.store.sqlite import WRITES
 
 # In a checkout the migrations stand beside the package, in an installed wheel inside it.
@@ -131,7 +131,7 @@ def _recorded_revision(engine: Engine) -> str | None:
     except StateCorrupt as damaged:
         raise Misconfigured(damaged.message) from damaged
     except DBAPIError as failed:
-        raise Misconfigured(f"the database cannot be read: {failed.orig}") from failed
+        raise Misconfigured(f"the database cannot be read: {first_line(failed)}") from failed
 
 
 def current_revision(connection: Connection) -> str | None:

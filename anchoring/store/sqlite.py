@@ -1,7 +1,9 @@
 """SQLite connections: in WAL mode, durable at each commit, and all to one and the same file."""
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +28,14 @@ DURABLE: Final = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     """Set up every connection of an engine, and refuse one that would promise less."""
-    file = _OneFile(Path(str(engine.url.database)))
+    path = Path(str(engine.url.database))
+    file = _OneFile(path)
+
+    @event.listens_for(engine, "do_connect")
+    def create(*_: object) -> None:
+        """SQLite would let others read it, by the user's mask. What it puts beside the file has the mode of the file."""
+        with suppress(OSError):  # SQLite will say so itself
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

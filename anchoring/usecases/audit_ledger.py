@@ -18,7 +18,9 @@ BATCHES_A_READ: Final = 1_000
 
 _RECONCILE: Final = "credanchor ledger reconcile"
 _ROUND: Final = "run a round and audit again; if it stays, compare with another node before anything else"
-_EVENTS: Final = "set ledger.first_block to the contract's first block; if it is, the node keeps events back: use another"
+_EVENTS: Final = (
+    "set CREDANCHOR_LEDGER__FIRST_BLOCK to the contract's first block; if it is, the node keeps events back: use another"
+)
 _LEAVES: Final = "find out who anchored it, and revoke that key; its proofs cannot be checked against the contract"
 
 

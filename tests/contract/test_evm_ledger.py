@@ -364,7 +364,7 @@ def test_legacy_policy_on_a_chain_without_a_base_fee(hardfork):
         network = AnvilNetwork(anvil, fees=fees, funds_wei=ETHER)
         head = network.ledger.head()
         assert head.base_fee_wei is None
-        with pytest.raises(Misconfigured, match=r"set ledger\.fee_policy to legacy"):
+        with pytest.raises(Misconfigured, match=r"set CREDANCHOR_LEDGER__FEE_POLICY to legacy"):
             choose_fee(replace(fees, policy=FeePolicy.MARKET), base_fee_wei=None, gas_price_wei=None)
         fee = choose_fee(fees, base_fee_wei=None, gas_price_wei=network.ledger.gas_price(FeePolicy.LEGACY))
         attempt = sign_anchors(network.ledger, [(ROOT, 1)], 0, fee=fee)
@@ -418,14 +418,14 @@ def test_two_nodes_must_agree_where_there_are_more_than_one():
 @pytest.mark.parametrize("urls", ["", "http://a:1,", "http://a:1,nonsense", "http://a:1;http://b:1 "])
 def test_addresses_that_are_none_are_refused_without_being_shown(urls):
     with pytest.raises(
-        Misconfigured, match=r"^ledger\.rpc_urls: the node's address is not a URL such as http://127\.0\.0\.1:8545$"
+        Misconfigured, match=r"^CREDANCHOR_LEDGER__RPC_URLS: the node's address is not a URL such as http://127\.0\.0\.1:8545$"
     ):
         open_nodes(LedgerSettings(rpc_urls=SecretStr(urls)))
 
 
 def test_node_that_is_named_twice_is_refused():
     twice = SecretStr("http://key@a:1/x, http://b:1,https://a:1/y")
-    with pytest.raises(Misconfigured, match=r"^ledger\.rpc_urls names a:1 twice"):
+    with pytest.raises(Misconfigured, match=r"^CREDANCHOR_LEDGER__RPC_URLS names a:1 twice"):
         open_nodes(LedgerSettings(rpc_urls=twice))
 
 

@@ -182,14 +182,16 @@ def test_what_is_in_the_url_is_shown_nowhere(server):
     server.rule = lambda _: 401
     with pytest.raises(LedgerUnavailable) as failed:
         remote(server.url).sign(DYNAMIC)
-    with pytest.raises(Misconfigured, match=r"^ledger.signer_url: the signer's address is not a URL") as refused:
+    with pytest.raises(Misconfigured, match=r"^CREDANCHOR_LEDGER__SIGNER_URL: the signer's address is not a URL") as refused:
         remote("ftp://user:marker-password@signer.example/marker-path")
     assert not any(secret in str(failed.value) + str(refused.value) for secret in SECRETS)
 
 
 @pytest.mark.parametrize("url", ["http://signer.example", "http://10.0.0.1", "http://127.0.0.1.example"])
 def test_token_goes_over_no_network_in_the_clear(tmp_path, url):
-    with pytest.raises(Misconfigured, match=r"signer_token_file needs a ledger.signer_url of https, or of this machine"):
+    with pytest.raises(
+        Misconfigured, match=r"SIGNER_TOKEN_FILE needs a CREDANCHOR_LEDGER__SIGNER_URL of https, or of this machine"
+    ):
         remote(url, token_file=secret_file(tmp_path / "token", TOKEN))
 
 
@@ -197,7 +199,7 @@ def test_token_goes_over_no_network_in_the_clear(tmp_path, url):
 def test_secret_that_others_can_read_is_refused(tmp_path, name):
     path = secret_file(tmp_path / "secret", TOKEN)
     path.chmod(0o640)
-    with pytest.raises(Misconfigured, match=f"ledger.signer_{name}: {path} must belong to this user"):
+    with pytest.raises(Misconfigured, match=f"CREDANCHOR_LEDGER__SIGNER_{name.upper()}: {path} must belong to this user"):
         RemoteSigner("https://127.0.0.1", KEY.address, timeout_s=5, max_bytes=10_000, **{name: path})
 
 
@@ -212,7 +214,7 @@ def test_certificate_that_is_none_or_would_not_be_shown_is_refused(tmp_path, cer
     with pytest.raises(Misconfigured, match=f"{path} holds no certificate with its key"):
         remote("https://127.0.0.1", certificate=path)
     certificate.chmod(0o600)
-    with pytest.raises(Misconfigured, match=r"signer_certificate needs a ledger.signer_url of https"):
+    with pytest.raises(Misconfigured, match=r"SIGNER_CERTIFICATE needs a CREDANCHOR_LEDGER__SIGNER_URL of https"):
         remote("http://127.0.0.1", certificate=certificate)
 
 

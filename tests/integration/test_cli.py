@@ -25,6 +25,7 @@ from anchoring.core.issuer import CANARY
 from anchoring.core.proof_json import proof_to_json
 from anchoring.logs import configure_logs
 from anchoring.ports.audit_log import Wanted
+from anchoring.settings import read_settings
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
@@ -198,7 +199,7 @@ def test_store_in_a_folder_that_is_missing_is_a_wrong_setting(credanchor: Credan
 
     for words in (("store", "migrate"), ("issuer", "list")):
         done = credanchor(*words)
-        assert (done.code, done.error) == (1, f"store.url: the folder {tmp_path}/missing does not exist")
+        assert (done.code, done.error) == (1, f"CREDANCHOR_STORE__URL: the folder {tmp_path}/missing does not exist")
 
 
 def test_store_that_does_not_answer_is_exit_code_4_and_keeps_its_password(credanchor: Credanchor) -> None:
@@ -378,10 +379,19 @@ def test_entry_is_erased_when_its_batch_is_sealed(migrated: Credanchor, store: S
         ("STORE_URL", SECRET, "unknown setting: CREDANCHOR_STORE_URL"),
         ("STOR__URL", SECRET, "unknown setting: CREDANCHOR_STOR__URL"),
         ("STORE", SECRET, "unknown setting: CREDANCHOR_STORE"),
-        ("STORE__URL", SECRET, "store.url is not a database URL"),
-        ("STORE__URL", f"postgresql://a:{SECRET}@[::/x", "store.url is not a database URL"),
-        ("STORE__URL", f"mysql://a:{SECRET}@localhost/x", "store.url names mysql; supported are sqlite and postgresql"),
-        ("STORE__URL", "sqlite://", "store.url must name a file"),
+        ("STORE__URL", SECRET, "CREDANCHOR_STORE__URL is not a database URL"),
+        ("STORE__URL", f"postgresql://a:{SECRET}@[::/x", "CREDANCHOR_STORE__URL is not a database URL"),
+        (
+            "STORE__URL",
+            f"mysql://a:{SECRET}@localhost/x",
+            "CREDANCHOR_STORE__URL names mysql; supported are sqlite and postgresql",
+        ),
+        ("STORE__URL", "sqlite://", "CREDANCHOR_STORE__URL must name a file"),
+        (
+            "STORE__URL",
+            f"postgresql://a:{SECRET}@127.0.0.1:1/x?foo={SECRET}",
+            "the database cannot be read: invalid connection option",
+        ),
         ("LEDGER__FINALITY", SECRET, "CREDANCHOR_LEDGER__FINALITY: Value error, this is no finality rule"),
         ("LEDGER__REGISTRY", SECRET, "CREDANCHOR_LEDGER__REGISTRY: Value error, expected eip155:"),
         ("LEDGER__FEE_POLICY", SECRET, "CREDANCHOR_LEDGER__FEE_POLICY: Input should be 'zero', 'market' or 'legacy'"),
@@ -397,6 +407,15 @@ def test_setting_that_is_wrong_is_named_and_its_value_is_not(credanchor: Credanc
     assert (done.code, done.out) == (1, "")
     assert done.error.startswith(error)
     assert SECRET not in done.err
+    assert "\\n" not in done.err
+
+
+def test_setting_that_is_empty_is_as_good_as_none(credanchor: Credanchor) -> None:
+    credanchor.set(LEDGER__KEYSTORE="", STORE__POOL_SIZE="")
+
+    settings = read_settings()
+
+    assert (settings.ledger.keystore, settings.store.pool_size) == (None, 20)
 
 
 def test_all_wrong_settings_are_named_at_once(credanchor: Credanchor) -> None:

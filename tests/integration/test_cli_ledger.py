@@ -164,10 +164,13 @@ def test_remote_signer_deploys_grants_revokes_and_anchors(migrated: Credanchor, 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"LEDGER__SIGNER_URL": "http://127.0.0.1:1"}, "ledger.signer_url needs ledger.signer_account, whose key the signer has"),
+        (
+            {"LEDGER__SIGNER_URL": "http://127.0.0.1:1"},
+            "CREDANCHOR_LEDGER__SIGNER_URL needs CREDANCHOR_LEDGER__SIGNER_ACCOUNT, whose key the signer has",
+        ),
         (
             {"LEDGER__SIGNER_URL": "http://127.0.0.1:1", "LEDGER__SIGNER_ACCOUNT": ADMIN, "LEDGER__PRIVATE_KEY": ADMIN_KEY},
-            "ledger.signer_url and another key are named: which one signs?",
+            "CREDANCHOR_LEDGER__SIGNER_URL and another key are named: which one signs?",
         ),
     ],
 )
@@ -315,7 +318,7 @@ def test_private_key_that_is_none_is_not_shown(credanchor: Credanchor, key: str)
 
     done = credanchor("ledger", "deploy")
 
-    assert (done.code, done.error) == (1, "ledger.private_key is not a private key of 32 bytes in hexadecimal")
+    assert (done.code, done.error) == (1, "CREDANCHOR_LEDGER__PRIVATE_KEY is not a private key of 32 bytes in hexadecimal")
 
 
 def test_keystore_needs_a_password_file(credanchor: Credanchor) -> None:
@@ -323,7 +326,7 @@ def test_keystore_needs_a_password_file(credanchor: Credanchor) -> None:
 
     done = credanchor("ledger", "deploy")
 
-    assert (done.code, done.error) == (1, "ledger.keystore needs ledger.keystore_password_file")
+    assert (done.code, done.error) == (1, "CREDANCHOR_LEDGER__KEYSTORE needs CREDANCHOR_LEDGER__KEYSTORE_PASSWORD_FILE")
 
 
 # --- rounds

@@ -1,5 +1,6 @@
 """What every connection is set to: durability is a promise, so it is asked for here."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from anchoring.errors import Misconfigured
 from anchoring.ports.entries import NewEntries
 from anchoring.store.engine import make_engine, transaction
+from anchoring.store.presence import be_present
+from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from tests.factories import NOON, add_issuer, make_digest
 
@@ -34,6 +37,21 @@ def test_sqlite_connections_are_durable_and_keep_constraints(engine):
     for connection in held:
         assert {name: connection.execute(text(f"PRAGMA {name}")).scalar() for name in settings} == settings
         connection.close()
+
+
+def test_sqlite_files_are_of_their_user_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        made = make_engine(f"sqlite:///{tmp_path / 'made.db'}", pool_size=1, busy_timeout_s=1)
+        migrate(made)
+        with be_present(made), transaction(made, writes=True) as connection:
+            connection.execute(text("CREATE TABLE one (id INTEGER)"))
+            connection.commit()
+            modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        made.dispose()
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(["made.db", "made.db-shm", "made.db-wal", "made.db.lock"], 0o600)
 
 
 @on_postgresql

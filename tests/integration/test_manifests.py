@@ -342,7 +342,7 @@ def test_key_is_made_once_and_for_its_owner_only(tmp_path):
     create_manifest_key(path)
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    key = read_manifest_key(path, "manifests.key_file")
+    key = read_manifest_key(path, "CREDANCHOR_MANIFESTS__KEY_FILE")
     assert path.read_text().strip() not in repr(key)
     with pytest.raises(Misconfigured, match=r"manifest\.key cannot be written: File exists"):
         create_manifest_key(path)
@@ -364,6 +364,6 @@ def test_key_that_is_none_or_open_to_others_is_refused(tmp_path, content, mode, 
     path.chmod(mode)
 
     with pytest.raises(Misconfigured, match=error) as refused:
-        read_manifest_key(path, "manifests.key_file")
+        read_manifest_key(path, "CREDANCHOR_MANIFESTS__KEY_FILE")
 
-    assert refused.value.message.startswith(f"manifests.key_file: {path}")
+    assert refused.value.message.startswith(f"CREDANCHOR_MANIFESTS__KEY_FILE: {path}")

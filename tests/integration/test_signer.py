@@ -54,6 +54,25 @@ def test_file_that_others_can_read_is_refused(keystore, password_file, which, mo
         signer_from_keystore(keystore, password_file)
 
 
+@pytest.mark.parametrize("which", ["keystore.json", "password"])
+def test_pipe_is_refused_at_once(keystore, password_file, which):
+    path = keystore.with_name(which)
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    with pytest.raises(Misconfigured, match=f"{path} is no regular file"):
+        signer_from_keystore(keystore, password_file)
+
+
+@pytest.mark.parametrize(("mode", "is_safe"), [(0o770, False), (0o707, False), (0o777, False), (0o755, True), (0o1777, True)])
+def test_folder_in_which_others_could_replace_the_file_is_refused(keystore, password_file, mode, is_safe):
+    keystore.parent.chmod(mode)
+    if is_safe:
+        assert signer_from_keystore(keystore, password_file).address == ADDRESS
+    else:
+        with pytest.raises(Misconfigured, match=f"others could replace {keystore}: chmod go-w {keystore.parent}$"):
+            signer_from_keystore(keystore, password_file)
+
+
 def test_file_of_another_user_is_refused(keystore, password_file, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
     with pytest.raises(Misconfigured, match="must belong to this user"):
@@ -88,12 +107,13 @@ def test_missing_file_is_named(keystore, password_file, missing):
         '{"version": 3}',
         '{"version": 3, "crypto": {}}',
         '{"version": 4}',
+        '{"version": 4, "crypto": {"kdf": "pbkdf2"}}',
     ],
     ids=lambda content: content[:12] or "empty",
 )
 def test_file_that_is_no_keystore_is_refused(keystore, password_file, content):
     keystore.write_text(content)
-    with pytest.raises(Misconfigured, match=f"keystore {keystore} does not open"):
+    with pytest.raises(Misconfigured, match=f"^{keystore} is no keystore of a kind that is known"):
         signer_from_keystore(keystore, password_file)
 
 

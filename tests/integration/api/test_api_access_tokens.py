@@ -328,6 +328,29 @@ def test_a_setting_that_would_open_too_much_is_refused(keys, wrong):
         open_access_tokens(settings(keys, **wrong))
 
 
+@pytest.mark.parametrize(
+    ("url", "allow_private", "is_right"),
+    [
+        ("https://login.example/jwks", False, True),
+        ("http://127.0.0.1/jwks", True, True),
+        ("http://login.example/jwks", False, False),
+        ("ftp://login.example/jwks", True, False),
+        ("https://user:marker@login.example/jwks", True, False),
+        ("login.example/jwks", True, False),
+        ("https://[login/jwks", False, False),
+        ("https://login.example:99999/jwks", False, False),
+    ],
+)
+def test_address_of_keys_that_could_not_be_asked_is_refused_at_start(keys, url, allow_private, is_right):
+    oauth = settings(keys, jwks_file=None, jwks_url=url, allow_private=allow_private)
+    if is_right:
+        assert open_access_tokens(oauth)
+    else:
+        with pytest.raises(Misconfigured, match=r"^CREDANCHOR_OAUTH__JWKS_URL: ") as refused:
+            open_access_tokens(oauth)
+        assert "marker" not in str(refused.value)
+
+
 def test_clients_that_are_none_are_refused(keys, tmp_path):
     clients = tmp_path / "clients.json"
     for content_ in ("[]", '{"a": 1}', '{"a": "no DID"}', "{"):

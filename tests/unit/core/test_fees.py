@@ -20,7 +20,7 @@ def test_zero_policy_offers_nothing_whatever_the_node_suggests(base_fee_wei: int
 
 
 def test_zero_policy_is_refused_where_there_is_a_base_fee() -> None:
-    with pytest.raises(Misconfigured, match=r"base fee of 7 wei.*set ledger\.fee_policy to market"):
+    with pytest.raises(Misconfigured, match=r"base fee of 7 wei.*set CREDANCHOR_LEDGER__FEE_POLICY to market"):
         choose_fee(rules(FeePolicy.ZERO), base_fee_wei=7, gas_price_wei=None)
 
 
@@ -46,7 +46,7 @@ def test_market_policy_waits_when_the_market_is_above_the_cap() -> None:
 
 
 def test_market_policy_is_refused_without_a_base_fee() -> None:
-    with pytest.raises(Misconfigured, match=r"no base fee.*set ledger\.fee_policy to legacy"):
+    with pytest.raises(Misconfigured, match=r"no base fee.*set CREDANCHOR_LEDGER__FEE_POLICY to legacy"):
         choose_fee(rules(FeePolicy.MARKET), base_fee_wei=None, gas_price_wei=5)
 
 

@@ -457,7 +457,7 @@ def test_key_file_that_is_none_or_open_to_others_is_refused_by_name(ring, tmp_pa
 
 
 def test_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(Misconfigured, match=r"status\.keys: .*none cannot be read"):
+    with pytest.raises(Misconfigured, match=r"CREDANCHOR_STATUS__KEYS: .*none cannot be read"):
         KeyRing(tmp_path / "none", None).all()
 
 
