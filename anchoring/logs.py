@@ -5,7 +5,7 @@ Never logged: keys, API keys, credentials, signed transactions.
 
 import logging
 import sys
-from typing import Final, TextIO
+from typing import Any, Final, Protocol, cast
 
 import orjson
 import structlog
@@ -18,7 +18,17 @@ def _json(event: object, **_options: object) -> str:
 NOISY: Final = ("web3", "urllib3", "httpx2", "httpcore2", "alembic")
 
 
-def configure_logs(stream: TextIO | None = None, *, level: int = logging.INFO) -> None:
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+    def isatty(self) -> bool: ...
+
+
+def configure_logs(stream: Stream | None = None, *, level: int = logging.INFO) -> None:
     """Called once by an entry point. `stream`: stderr by default."""
     stream = stream or sys.stderr
     renderer: structlog.typing.Processor
@@ -32,7 +42,7 @@ def configure_logs(stream: TextIO | None = None, *, level: int = logging.INFO) -
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast(Any, stream)),
         cache_logger_on_first_use=False,
     )
     for name in NOISY:

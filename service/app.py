@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -57,6 +58,7 @@ from service.schemas import Problem
 from service.served_lists import ServedLists
 from service.state import Service
 from service.stats import StatsReader
+from service.turn_lines import TurnLines
 
 ROUTERS = tuple(
     one.router
@@ -161,7 +163,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
 
 def from_environment() -> FastAPI:
     """What uvicorn calls in each worker. Raises: Misconfigured, StoreUnavailable."""
-    configure_logs()
+    configure_logs(TurnLines(sys.stderr))
     settings = read_settings()
     check_ledger(settings.ledger)
     return create_app(settings, open_store(settings.store))

@@ -1,8 +1,8 @@
 """What surrounds every request: an id, one log line, headers. Plain ASGI, so that bodies and answers stream through."""
 
-import os
 import re
 import time
+from random import getrandbits
 from typing import Final
 
 import structlog
@@ -86,4 +86,4 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return str(value.decode())
-    return os.urandom(16).hex()
+    return f"{getrandbits(128):032x}"  # no secret; to ask the system for it would hand the interpreter to another thread

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from itertools import islice
 
 from anchoring.core.canonical import Canonicalization
@@ -69,11 +70,14 @@ def submit_digests(
     reserved, and for one of a list of another purpose; Conflict for one that is another entry's, and for an entry that has
     another. Then nothing of any of them is to be committed.
     """
+    salts = BytesIO(
+        random_bytes(SALT_BYTES * sum(len(posted) for _, posted in posts))
+    )  # each call of it lets other threads go first
     new = [
         NewEntries(
             issuer=issuer,
             digests=posted.digests,
-            salts=random_bytes(SALT_BYTES * len(posted)),
+            salts=salts.read(SALT_BYTES * len(posted)),
             canonicalizations=posted.canonicalizations,
         )
         for issuer, posted in posts
