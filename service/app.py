@@ -20,6 +20,7 @@ from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store
 from anchoring.settings import Settings, read_settings
 from service import openapi, problems
+from service.allocator import give_back_freed
 from service.allowances import open_allowances
 from service.backlog import Backlog
 from service.body_memory import BodyMemory
@@ -164,6 +165,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
 def from_environment() -> FastAPI:
     """What uvicorn calls in each worker. Raises: Misconfigured, StoreUnavailable."""
     configure_logs(TurnLines(sys.stderr))
+    give_back_freed()
     settings = read_settings()
     check_ledger(settings.ledger)
     return create_app(settings, open_store(settings.store))

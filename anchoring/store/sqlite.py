@@ -44,7 +44,7 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
         for pragma in (
             "synchronous = FULL",
             "foreign_keys = ON",
-            "cache_size = -65536",
+            "cache_size = -16384",
             f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
