@@ -21,6 +21,9 @@ CODE := anchoring service scripts tests migrations
 # npm brings forge for Linux on x86-64; elsewhere it is looked for on the path.
 FORGE = $(or $(abspath $(firstword $(wildcard contracts/node_modules/@foundry-rs/forge-*/bin/forge))),forge)
 
+# Databases of tests wait for no disk where there is a folder in memory with 4 GB to spare.
+IN_MEMORY := $(shell df -k /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "TMPDIR=/dev/shm" }')
+
 .DEFAULT_GOAL := help
 .PHONY: help dev run demo test test-contracts check ops-check contracts contracts-check noble noble-check vectors vectors-check openapi openapi-check \
 	format analyze audit-deps bench bench-hosts bench-large bench-pages bench-peers soak faults lock ci clean
@@ -37,7 +40,7 @@ demo: $(SET_UP) ## The main job on realistic microcredentials, step by step
 	@exec $(BIN)/python -m scripts.demo
 
 test: $(SET_UP) test-contracts ## All tests, on SQLite, PostgreSQL and Anvil
-	$(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal $(T)
+	$(IN_MEMORY) $(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal $(T)
 
 test-contracts: $(SET_UP) ## Unit, fuzz and invariant tests of the contract, and its gas
 	cd contracts && $(FORGE) test && $(FORGE) snapshot --match-contract Gas --check
