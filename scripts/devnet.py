@@ -102,8 +102,7 @@ class Devnet:
             "CREDANCHOR_ROUNDS__LEASE_S": "10",
             "CREDANCHOR_ROUNDS__POLL_S": "0.2",
             "CREDANCHOR_ROUNDS__FOLLOW_S": str(10 * self.block_s),
-            "CREDANCHOR_ROUNDS__CANARY_EVERY_S": "0",  # whoever tries things here counts leaves
-            "CREDANCHOR_AUDIT_LOG__ANCHOR": "false",
+            "CREDANCHOR_ROUNDS__CANARY_EVERY_S": "0",  # whoever tries things here counts leaves: the issuers', and an audit head
             "CREDANCHOR_STATUS__KEYS": str(self.status_keys),
             "CREDANCHOR_API__PUBLIC_URL": self.url,
             "CREDANCHOR_API__PUBLIC_RPC_URL": self.rpc_url,
