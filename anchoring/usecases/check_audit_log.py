@@ -122,17 +122,16 @@ def _read(store: Store, kept: AuditHead | None, progress: Progress) -> _Reading:
 
 
 def _read_own(store: Store, prove: Prove | None, progress: Progress) -> OwnCheck:
-    """`prove`: those that are newer than the newest final head must be under the root of their batch too."""
+    """`prove`: those that are no head of a record here must be under the root of their batch too."""
     with store.reading() as uow:
         newest, last_id = uow.audit_log.newest_final_head(), uow.batches.last_entry_id()
-    held_up_to = newest.entry.id if newest else 0
-    own, after_id = OwnCheck(held_up_to), 0
+    own, after_id = OwnCheck(newest.entry.id if newest else 0), 0
     while True:
         with store.reading() as uow:
             page = uow.audit_log.own_entries(after_id, RECORDS_AT_ONCE)
             for one in page:
                 own.add(one)
-                if prove and one.id > held_up_to and one.digest is not None:
+                if prove and one.digest is not None and one.digest != one.record_hash:
                     own.faults += _unproven(uow, prove, one.id, one.digest)
         if len(page) < RECORDS_AT_ONCE:
             return own

@@ -280,6 +280,14 @@ def _replace_by_canary(connection: Connection) -> None:
     connection.execute(update(tables.entry).where(tables.entry.c.id == 6).values(forged))
 
 
+def _replace_older_by_canary(connection: Connection) -> None:
+    """… which a newer head is final than, by the ids that the database gives them."""
+    connection.execute(delete(HEAD).where(HEAD.c.number == 1))
+    salt = Salt(bytes(16))
+    forged = {"digest": canary_digest(salt), "salt": salt}
+    connection.execute(update(tables.entry).where(tables.entry.c.id == 2).values(forged))
+
+
 def _replace_by_what_tells_nothing(connection: Connection) -> None:
     """… as programs before this one posted canaries."""
     _disguise(connection)
@@ -314,6 +322,7 @@ TAMPERING: list[tuple[Callable[[Connection], None], dict[str, str]]] = [
     (_disguise, {HEADS: NO_HEAD}),
     (_empty, {HEADS: "3 entries, 2 to 6, are neither canary nor head of a record that is here"}),
     (_replace_by_canary, {HEADS: "entry 6 of the service's own cannot be proven, it was changed: "}),
+    (_replace_older_by_canary, {HEADS: "entry 2 of the service's own cannot be proven, it was changed: "}),
     (_replace_by_what_tells_nothing, {HEADS: "entry 6 of the service's own cannot be proven, it was changed: "}),
     (_erase_head, {HEADS: "entry 6 of the service's own was erased"}),
     (_point_head_elsewhere, {HEADS: NO_HEAD}),
@@ -334,8 +343,14 @@ def test_tampering_is_found_and_named(here, tamper, expected):
         assert not examine_audit_log(here.store, no_progress).is_right
 
 
-FOUND_BY_LEAVES_OR_OUTSIDE = (_make_anew_with_heads, _replace_by_canary, _replace_by_what_tells_nothing, _empty)
-"""The check of a database finds the first three in the leaves of the batch; the last says that the database was rebuilt."""
+FOUND_BY_LEAVES_OR_OUTSIDE = (
+    _make_anew_with_heads,
+    _replace_by_canary,
+    _replace_older_by_canary,
+    _replace_by_what_tells_nothing,
+    _empty,
+)
+"""The check of a database finds all but the last in the leaves of the batch; the last says that the database was rebuilt."""
 
 
 def test_a_log_that_was_lost_is_told_from_one_that_was_cut_off_by_what_was_noted_elsewhere(here):
