@@ -47,3 +47,27 @@ def configure_logs(stream: Stream | None = None, *, level: int = logging.INFO) -
     )
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)  # at DEBUG web3 logs the whole RPC URL
+
+
+class ServerLog(logging.Handler):
+    """What uvicorn says by itself, as lines like all others. It is made in each process that serves, before the application."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        configure_logs()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        if record.levelno >= logging.ERROR:
+            log.error("server.failed", detail=record.getMessage(), exc_info=record.exc_info)
+        else:
+            log.warning("server.warned", detail=record.getMessage())
+
+
+SERVER_LOGS: Final = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"server": {"()": ServerLog}},
+    "loggers": {"uvicorn": {"handlers": ["server"], "level": "WARNING", "propagate": False}},
+}
+"""In the form of `logging.config`."""

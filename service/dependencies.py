@@ -14,7 +14,7 @@ from starlette.types import Scope
 from anchoring.core.issuer import KEY_START, Caller
 from anchoring.core.proof_formats import ProofFormat
 from anchoring.core.scopes import Scope as KeyScope
-from anchoring.errors import NotAllowed
+from anchoring.errors import AuthorizationUnavailable, NotAllowed
 from anchoring.types import (
     DID_MAX_CHARACTERS,
     DID_PATTERN,
@@ -75,6 +75,9 @@ async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
         caller = await _holder_of(service, key.strip())
     except NotAllowed:
         raise await service.failed_attempts.refuse(address_of(scope), began) from None
+    except AuthorizationUnavailable:  # slowed, and not counted: it may be a good token
+        await service.failed_attempts.wait(began)
+        raise
     scope[CALLER] = caller
     service.limits.spend_key(scope, caller)
     if caller.client is None:

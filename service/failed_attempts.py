@@ -36,12 +36,16 @@ class FailedAttempts:
         self._metrics.attempt_failed()
         log.warning("key.refused", address=address)
         spending = self._allowances.spend(self._allowance, f"failed {site_of(address)}")
-        await asyncio.sleep(max(0.0, began + self._answer_s - time.monotonic()))
+        await self.wait(began)
         if spending.wait_s:
             return TooManyRequests(
                 "too many keys that open nothing came from your address", retry_after_s=math.ceil(spending.wait_s)
             )
         return NotAllowed(SEND_A_KEY)
+
+    async def wait(self, began: float) -> None:
+        """Until the answer to a key that opens nothing may come."""
+        await asyncio.sleep(max(0.0, began + self._answer_s - time.monotonic()))
 
 
 SEND_A_KEY = "send a valid API key of an issuer: Authorization: Bearer ca_…"

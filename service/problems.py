@@ -114,7 +114,8 @@ def refusal(error: AnchoringError) -> Response:
     status, title = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     detail = error.message
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # the words are for the operator: they may name hosts and tables
-        log.error("request.failed", error=error.slug, detail=error.message)
+        if not isinstance(error, AuthorizationUnavailable):  # `known_tokens` says it, once for all who ask meanwhile
+            log.error("request.failed", error=error.slug, detail=error.message)
         detail = TOLD if status == http.HTTPStatus.INTERNAL_SERVER_ERROR else "try again later; repeating is safe"
     response = problem(
         status,

@@ -34,7 +34,7 @@ def run(
 
     from anchoring.bootstrap.ledger import check_ledger
     from anchoring.bootstrap.store import open_store
-    from anchoring.logs import configure_logs
+    from anchoring.logs import SERVER_LOGS, configure_logs
     from anchoring.settings import read_settings
 
     configure_logs()
@@ -55,6 +55,8 @@ def run(
                 access_log=False,
                 server_header=False,
                 http="httptools",
+                ws="none",  # what asks for one is answered as though it did not
+                log_config=SERVER_LOGS,
                 forwarded_allow_ips=settings.api.trusted_proxies,
                 timeout_graceful_shutdown=10,
                 log_level="warning",

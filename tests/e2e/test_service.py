@@ -1,5 +1,6 @@
 """The service as a process: how it ends."""
 
+import json
 import os
 import signal
 import socket
@@ -62,6 +63,10 @@ def test_service_stops_in_order_while_a_body_is_arriving(environment: dict[str, 
     assert "Traceback" not in log
 
 
+UPGRADE = (
+    b"GET /healthz HTTP/1.1\r\nHost: service\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 SMUGGLED = {
     "both lengths": b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX",
     "two lengths": b"Content-Length: 0\r\nContent-Length: 30\r\n\r\nGET /metrics HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -96,6 +101,7 @@ def test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_ope
             assert answer.startswith(b"HTTP/1.1 400"), (name, answer[:200])
             assert answer.count(b"HTTP/1.1 ") == 1, (name, "one request got two answers")
         assert answers_to(port, b"\x16\x03\x01\x02\x00\x01 not HTTP\r\n\r\n").startswith(b"HTTP/1.1 400")
+        assert answers_to(port, UPGRADE).startswith(b"HTTP/1.1 200"), "as though it did not ask"
         with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
             assert answer.status == 200, "the others are served meanwhile"
         began = time.monotonic()
@@ -109,6 +115,9 @@ def test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_ope
         process.wait()
     assert process.returncode == 0
     assert "Traceback" not in log
+    lines = [json.loads(line) for line in log.splitlines()]
+    refused = [line for line in lines if line.get("detail") == "Invalid HTTP request received."]
+    assert [line["event"] for line in refused] == ["server.warned"] * (len(SMUGGLED) + 1)
 
 
 def scraped(port: int) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from joserfc import jwk, jws
 from joserfc.errors import SecurityWarning
+from structlog.testing import capture_logs
 
 from anchoring.bootstrap.access_tokens import open_access_tokens
 from anchoring.core.issuer import CANARY
@@ -250,6 +251,19 @@ def test_a_server_that_is_down_is_no_fault_of_the_token(api, keys):
     check_problem(api.post_numbers(1, key=token(exp=NOW + 10**6, header={"kid": "newer"})), 503, "authorization-unavailable")
     api.clock.advance(86_400)
     check_problem(api.post_numbers(1, key=late), 503, "authorization-unavailable")
+
+
+def test_tokens_that_nobody_can_judge_are_slowed_and_neither_counted_nor_logged_each(store, keys):
+    keys.rename(keys.with_name("away"))
+    with running(store, oauth=settings(keys), failed_attempts=2, failed_attempt_s=0.1) as api, capture_logs() as logs:
+        began = time.monotonic()
+        for _ in range(5):
+            check_problem(api.post_numbers(1, key=token(key=EC)), 503, "authorization-unavailable")
+        assert time.monotonic() - began >= 0.5
+        keys.with_name("away").rename(keys)
+        api.clock.advance(10)
+        assert api.post_numbers(1, key=token()).status_code == 202
+    assert [line["event"] for line in logs if line["log_level"] != "info"] == ["authorization.unavailable"]
 
 
 def test_what_is_remembered_is_bounded(api):
