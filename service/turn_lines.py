@@ -1,4 +1,4 @@
-"""Log lines of the event loop, written once a turn: a write hands the interpreter to another thread, and costs more than a line."""
+"""Log lines of the event loop, written once a turn: each write hands the interpreter to another thread, which takes longer."""
 
 import asyncio
 import atexit
