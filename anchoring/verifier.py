@@ -18,6 +18,7 @@ from anchoring.bootstrap.verifying import (
     SignatureTrust,
     Sources,
     find_evidence,
+    find_form,
     find_offline,
     find_status,
     make_report,
@@ -84,7 +85,8 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     moment = _moment(now)
     issuers = parse_http_url(issuers_registry, at="issuers_registry") if issuers_registry is not None else None
     evidence = find_evidence(ledger, inclusion, finality, at="finality")
-    status = find_status(ledger, sources, credential=credential, proof=inclusion, evidence=evidence, now=moment)
+    form = find_form(credential, inclusion)
+    status = find_status(ledger, sources, credential=credential, proof=inclusion, evidence=evidence, form=form, now=moment)
     return make_report(
         credential,
         inclusion,
@@ -93,6 +95,7 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
         status=status,
         trust=trust,
         now=moment,
+        form=form,
         issuers_registry=issuers,
     )
 
@@ -124,7 +127,16 @@ def verify_offline(
     trusted = trusted_blocks(block_hash, accounts, at_hash="block_hash", at_validators="validators")
     evidence = find_offline(pinned, inclusion, bundle, trusted)
     trust, moment = SignatureTrust(key=_key(key), anchors=_paths(trust_anchors, at="trust_anchors")), _moment(now)
-    return make_report(credential, inclusion, pinned=pinned, evidence=evidence, status=NOT_OFFLINE, trust=trust, now=moment)
+    return make_report(
+        credential,
+        inclusion,
+        pinned=pinned,
+        evidence=evidence,
+        status=NOT_OFFLINE,
+        trust=trust,
+        now=moment,
+        form=find_form(credential, inclusion),
+    )
 
 
 def _subject(

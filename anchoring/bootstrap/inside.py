@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from anchoring.bootstrap.verifying import open_pdf_embedding
+from anchoring.bootstrap.pdf import open_pdf_embedding
 from anchoring.core.canonical import Content, canonical_candidates, content_of
-from anchoring.core.embedding import embedded_proofs
+from anchoring.core.embedding import NotInside, embed_proof, embedded_proofs
+from anchoring.core.proof import InclusionProof
+from anchoring.errors import Misconfigured
 
 
 def embedded_proof(credential: bytes) -> dict[str, Any] | None:
@@ -20,3 +22,18 @@ def embedded_proof(credential: bytes) -> dict[str, Any] | None:
     found = embedded_proofs(credential)
     ours = (one for one in found if str(one.get("digest")).lower().removeprefix("0x") in digests)
     return next(ours, found[0] if found else None)
+
+
+def put_inside(credential: bytes, members: dict[str, Any], proof: InclusionProof) -> bytes:
+    """The credential's file with the proof in it. `members`: the proof as it was given.
+
+    Raises: NotInside where it can stand beside alone; InvalidInput where it is of another file.
+    """
+    if content_of(credential) is not Content.PDF:
+        return embed_proof(credential, members, digest=proof.digest, issuer=proof.issuer)
+    try:
+        embedding = open_pdf_embedding()
+    except Misconfigured as absent:
+        raise NotInside(absent.message) from absent
+    made: bytes = embedding.embed(credential, members, proof.digest)
+    return made

@@ -9,10 +9,10 @@ from anchoring.settings import Settings
 from anchoring.types import Did, parse_did
 
 if TYPE_CHECKING:
+    from anchoring.ports.signing import CredentialSignatures
     from anchoring.signing.credentials import RingCredentials
     from anchoring.signing.key_ring import KeyRing
     from anchoring.signing.lists import RingSigner, SignedLists
-    from anchoring.signing.own_signatures import OwnSignatures
 
 
 def service_did(settings: Settings) -> Did | None:
@@ -65,13 +65,15 @@ def open_credential_proofs(settings: Settings) -> "RingCredentials | None":
     return RingCredentials(open_key_ring(settings)) if settings.api.vc_api_issuer is not None else None
 
 
-def open_signatures(settings: Settings) -> "OwnSignatures":
-    """Checks signatures of credentials with keys that are here or in a did:key. No host is asked for others."""
+def open_signatures(settings: Settings) -> "CredentialSignatures":
+    """Checks signatures with keys that are here or in a did:key. No host is asked for others, and no certificate is trusted."""
+    from anchoring.bootstrap.pdf import SignaturesOfAll
     from anchoring.signing.credentials import RingCredentials
     from anchoring.signing.key_sources import CarriedKeys
     from anchoring.signing.own_signatures import OwnSignatures
 
-    return OwnSignatures(RingCredentials(open_key_ring(settings)) if settings.status.keys else CarriedKeys())
+    keys = RingCredentials(open_key_ring(settings)) if settings.status.keys else CarriedKeys()
+    return SignaturesOfAll(OwnSignatures(keys))
 
 
 def open_checker() -> "SignedLists":

@@ -5,15 +5,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
+from anchoring.bootstrap.pdf import SignaturesOfAll, later_pdf_form
 from anchoring.bounded_http import HttpGetter, NoAnswer
 from anchoring.core.accreditation import attributes_to_ask, check_accreditation, read_accreditation_claim
 from anchoring.core.bundle import Bundle
 from anchoring.core.canonical import CanonicalForm, Canonicalization, Content, content_of
 from anchoring.core.finality import parse_finality
-from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
@@ -22,8 +21,6 @@ from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.types import Address, BlockHash, Did, Digest, as_block_hash, parse_address, parse_hash
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
     from anchoring.ports.ledger import RegistryReader
 
 NODE_TIMEOUT_S: Final = 15.0
@@ -161,25 +158,11 @@ def find_signature(credential: bytes | None, trust: SignatureTrust, *, now: date
     anchors = read_trust_anchors(trust.anchors)
     if credential is None:
         return None
-    if content_of(credential) is Content.PDF:
-        return _signatures_of_pdf(credential, anchors, now)
     keys = open_keys(allow_private=trust.allow_private) if trust.fetch else CarriedKeys()
-    return OwnSignatures(keys, given=trust.key, anchors=anchors).check(credential, now)
+    return SignaturesOfAll(OwnSignatures(keys, given=trust.key, anchors=anchors), anchors).check(credential, now)
 
 
-def _signatures_of_pdf(pdf: bytes, anchors: "Sequence[Certificate]", now: datetime) -> SignatureFinding:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    try:
-        open_pdf_embedding()
-    except Misconfigured as absent:
-        return SignatureFinding(Outcome.CANNOT_TELL, absent.message)
-    from anchoring.pdf.signatures import judge_signatures
-
-    return judge_signatures(pdf, [anchor.public_bytes(Encoding.DER) for anchor in anchors], now)
-
-
-def make_report(
+def make_report(  # noqa: PLR0913 - one for each thing that was found
     credential: bytes | None,
     proof: InclusionProof,
     *,
@@ -188,9 +171,10 @@ def make_report(
     status: StatusFindings,
     trust: SignatureTrust,
     now: datetime,
+    form: CanonicalForm | NoForm | None,
     issuers_registry: str | None = None,
 ) -> Report:
-    """Every check, from what was found. Raises: InvalidInput naming a file of trust anchors."""
+    """Every check, from what was found; `form` as `find_form` found it. Raises: InvalidInput naming a file of trust anchors."""
     return verify(
         proof,
         credential=credential,
@@ -200,7 +184,7 @@ def make_report(
         signature=find_signature(credential, trust, now=now),
         now=now,
         accreditation=find_accreditation(credential, issuers_registry, at=proof.anchor.anchored_at),
-        form=find_form(credential, proof),
+        form=form,
     )
 
 
@@ -238,8 +222,7 @@ def find_form(credential: bytes | None, proof: InclusionProof) -> CanonicalForm 
         if proof.canonicalization is Canonicalization.BLOCKCERTS_RDFC:
             return open_blockcerts_rule()(credential)
         if _is_longer_pdf(credential, proof.digest):
-            later: CanonicalForm | NoForm | None = open_pdf_embedding().later_form(credential, proof.digest)
-            return later
+            return later_pdf_form(credential, proof.digest)
     except (InvalidInput, Misconfigured) as cannot:
         return NoForm(cannot.message)
     return None
@@ -248,15 +231,6 @@ def find_form(credential: bytes | None, proof: InclusionProof) -> CanonicalForm 
 def _is_longer_pdf(credential: bytes, digest: Digest) -> bool:
     """Whether it is a PDF with another digest than the proof's."""
     return content_of(credential) is Content.PDF and hashlib.sha256(credential).digest() != digest
-
-
-def open_pdf_embedding() -> ModuleType:
-    """Puts proofs into PDFs and finds them there. Raises: Misconfigured where its library is not installed."""
-    try:
-        from anchoring.pdf import embedding
-    except ModuleNotFoundError as absent:
-        raise Misconfigured("PDFs take a library that is not here: pip install 'credanchor[pdf]'") from absent
-    return embedding
 
 
 def open_blockcerts_rule() -> Callable[[bytes], CanonicalForm]:
@@ -276,9 +250,10 @@ def find_status(
     proof: InclusionProof | None,
     evidence: Evidence | NoEvidence,
     now: datetime,
+    form: CanonicalForm | NoForm | None,
     bound: tuple[StatusPlace, ...] | None = None,
 ) -> StatusFindings:
-    """What every list says that speaks of the credential. Raises: InvalidInput naming the file."""
+    """What every list says that speaks of the credential. `form`: as `find_form` found it. Raises: InvalidInput naming a file."""
     from anchoring.bootstrap.status import open_verifier_lists
     from anchoring.usecases.check_status import StatusQuestion, check_status
 
@@ -289,6 +264,5 @@ def find_status(
         signers=sources.signers,
         allow_private=sources.allow_private,
     )
-    further = find_form(credential, proof) if proof is not None else None
-    question = StatusQuestion(credential=credential, proof=proof, evidence=evidence, bound=bound, further=further)
+    question = StatusQuestion(credential=credential, proof=proof, evidence=evidence, bound=bound, further=form)
     return check_status(lists, question, now=now)

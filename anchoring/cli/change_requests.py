@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from anchoring.bootstrap.anchored import anchored_form
 from anchoring.cli.output import about, read_file
-from anchoring.core.canonical import Canonicalization, canonicalize, media_type_of
+from anchoring.core.canonical import Canonicalization, media_type_of
 from anchoring.core.status_change import StatusAction
 from anchoring.core.strict_json import parse
 from anchoring.errors import AnchoringError, InvalidInput
@@ -29,7 +30,7 @@ class ChangeRequest:
 def of_credentials(
     subjects: Sequence[str], common: Mapping[str, Any], *, media_type: str | None, canonicalization: Canonicalization | None
 ) -> list[ChangeRequest]:
-    """Of digests, and of files, whose digests are found as `credential submit` finds them. Raises: InvalidInput naming it."""
+    """Of digests, and of files, whose digests are those that were anchored, before a proof was put in. Raises: InvalidInput."""
     return [_of_credential(subject, common, media_type, canonicalization) for subject in subjects]
 
 
@@ -44,7 +45,7 @@ def _of_credential(
             pass  # then it is meant as a file
     body = read_file(file)
     with about(file):
-        form = canonicalize(body, media_type or media_type_of(file.name, body), requested=canonicalization)
+        form = anchored_form(body, media_type or media_type_of(file.name, body), requested=canonicalization)
     return ChangeRequest(members={"digest": to_hex(form.digest), **common}, name=subject, file=file)
 
 

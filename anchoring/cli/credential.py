@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from anchoring.bootstrap.anchored import anchored_form
 from anchoring.cli.output import about, print_json, progress_bar, read_file
-from anchoring.core.canonical import CanonicalForm, Canonicalization, canonicalize, media_type_of
+from anchoring.core.canonical import CanonicalForm, Canonicalization, media_type_of
 from anchoring.types import to_hex
 
 app = typer.Typer(name="credential", no_args_is_help=True, help="Hash credentials, and post them to a service.")
@@ -23,10 +24,13 @@ def hash_file(
     media_type: MediaType = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the digest of a credential and the rule it was hashed by. Nothing is sent anywhere."""
+    """Print the digest of a credential and the rule it was hashed by. Nothing is sent anywhere.
+
+    A file that carries its proof has the digest it had before.
+    """
     body = read_file(file)
     with about(file):
-        form = canonicalize(body, media_type or media_type_of(file.name, body), requested=canonicalization)
+        form = anchored_form(body, media_type or media_type_of(file.name, body), requested=canonicalization)
     if as_json:
         print_json(_form_json(form))
     else:

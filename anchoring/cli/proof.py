@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_status, make_report, open_pdf_embedding
+from anchoring.bootstrap.inside import put_inside
+from anchoring.bootstrap.pdf import open_pdf_embedding
+from anchoring.bootstrap.verifying import NOT_OFFLINE, find_evidence, find_form, find_status, make_report
 from anchoring.cli.output import about, plain, print_json, progress_bar, read_file, say, write_bytes, write_json, write_parts
 from anchoring.cli.verifying import (
     EXIT_CODES,
@@ -26,15 +28,15 @@ from anchoring.cli.verifying import (
     sidecar_of,
 )
 from anchoring.core.bundle import MEMBER, bundle_to_json
-from anchoring.core.canonical import Canonicalization, Content, canonical_candidates, content_of
-from anchoring.core.embedding import NotInside, embed_proof
+from anchoring.core.canonical import Canonicalization, canonical_candidates
+from anchoring.core.embedding import NotInside
 from anchoring.core.permalink import ImageKind, permalink
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import LineFormat, ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json
-from anchoring.errors import InvalidInput, Misconfigured
+from anchoring.errors import InvalidInput
 from anchoring.types import parse_did, parse_digest, parse_http_url, parse_root, parse_salt, to_hex
 
 app = typer.Typer(name="proof", no_args_is_help=True, help="Get proofs from a service, and verify them without one.")
@@ -172,7 +174,8 @@ def embed(
     with about(proof):
         inclusion = parse_proof(content)
     try:
-        made = _inside(credential, body, content, inclusion)
+        with about(credential):
+            made = put_inside(body, members_of(content), inclusion)
     except NotInside as not_inside:
         _require_subject(body, inclusion)
         say(f"beside it, because {not_inside.reason}")
@@ -241,7 +244,7 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     content, named = find_proof(credential, body, proof)
     with about(named):
         inclusion = parse_proof(content)
-    ledger = open_pinned(registry, deployment, rpc_url)
+    ledger, form = open_pinned(registry, deployment, rpc_url), find_form(body, inclusion)
     if offline or block_hash or validators:
         further = {"list": copies, "status_signer": status_signer, "allow_private": allow_private, "fetch_keys": fetch_keys}
         refuse_offline(rpc_url=rpc_url, finality=finality, service=service, issuers_registry=issuers_registry, **further)
@@ -250,7 +253,7 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     else:
         evidence = find_evidence(ledger, inclusion, finality or "finalized", at="--finality")
         sources = named_sources(service, copies, status_signer, allow_private=allow_private)
-        status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, now=now)
+        status = find_status(ledger, sources, credential=body, proof=inclusion, evidence=evidence, form=form, now=now)
     trust = named_keys(key, trust_anchors, fetch=fetch_keys, allow_private=allow_private)
     issuers = parse_http_url(issuers_registry, at="--issuers-registry") if issuers_registry else None
     report = make_report(
@@ -261,6 +264,7 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
         status=status,
         trust=trust,
         now=now,
+        form=form,
         issuers_registry=issuers,
     )
     if as_json:
@@ -277,19 +281,6 @@ def _check_name(text: str) -> CheckName:
     if text not in set(CheckName):
         raise InvalidInput(f"must be one of {', '.join(CheckName)}", at="--require")
     return CheckName(text)
-
-
-def _inside(credential: Path, body: bytes, content: bytes, proof: InclusionProof) -> bytes:
-    """The credential with the proof inside. Raises: NotInside; InvalidInput naming the file."""
-    with about(credential):
-        if content_of(body) is not Content.PDF:
-            return embed_proof(body, members_of(content), digest=proof.digest, issuer=proof.issuer)
-        try:
-            embedding = open_pdf_embedding()
-        except Misconfigured as absent:
-            raise NotInside(absent.message) from absent
-        made: bytes = embedding.embed(body, members_of(content), proof.digest)
-        return made
 
 
 def _require_subject(credential: bytes, proof: InclusionProof) -> None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anchoring.bootstrap.verifying import find_evidence, find_status
+from anchoring.bootstrap.anchored import anchored_forms
+from anchoring.bootstrap.verifying import find_evidence, find_form, find_status
 from anchoring.cli.output import plain, print_json, read_file, say
 from anchoring.cli.verifying import (
     EXIT_CODES,
@@ -19,7 +20,6 @@ from anchoring.cli.verifying import (
     open_pinned,
     read_proof,
 )
-from anchoring.core.canonical import canonical_candidates
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time, proof_from_json
 from anchoring.core.status import StatusPurpose
@@ -63,7 +63,8 @@ def check(  # noqa: PLR0913, PLR0917 - one for each option
     ledger = open_pinned(registry, deployment, rpc_url)
     evidence = find_evidence(ledger, found, "finalized", at="finality") if found else NoEvidence(why)
     sources, now = named_sources(url, copies, status_signer, allow_private=allow_private), SystemClock().now()
-    status = find_status(ledger, sources, credential=body, proof=found, evidence=evidence, now=now, bound=bound)
+    form = find_form(body, found) if found else None
+    status = find_status(ledger, sources, credential=body, proof=found, evidence=evidence, form=form, now=now, bound=bound)
     _show(status, found, checked_at=format_time(now), as_json=as_json)
     raise typer.Exit(EXIT_CODES[status.outcome])
 
@@ -76,7 +77,7 @@ def _subject(text: str) -> tuple[bytes | None, list[Digest]]:
         except InvalidInput:
             pass  # then it is meant as a file
     body = read_file(Path(text))
-    return body, [form.digest for form in canonical_candidates(body, None)]
+    return body, [form.digest for form in anchored_forms(body)]
 
 
 def _proof_from(client: "AnchoringClient", digests: list[Digest], issuer: Did | None) -> tuple[InclusionProof | None, str]:

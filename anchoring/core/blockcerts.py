@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from typing import Any, Final
 
+from anchoring.core.canonical import Content, content_of
 from anchoring.core.credential_form import issuer_of
 from anchoring.core.left_right import LeftRightProof
 from anchoring.core.merkleproof2019 import NETWORKS, PROOF_TYPE, to_merkleproof2019
@@ -18,6 +19,18 @@ from anchoring.types import Address, Digest, to_hex
 
 VC_CONTEXTS: Final = ("https://www.w3.org/2018/credentials/v1", "https://www.w3.org/ns/credentials/v2")
 PROOF: Final = "proof"
+
+
+def is_finished(body: bytes) -> bool:
+    """Whether it is a credential with a proof of Blockcerts, which its digest does not cover."""
+    if content_of(body) is not Content.JSON_OBJECT:
+        return False
+    try:
+        value = parse(body)
+    except InvalidInput:
+        return False
+    proof = value.get(PROOF) if isinstance(value, dict) else None
+    return isinstance(proof, dict) and proof.get("type") == PROOF_TYPE
 
 
 def unfinished(body: bytes) -> dict[str, JsonValue]:

@@ -86,7 +86,8 @@ def _of_another(proof: InclusionProof, credential: bytes | None, further: Canoni
         *([further] if isinstance(further, CanonicalForm) else []),
     ]
     if all(form.digest != proof.digest for form in forms):
-        return "the proof is of another credential, so the list that follows from the credential's batch is not known"
+        why = further.why if isinstance(further, NoForm) else "the proof is of another credential"
+        return f"{why}, so the list that follows from the credential's batch is not known"
     try:
         claimed = claimed_issuer(credential)
     except InvalidInput as contradictory:

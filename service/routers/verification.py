@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from anchoring.bootstrap.verifying import find_accreditation
-from anchoring.core.canonical import canonical_candidates
+from anchoring.bootstrap.anchored import anchored_forms
+from anchoring.bootstrap.verifying import find_accreditation, find_form
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
 from anchoring.errors import InvalidInput, MalformedProof, NotFound, UnsupportedMediaType
-from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, parse_did
 from anchoring.usecases.check_status import StatusQuestion, check_status
 from anchoring.usecases.gather_evidence import evidence_from_store
@@ -56,13 +55,14 @@ async def post_verify(request: Request, service: ServiceDep) -> Response:
 
 def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
     question, now = _read(parse(body, limits)), service.clock.now()
+    proof = question.proof or _own_proof(service, question)
+    form = find_form(question.credential, proof)
     with service.store.reading() as uow:
-        proof = question.proof or _own_proof(uow, question)
         identity = uow.rounds.identity()
         evidence = evidence_from_store(uow, proof.root, service.finality)
         is_lost = status_is_lost(uow, proof)
         bound = bound_places(uow, proof, is_lost=is_lost)
-        asked = StatusQuestion(credential=question.credential, proof=proof, evidence=evidence, bound=bound)
+        asked = StatusQuestion(credential=question.credential, proof=proof, evidence=evidence, bound=bound, further=form)
         status = check_status(StoreStatus(uow, now, is_lost=is_lost), asked, now=now)
     report = verify(
         proof,
@@ -73,6 +73,7 @@ def _answer(service: Service, body: bytes, limits: JsonLimits) -> Response:
         signature=service.signatures.check(question.credential, now) if question.credential is not None else None,
         now=now,
         accreditation=find_accreditation(question.credential, None, at=proof.anchor.anchored_at),
+        form=form,
     )
     return json_answer(report_to_json(report, question.required), headers={"Cache-Control": "no-store"})
 
@@ -135,18 +136,19 @@ def _required(names: JsonValue) -> frozenset[CheckName]:
     return frozenset(CheckName(str(name)) for name in names)
 
 
-def _own_proof(uow: UnitOfWork, question: _Question) -> InclusionProof:
+def _own_proof(service: Service, question: _Question) -> InclusionProof:
     """Our own proof of the credential, under any of the forms it may have been anchored in."""
-    for form in canonical_candidates(question.credential or b"", None):
-        if not uow.entries.of_digest(form.digest, question.issuer):
-            continue
+    forms = anchored_forms(question.credential or b"")
+    with service.store.reading() as uow:
+        form = next((one for one in forms if uow.entries.of_digest(one.digest, question.issuer)), None)
+        if form is None:
+            raise NotFound("this credential was not posted here")
         standings = trace_digest(uow, form.digest, question.issuer)
         if len(standings) > 1:
             dids = ", ".join(standing.entry.issuer for standing in standings)
             raise InvalidInput(f"several issuers posted this credential, say which: {dids}", at="$.issuer")
         [standing] = standings
         proof = prove_inclusion(uow, standing.entry, standing.batch) if standing.batch else None
-        if proof is None:
-            raise NotFound(f"the credential was posted and is {standing.state}: it has no proof yet")
-        return proof
-    raise NotFound("this credential was not posted here")
+    if proof is None:
+        raise NotFound(f"the credential was posted and is {standing.state}: it has no proof yet")
+    return proof

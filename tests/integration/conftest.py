@@ -26,3 +26,12 @@ def migrated(credanchor: Credanchor, migrated_sqlite: Path, tmp_path: Path) -> C
     shutil.copyfile(migrated_sqlite, tmp_path / "store.db")
     assert credanchor("issuer", "add", UNIVERSITY, "--name", "University").code == 0
     return credanchor
+
+
+@pytest.fixture
+def judged_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PDFs are judged in this process: one of its own takes a second to start."""
+    from anchoring.pdf import embedding, judge, signatures
+
+    monkeypatch.setattr(judge, "bounded_later_form", embedding.later_form)
+    monkeypatch.setattr(judge, "bounded_signatures", signatures.judge_signatures)

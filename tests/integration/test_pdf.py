@@ -33,6 +33,7 @@ from anchoring.core.outcome import Outcome
 from anchoring.core.verification import NoForm, SignatureFinding
 from anchoring.errors import InvalidInput
 from anchoring.pdf.embedding import FIELD, embed, embedded_proof, later_form, prepare
+from anchoring.pdf.judge import bounded_later_form, bounded_signatures
 from anchoring.pdf.signatures import judge_signatures
 from anchoring.types import Digest, as_salt, parse_did, to_hex
 from tests.credanchor import Credanchor
@@ -416,8 +417,7 @@ def test_without_its_library_a_pdf_is_a_file_like_any_other_and_a_longer_one_can
     issued.write_bytes(SIGNED)
     finished.write_bytes(embed(SIGNED, proof_of(SIGNED), digest_of(SIGNED)))
     proof.write_text(json.dumps(proof_of(SIGNED)))
-    monkeypatch.setitem(sys.modules, "anchoring.pdf.embedding", None)
-    monkeypatch.delattr("anchoring.pdf.embedding")
+    monkeypatch.setitem(sys.modules, "pyhanko", None)
 
     assert "pip install 'credanchor[pdf]'" in credanchor("proof", "embed", issued, "--proof", proof).err
     assert digest_check(credanchor, issued)[0] == 0
@@ -437,6 +437,7 @@ def test_without_its_library_a_pdf_is_a_file_like_any_other_and_a_longer_one_can
     ],
     ids=["trusted", "stranger"],
 )
+@pytest.mark.usefixtures("judged_here")
 def test_signature_of_a_pdf_is_its_credential_signature(credanchor, tmp_path, authority, code, told):
     signed, proof, anchors = tmp_path / "signed.pdf", tmp_path / "proof.json", tmp_path / "authority.pem"
     signed.write_bytes(SIGNED)
@@ -450,3 +451,34 @@ def test_signature_of_a_pdf_is_its_credential_signature(credanchor, tmp_path, au
 
     signed.write_bytes(append(SIGNED, paint_over))
     assert credanchor("proof", "verify", signed, "--proof", proof, *required).code == 3
+
+
+@pytest.mark.usefixtures("judged_here")
+def test_file_with_its_proof_inside_has_the_digest_that_was_anchored(credanchor, tmp_path):
+    finished, forged = tmp_path / "finished.pdf", tmp_path / "forged.pdf"
+    finished.write_bytes(embed(SIGNED, proof_of(SIGNED), digest_of(SIGNED)))
+    forged.write_bytes(append(finished.read_bytes(), paint_over))
+
+    assert credanchor("credential", "hash", finished).out == f"{to_hex(digest_of(SIGNED))}  raw\n"
+    whole = credanchor("credential", "hash", finished, "--canonicalization", "raw")
+    assert whole.out == f"{to_hex(digest_of(finished.read_bytes()))}  raw\n"
+    assert (credanchor("credential", "hash", forged).code, credanchor("status", "revoke", forged).code) == (2, 2)
+
+
+def test_pdf_that_takes_its_reader_too_long_cannot_be_told(monkeypatch):
+    def tangle(writer: IncrementalPdfFileWriter) -> None:
+        knot = writer.add_object(generic.NumberObject(0))
+        for _ in range(40):
+            knot = writer.add_object(generic.ArrayObject([knot, knot]))
+        writer.root[pdf_name("/Tangle")] = knot
+        writer.update_root()
+
+    issued = append(PREPARED, tangle)
+    longer = append(issued, lambda writer: writer.update_root())
+    monkeypatch.setattr("anchoring.pdf.judge.CPU_MOST_S", 2)
+    assert bounded_signatures(SIGNED, [AUTHORITY.root.dump()], NOW) == judge_signatures(SIGNED, [AUTHORITY.root.dump()], NOW)
+
+    found = bounded_later_form(longer, digest_of(issued))
+
+    assert isinstance(found, NoForm)
+    assert (found.outcome, found.why.partition(" or ")[0]) == (CANNOT_TELL, "the PDF takes more than 2 s")
