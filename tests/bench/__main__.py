@@ -47,6 +47,7 @@ from tests.bench.load import request_bytes, run_load
 from tests.bench.rounds import DIGESTS, time_rounds
 from tests.bench.service import (
     LEAVES,
+    SEALERS,
     Ports,
     anonymous_mb,
     installed,
@@ -64,7 +65,6 @@ from tests.networks import anvil_network
 BULK_ROWS = 100_000
 BULK_REQUEST = 10_000
 BITS_SET = 100_000
-SEALERS = 2
 SINGLE_REQUESTS = 6_000
 CONNECTIONS = 64
 REPEATS = 3

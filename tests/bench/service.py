@@ -28,12 +28,14 @@ from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Address, BlockHash, CodeHash, Digest, TxHash
 from anchoring.usecases.seal_batches import seal_batches
+from anchoring.worker_processes import WorkerProcesses
 from scripts.devnet import free_port
 from tests.api import make_key
 from tests.bench.load import Load
 from tests.factories import NOON, FrozenClock, add_issuer
 
 LEAVES = 1 << 20
+SEALERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,8 @@ def make_keys(folder: Path) -> None:
 
 def seal_and_confirm(store: SqlStore) -> None:
     """Make what waits provable: seal it, and record anchors as a round would have."""
-    sealed = seal_batches(store, FrozenClock(), max_leaves=LEAVES, progress=lambda _what, _done, _total: None)
+    workers = WorkerProcesses(SEALERS)
+    sealed = seal_batches(store, FrozenClock(), max_leaves=LEAVES, progress=lambda _what, _done, _total: None, workers=workers)
     contract, genesis = Address("0x" + "11" * 20), BlockHash(bytes(32))
     with store.writing() as uow:
         for batch_id in sealed:
