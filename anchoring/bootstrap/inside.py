@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from anchoring.bootstrap.pdf import open_pdf_embedding
+from anchoring.bootstrap.pdf import open_pdf_embedding, proof_in_pdf
 from anchoring.core.canonical import Content, canonical_candidates, content_of
 from anchoring.core.embedding import NotInside, embed_proof, embedded_proofs
 from anchoring.core.proof import InclusionProof
@@ -16,8 +16,7 @@ def embedded_proof(credential: bytes) -> dict[str, Any] | None:
     for PDFs is not installed.
     """
     if content_of(credential) is Content.PDF:
-        inside: dict[str, Any] | None = open_pdf_embedding().embedded_proof(credential)
-        return inside
+        return proof_in_pdf(credential)
     digests = {form.digest.hex() for form in canonical_candidates(credential, None)}
     found = embedded_proofs(credential)
     ours = (one for one in found if str(one.get("digest")).lower().removeprefix("0x") in digests)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from anchoring.core.canonical import CanonicalForm, Content, content_of
 from anchoring.core.outcome import Outcome
+from anchoring.core.strict_json import JsonValue
 from anchoring.core.verification import NoForm, SignatureFinding
 from anchoring.errors import Misconfigured
 from anchoring.types import Digest
@@ -19,11 +20,19 @@ if TYPE_CHECKING:
 
 
 def open_pdf_embedding() -> ModuleType:
-    """Puts proofs into PDFs and finds them there. Raises: Misconfigured where its library is not installed."""
+    """Puts proofs into PDFs. Raises: Misconfigured where its library is not installed."""
     _require_library()
     from anchoring.pdf import embedding
 
     return embedding
+
+
+def proof_in_pdf(pdf: bytes) -> dict[str, JsonValue] | None:
+    """The proof in its field, unread; None where there is none. Raises: Misconfigured."""
+    _require_library()
+    from anchoring.pdf.judge import bounded_embedded_proof
+
+    return bounded_embedded_proof(pdf)
 
 
 def later_pdf_form(pdf: bytes, digest: Digest) -> CanonicalForm | NoForm | None:

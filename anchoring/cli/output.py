@@ -3,15 +3,17 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from anchoring.core.findings import Finding
 from anchoring.errors import AnchoringError, InvalidInput
 from anchoring.ports.runtime import Progress
+
+FILE_MOST_BYTES: Final = 500 * 10**6
 
 
 def print_json(content: Any) -> None:
@@ -55,11 +57,15 @@ def plain(text: str) -> str:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file the user named; `-` is stdin. Raises: InvalidInput naming it."""
+    """The bytes of a file the user named; `-` is stdin. Raises: InvalidInput naming it, also when it is too large."""
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+            content = file.read(FILE_MOST_BYTES + 1)
     except OSError as failed:
         raise InvalidInput(f"cannot be read: {failed.strerror}", at=str(path)) from failed
+    if len(content) > FILE_MOST_BYTES:
+        raise InvalidInput(f"has more than {FILE_MOST_BYTES // 10**6} MB, and no more are read", at=str(path))
+    return content
 
 
 @contextmanager

@@ -9,13 +9,15 @@ from typing import Any
 
 from anchoring.core.canonical import CanonicalForm
 from anchoring.core.verification import NoForm
-from anchoring.pdf.embedding import later_form
+from anchoring.pdf.embedding import embedded_proof, later_form
 from anchoring.pdf.judge import MEMORY_MOST_MB
 from anchoring.pdf.signatures import judge_signatures
 from anchoring.types import Digest
 
 
 def _answer(question: dict[str, Any], body: bytes) -> dict[str, Any]:
+    if "inside" in question:
+        return {"proof": embedded_proof(body)}
     if "digest" not in question:
         anchors = [base64.b64decode(anchor) for anchor in question["anchors"]]
         found = judge_signatures(body, anchors, datetime.fromisoformat(question["now"]))

@@ -88,8 +88,8 @@ def open_pdf(body: bytes) -> PdfFileReader:
 def read_pdf(body: bytes) -> PdfFileReader:
     """Raises: InvalidInput when it is encrypted, too large, or no sound PDF from its first byte to its last."""
     try:
-        reader = open_pdf(body)
         end_of(body, len(body))
+        reader = open_pdf(body)
         if reader.encrypted:
             raise InvalidInput("the PDF is encrypted")
         reader.root["/Pages"]

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from anchoring.core.canonical import CanonicalForm, Canonicalization
 from anchoring.core.outcome import Outcome
+from anchoring.core.strict_json import JsonValue
 from anchoring.core.verification import NoForm, SignatureFinding
 from anchoring.types import Digest
 
@@ -48,6 +49,15 @@ def bounded_signatures(body: bytes, anchors: Sequence[bytes], now: datetime) -> 
     except NotJudged as why:
         return SignatureFinding(Outcome.CANNOT_TELL, str(why))
     return SignatureFinding(Outcome(answer["outcome"]), answer["reason"])
+
+
+def bounded_embedded_proof(body: bytes) -> dict[str, JsonValue] | None:
+    """As `embedded_proof`. Where it takes too long to find, there is none."""
+    try:
+        found: dict[str, JsonValue] | None = _ask({"inside": True}, body).get("proof")
+    except NotJudged:
+        return None
+    return found
 
 
 def _ask(question: dict[str, Any], body: bytes) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def check_seal(
     if not _is_signed(str(header.get("alg")), leaf.public_key(), signature, signed):
         raise unverified(f"the seal does not hold: the certificate of {_name(leaf)} did not sign this")
     sealed_at = _sealed_at(header, now)
+    _require_usable(leaf, sealed_at)
     if not anchors:
         raise untold(f"sealed with a certificate that says it is of {_name(leaf)}: name the trust anchors that count")
     _require_trusted(leaf, others, anchors, sealed_at or now)
@@ -130,10 +131,27 @@ def _sealed_at(header: Mapping[str, JsonValue], now: datetime) -> datetime | Non
     return moment
 
 
+def _require_usable(leaf: x509.Certificate, sealed_at: datetime | None) -> None:
+    """What is wrong whoever issued the certificate."""
+    if sealed_at is not None and not leaf.not_valid_before_utc <= sealed_at <= leaf.not_valid_after_utc:
+        raise unverified(
+            f"the certificate of {_name(leaf)} was not valid at {format_time(sealed_at)}, when the seal says it was made"
+        )
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return
+    if not (usage.digital_signature or usage.content_commitment):
+        raise unverified(f"the certificate of {_name(leaf)} may sign nothing")
+
+
 def _require_trusted(
     leaf: x509.Certificate, others: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate], at: datetime
 ) -> None:
-    """A chain to one of the anchors at that time. Seals name no host and no purpose of TLS, so neither is asked for."""
+    """A chain to one of the anchors at that time. Seals name no host and no purpose of TLS, so neither is asked for.
+
+    An authority that is not known is not known to be wrong, so nobody can tell.
+    """
     if leaf in anchors and leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
         return
     issuing = verification.ExtensionPolicy.permit_all().require_present(
@@ -141,16 +159,11 @@ def _require_trusted(
     )
     issuing = issuing.may_be_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _require_issuing)
     builder = verification.PolicyBuilder().store(verification.Store(list(anchors))).time(at).max_chain_depth(CHAIN_MOST)
-    builder = builder.extension_policies(
-        ca_policy=issuing,
-        ee_policy=verification.ExtensionPolicy.permit_all().may_be_present(
-            x509.KeyUsage, verification.Criticality.AGNOSTIC, _require_signing
-        ),
-    )
+    builder = builder.extension_policies(ca_policy=issuing, ee_policy=verification.ExtensionPolicy.permit_all())
     try:
         builder.build_client_verifier().verify(leaf, list(others))
     except (verification.VerificationError, UnsupportedAlgorithm, ValueError) as wrong:
-        raise unverified(
+        raise untold(
             f"the certificate of {_name(leaf)} leads to none of the trust anchors at {format_time(at)}: {wrong}"
         ) from None
 
@@ -163,11 +176,6 @@ def _require_authority(_policy: object, _certificate: object, extension: x509.Ba
 def _require_issuing(_policy: object, _certificate: object, extension: x509.KeyUsage | None) -> None:
     if extension is not None and not extension.key_cert_sign:
         raise ValueError("a certificate that may issue none issued another")
-
-
-def _require_signing(_policy: object, _certificate: object, extension: x509.KeyUsage | None) -> None:
-    if extension is not None and not (extension.digital_signature or extension.content_commitment):
-        raise ValueError("the certificate may sign nothing")
 
 
 def _name(certificate: x509.Certificate) -> str:

@@ -33,5 +33,6 @@ def judged_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """PDFs are judged in this process: one of its own takes a second to start."""
     from anchoring.pdf import embedding, judge, signatures
 
+    monkeypatch.setattr(judge, "bounded_embedded_proof", embedding.embedded_proof)
     monkeypatch.setattr(judge, "bounded_later_form", embedding.later_form)
     monkeypatch.setattr(judge, "bounded_signatures", signatures.judge_signatures)

@@ -896,3 +896,14 @@ def test_service_as_a_process_answers_and_ends_when_told_to(tmp_path: Path) -> N
     assert process.returncode in {0, -signal.SIGTERM}
     lines = [json.loads(line) for line in log.splitlines()]
     assert [line["path"] for line in lines if line["event"] == "request.finished"] == ["/healthz", "/readyz", "/v1/nothing"]
+
+
+def test_file_that_is_too_large_is_refused_by_name(
+    credanchor: Credanchor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anchoring.cli.output.FILE_MOST_BYTES", 1_000_000)
+    file = write(tmp_path / "large.pdf", b"%PDF-1.7\n" + bytes(1_000_000))
+
+    done = credanchor("credential", "hash", file)
+
+    assert (done.code, done.error) == (2, f"{file}: has more than 1 MB, and no more are read")

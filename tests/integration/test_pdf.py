@@ -192,7 +192,7 @@ def test_pdf_that_is_anchored_first_may_be_sealed_with_its_proof_inside():
         (embed(PREPARED, PROOF, digest_of(PREPARED)), "filled already"),
         (encrypted(PREPARED), "is encrypted"),
         (PREPARED.replace(b"startxref\n", b"startxref\n9"), "cannot be read"),
-        (b"%PDF-1.7\n", "has no end"),
+        (b"%PDF-1.7\n", "it was cut off"),
     ],
     ids=["unprepared", "signed", "filled", "encrypted", "broken", "empty"],
 )
@@ -214,8 +214,8 @@ def test_signature_that_allows_no_changes_is_not_broken():
         (SIGNED, "signed already"),
         (encrypted(draw()), "encrypted"),
         (SIGNED[: len(PREPARED) + 500], "it was cut off"),
-        (b"more" + draw(), "cannot be read"),
-        (b"%PDF-1.7\n" + bytes(200_000), "has no end"),
+        (b"more" + draw(), "stands before or behind it"),
+        (b"%PDF-1.7\n" + bytes(200_000), "it was cut off"),
     ],
     ids=["prepared", "signed", "encrypted", "cut off", "begins late", "zeros"],
 )
@@ -451,6 +451,36 @@ def test_signature_of_a_pdf_is_its_credential_signature(credanchor, tmp_path, au
 
     signed.write_bytes(append(SIGNED, paint_over))
     assert credanchor("proof", "verify", signed, "--proof", proof, *required).code == 3
+
+
+@pytest.mark.parametrize(
+    ("issued", "why"),
+    [
+        (sign(PREPARED, certify=True, docmdp_permissions=MDPPerm.NO_CHANGES), "allows no field to be filled"),
+        (PREPARED + b"\n \n", "something stands before or behind it"),
+    ],
+    ids=["certified for no changes", "goes on behind its end"],
+)
+def test_proof_that_a_pdf_cannot_take_is_put_beside_it(credanchor, tmp_path, issued, why):
+    file, proof = tmp_path / "issued.pdf", tmp_path / "p.json"
+    file.write_bytes(issued)
+    proof.write_text(json.dumps(proof_of(issued)))
+
+    done = credanchor("proof", "embed", file, "--proof", proof)
+
+    assert (done.code, why in done.err) == (0, True)
+    assert json.loads((tmp_path / "issued.pdf.proof.json").read_text()) == proof_of(issued)
+
+
+def test_proof_is_not_put_beside_a_pdf_that_it_is_not_of(credanchor, tmp_path):
+    file, proof = tmp_path / "finished.pdf", tmp_path / "p.json"
+    file.write_bytes(FILLED)
+    proof.write_text(json.dumps(proof_of(SIGNED)))
+
+    done = credanchor("proof", "embed", file, "--proof", proof)
+
+    assert (done.code, "beside it" in done.err) == (2, False)
+    assert done.error == f"{file}: the PDF has a proof inside already: another one goes into the file as it was issued"
 
 
 @pytest.mark.usefixtures("judged_here")
