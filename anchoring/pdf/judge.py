@@ -13,7 +13,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 
-from anchoring.core.canonical import CanonicalForm, Canonicalization
+from anchoring.core.canonical import ANCHOR_PROOF_TYPE, CanonicalForm, Canonicalization
 from anchoring.core.outcome import Outcome
 from anchoring.core.strict_json import JsonValue
 from anchoring.core.verification import NoForm, SignatureFinding
@@ -44,6 +44,8 @@ def bounded_later_form(body: bytes, digest: Digest) -> CanonicalForm | NoForm | 
 
 def bounded_signatures(body: bytes, anchors: Sequence[bytes], now: datetime) -> SignatureFinding:
     """As `judge_signatures`. What takes too long cannot be told."""
+    if b"/ByteRange" not in body:  # which no signature can do without, nor have packed
+        return SignatureFinding(Outcome.CANNOT_TELL, "the PDF is not signed")
     try:
         answer = _ask({"anchors": [base64.b64encode(anchor).decode() for anchor in anchors], "now": now.isoformat()}, body)
     except NotJudged as why:
@@ -53,6 +55,8 @@ def bounded_signatures(body: bytes, anchors: Sequence[bytes], now: datetime) -> 
 
 def bounded_embedded_proof(body: bytes) -> dict[str, JsonValue] | None:
     """As `embedded_proof`. Where it takes too long to find, there is none."""
+    if ANCHOR_PROOF_TYPE.encode() not in body:  # the name of its field, which is written as it is
+        return None
     try:
         found: dict[str, JsonValue] | None = _ask({"inside": True}, body).get("proof")
     except NotJudged:

@@ -31,6 +31,8 @@ from tests.integration.test_pdf import (
 from tests.other_verifiers import ask
 from tests.pdf_forgeries import FORGERIES, FORGERIES_WITH_FORM, append
 
+pytestmark = pytest.mark.usefixtures("judged_here")
+
 
 def with_streams(body: bytes) -> bytes:
     """With a cross-reference stream, as most programs write them, in place of a table."""
