@@ -80,6 +80,7 @@ vectors: $(SET_UP) ## Make the test vectors again
 	$(BIN)/python -m scripts.make_format_vectors
 	$(BIN)/python -m scripts.make_bundle_vectors
 	$(BIN)/python -m scripts.make_signature_vectors
+	$(BIN)/python -m scripts.make_left_out_vectors
 
 vectors-check: $(SET_UP)
 	$(BIN)/python -m scripts.make_canonical_vectors --check
@@ -87,6 +88,7 @@ vectors-check: $(SET_UP)
 	$(BIN)/python -m scripts.make_format_vectors --check
 	$(BIN)/python -m scripts.make_bundle_vectors --check
 	$(BIN)/python -m scripts.make_signature_vectors --check
+	$(BIN)/python -m scripts.make_left_out_vectors --check
 
 openapi: $(SET_UP) ## Write docs/openapi.json
 	$(BIN)/python -m scripts.export_openapi

@@ -14,9 +14,11 @@ from typing import Any, Final
 from anchoring.core.batch import Anchor
 from anchoring.core.canonical import CanonicalForm, Canonicalization, canonical_candidates
 from anchoring.core.claimed_issuer import claimed_issuer
+from anchoring.core.left_out import require_nothing_added
 from anchoring.core.outcome import Outcome, worst_of
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
 from anchoring.core.proof_json import format_time
+from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.core.status_judgement import StatusFindings, findings_to_json
 from anchoring.errors import InvalidInput, VerificationError
 from anchoring.types import BlockHash, to_hex
@@ -175,8 +177,7 @@ def _digest(proof: InclusionProof, credential: bytes | None, further: CanonicalF
         forms.append(further)
     for form in forms:
         if form.digest == proof.digest:
-            notes = "".join(f"; {note}" for note in form.notes)
-            return _passed(CheckName.DIGEST, f"the credential has the proof's digest under {form.canonicalization}{notes}")
+            return _nothing_added(credential, form)
     if isinstance(further, NoForm):
         return Check(name=CheckName.DIGEST, outcome=further.outcome, reason=further.why)
     if proof.canonicalization is Canonicalization.BLOCKCERTS_RDFC and further is None:
@@ -184,6 +185,17 @@ def _digest(proof: InclusionProof, credential: bytes | None, further: CanonicalF
         return _cannot_tell(CheckName.DIGEST, why)
     tried = ", ".join(f"{to_hex(form.digest)} ({form.canonicalization})" for form in forms) or "none, the file has no digest"
     return _failed(CheckName.DIGEST, f"the proof is of {to_hex(proof.digest)}; the credential has {tried}")
+
+
+def _nothing_added(credential: bytes, form: CanonicalForm) -> Check:
+    """What the rule leaves out may differ, and yet anybody could have added to it: it must be what its kind allows."""
+    try:
+        require_nothing_added(credential, form.canonicalization)
+    except StatusListError as added:
+        untold = added.code is StatusErrorCode.RETRIEVAL
+        return _cannot_tell(CheckName.DIGEST, added.message) if untold else _failed(CheckName.DIGEST, added.message)
+    notes = "".join(f"; {note}" for note in form.notes)
+    return _passed(CheckName.DIGEST, f"the credential has the proof's digest under {form.canonicalization}{notes}")
 
 
 def _path(proof: InclusionProof) -> Check:

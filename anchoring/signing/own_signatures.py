@@ -4,18 +4,18 @@ A key counts if the DID that the credential names as its issuer says so, or if t
 along (`jwk`, `jku`, `x5u`) never does. What is signed in a way not read here, or with a key out of reach, is *cannot tell*.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from cryptography import x509
 
-from anchoring.core.base64url import decode_base64url, encode_base64url
+from anchoring.core.base64url import decode_base64url
 from anchoring.core.canonical import Content, content_of
 from anchoring.core.claimed_issuer import claimed_issuer
+from anchoring.core.disclosures import check_disclosures
 from anchoring.core.jose import SignedToken, is_json_jws, read_compact, read_json_jws, read_sd_jwt
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof_json import format_time
@@ -64,7 +64,7 @@ class OwnSignatures:
             case Content.SD_JWT:
                 token = read_sd_jwt(body)
                 signer = self._token(token, body, now)
-                return "; ".join([signer, *_check_disclosures(token, body)])
+                return "; ".join([signer, *check_disclosures(token, body)])
             case Content.JSON_OBJECT:
                 document = _read(body, "the file")
                 assert isinstance(document, dict)
@@ -209,40 +209,6 @@ def _time(value: JsonValue, name: str) -> datetime:
         return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
         raise unverified(f"{name} is no time") from None
-
-
-def _check_disclosures(token: SignedToken, body: bytes) -> list[str]:
-    """Each must be one that the issuer signed for (RFC 9901 section 7.1). The key binding is not looked at."""
-    claims = parse(token.payload)
-    presented = [part for part in body.decode("ascii").strip().split("~")[1:] if part]
-    binding = [part for part in presented if "." in part]
-    if isinstance(claims, dict) and claims.get("_sd_alg", "sha-256") != "sha-256":
-        raise untold("the digests of the disclosures are not by SHA-256")
-    signed, waiting = set(_digests(claims)), {_digest_of(part): part for part in presented if part not in binding}
-    while fitting := signed & waiting.keys():
-        for digest in fitting:
-            signed |= set(_digests(parse(_decode(waiting.pop(digest)))))
-    if waiting or len(presented) - len(binding) != len(set(presented) - set(binding)):
-        raise unverified("a disclosure is not of this credential, or is there twice")
-    return ["its key binding was not checked"] if binding else []
-
-
-def _digests(value: JsonValue) -> Iterator[str]:
-    """Of disclosures that a value allows, wherever they stand in it."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _digests(item)
-    if isinstance(value, dict):
-        allowed = value.get("_sd")
-        yield from (one for one in allowed if isinstance(one, str)) if isinstance(allowed, list) else ()
-        if isinstance(one := value.get("..."), str):
-            yield one
-        for item in value.values():
-            yield from _digests(item)
-
-
-def _digest_of(disclosure: str) -> str:
-    return encode_base64url(hashlib.sha256(disclosure.encode()).digest())
 
 
 def _header(signed: str) -> dict[str, JsonValue]:

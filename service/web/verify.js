@@ -1907,24 +1907,45 @@ function requireInTime(proof, now) {
 
 /** Each disclosure must be one that the issuer signed for (RFC 9901 section 7.1). The key binding is not looked at. */
 async function checkDisclosures(token, body) {
-  const claims = parseJson(token.payload), presented = trim(latin1(body)).split('~').slice(1).filter(Boolean);
-  const disclosures = presented.filter(part => !part.includes('.'));
+  const presented = trim(latin1(body)).split('~').slice(1), last = presented.at(-1), hasBinding = last.includes('.');
+  const disclosures = last && !hasBinding ? presented : presented.slice(0, -1);
+  if (disclosures.length) {
+    await requireCovered(disclosures, readInOneWay(token.payload, 'what was signed'));
+  }
+  return hasBinding ? ['its key binding was not checked'] : [];
+}
+
+async function requireCovered(disclosures, claims) {
   if (claims instanceof Map && claims.has('_sd_alg') && claims.get('_sd_alg') !== 'sha-256') {
     throw untold('the digests of the disclosures are not by SHA-256');
   }
   const waiting = new Map(await Promise.all(disclosures.map(async part => [await disclosureDigest(part), part])));
   const signed = [...digestsIn(claims)];
-  for (let next = signed.pop(); next !== undefined; next = signed.pop()) {
-    if (waiting.has(next)) {
-      const disclosure = waiting.get(next);
-      waiting.delete(next);
-      signed.push(...digestsIn(parseJson(decoded(disclosure))));
+  while (signed.length) {
+    const next = signed.pop(), disclosure = waiting.get(next);
+    waiting.delete(next);
+    for (const one of disclosure ? digestsIn(readDisclosure(disclosure)) : []) {
+      signed.push(one);
     }
   }
-  if (waiting.size || new Set(disclosures).size !== disclosures.length) {
-    throw unverified('a disclosure is not of this credential, or is there twice');
+  if (waiting.size) {
+    throw unverified('a disclosure is not covered by the signed part');
   }
-  return disclosures.length < presented.length ? ['its key binding was not checked'] : [];
+  if (new Set(disclosures).size < disclosures.length) {
+    throw unverified('a disclosure is there twice');
+  }
+}
+
+function readDisclosure(disclosure) {
+  const content = fromBase64url(disclosure);
+  if (content === null) {
+    throw unverified('a disclosure is not base64url');
+  }
+  try {
+    return parseJson(content);
+  } catch (refused) {
+    throw unverified(`a disclosure cannot be read: ${asRefused(refused).message}`);
+  }
 }
 
 /** Of disclosures that a value allows, wherever they stand in it. */
@@ -2465,7 +2486,7 @@ async function reportOf(credential, proof, ledger, {forms, found, required, at, 
   const outcome = worst(found), deciding = found.filter(one => one.outcome === outcome).map(one => one.reason);
   const signature = credential === null ? {outcome: CANNOT_TELL, reason: 'no credential was given'} : await ownSignature(credential, keys, given, at);
   const checks = [
-    checkDigest(proof, credential, forms),
+    await checkDigest(proof, credential, forms),
     await checkPath(proof),
     checkRegistry(proof, ledger.pinned),
     checkRoot(proof, ledger),
@@ -2513,13 +2534,13 @@ async function formsFor(proof, credential) {
   return {forms: later?.form ? [...forms, later.form] : forms, why: later?.why ?? null};
 }
 
-function checkDigest(proof, credential, {forms, why}) {
+async function checkDigest(proof, credential, {forms, why}) {
   if (credential === null) {
     return told('digest', CANNOT_TELL, 'no credential was given, so the proof was not compared with one');
   }
   const same = forms.find(form => equal(form.digest, proof.digest));
   if (same) {
-    return told('digest', PASSED, [`the credential has the proof's digest under ${same.canonicalization}`, ...same.notes].join('; '));
+    return nothingAdded(credential, same);
   }
   if (why !== null) {
     return told('digest', CANNOT_TELL, why);
@@ -2529,6 +2550,21 @@ function checkDigest(proof, credential, {forms, why}) {
   }
   const tried = forms.map(form => `${toHex(form.digest)} (${form.canonicalization})`).join(', ') || 'none, the file has no digest';
   return told('digest', FAILED, `the proof is of ${toHex(proof.digest)}; the credential has ${tried}`);
+}
+
+/** What the rule leaves out may differ, and yet anybody could have added to it: it must be what its kind allows. */
+async function nothingAdded(credential, {canonicalization, notes}) {
+  try {
+    if (canonicalization === 'sd-jwt-issuer') {
+      await checkDisclosures(readSdJwt(credential, LIMITS), credential);
+    }
+  } catch (added) {
+    if (!(added instanceof StatusListError)) {
+      throw added;
+    }
+    return told('digest', added.code === RETRIEVAL ? CANNOT_TELL : FAILED, added.message);
+  }
+  return told('digest', PASSED, [`the credential has the proof's digest under ${canonicalization}`, ...notes].join('; '));
 }
 
 async function checkPath(proof) {

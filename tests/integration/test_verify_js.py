@@ -26,6 +26,7 @@ from tests.trees import Posted, make_posted, make_proof, read_vectors, sha256
 VECTORS = read_vectors("canonical.json")
 PROOFS = read_vectors("proof.json")["proofs"]
 BUNDLES = read_vectors("bundles.json")["bundles"]
+LEFT_OUT = read_vectors("left_out.json")["leftOut"]
 SIGNATURES = read_vectors("signatures.json")["signatures"]
 CREDENTIAL = json.dumps({"type": ["VerifiableCredential"], "issuer": UNIVERSITY, "n": 1.50}).encode()
 PROOF = proof_to_json(make_proof(Posted(UNIVERSITY, make_posted(0).salt, canonicalize(CREDENTIAL, "application/json").digest)))
@@ -269,6 +270,13 @@ def test_module_judges_every_signature_as_the_vector_says():
 
     for vector, verdict in zip(SIGNATURES, verdicts, strict=True):
         assert [verdict["outcome"], verdict["reason"]] == [vector["result"], vector["reason"]], vector["name"]
+
+
+def test_module_judges_what_the_digest_leaves_out_as_the_vector_says():
+    verdicts = judged("digest", [{"credential": one["credential"], "proof": one["proof"]} for one in LEFT_OUT])
+
+    for vector, verdict in zip(LEFT_OUT, verdicts, strict=True):
+        assert verdict == {"check": "digest", "outcome": vector["result"], "reason": vector["reason"]}, vector["name"]
 
 
 def test_module_holds_published_vectors_with_their_key():

@@ -96,6 +96,7 @@ const JUDGES = {
     const {checks} = await ours.verify(new TextEncoder().encode(credential), proof, {key, fetchKeys: documents !== null, now, fetch});
     return checks.find(one => one.check === 'credential-signature');
   },
+  digest: async ({credential, proof}) => (await ours.verify(credential, proof)).checks[0],
   inside: ({credential, key = null, proof}) => refusable(async () => {
     const {checks} = await ours.verify(credential, proof, {key});
     return Object.fromEntries(checks.map(({check, outcome}) => [check, outcome]));

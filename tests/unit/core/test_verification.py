@@ -12,6 +12,7 @@ from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization, canonicalize
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
+from anchoring.core.proof_json import proof_from_json
 from anchoring.core.status_judgement import ListFinding, StatusFindings, Verdict
 from anchoring.core.verification import (
     REQUIRED,
@@ -28,7 +29,7 @@ from anchoring.types import Address, Did, as_block_hash, as_root, as_salt, as_tx
 from scripts.devnet import ROOT
 from tests.documents import code, rows
 from tests.factories import ACADEMY, NOON, UNIVERSITY
-from tests.trees import REGISTRY, Posted, make_anchor, make_proof
+from tests.trees import REGISTRY, Posted, make_anchor, make_proof, read_vectors
 
 PASSED, FAILED, CANNOT_TELL = Outcome.PASSED, Outcome.FAILED, Outcome.CANNOT_TELL
 NAME = CheckName
@@ -196,6 +197,13 @@ def test_digest_fails_for_an_empty_file() -> None:
         FAILED,
         f"the proof is of {to_hex(PROOF.digest)}; the credential has none, the file has no digest",
     )
+
+
+@pytest.mark.parametrize("vector", read_vectors("left_out.json")["leftOut"], ids=lambda vector: vector["name"])
+def test_digest_passes_only_if_nothing_was_added_to_what_it_leaves_out(vector: dict[str, str]) -> None:
+    found = check(NAME.DIGEST, proof_from_json(vector["proof"]), credential=vector["credential"].encode())
+
+    assert found == (vector["result"], vector["reason"])
 
 
 def test_digest_is_not_told_without_a_credential() -> None:

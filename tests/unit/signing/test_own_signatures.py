@@ -171,9 +171,8 @@ def test_sd_jwt_counts_with_disclosures_that_were_signed_for():
 
 def test_sd_jwt_with_foreign_or_repeated_disclosures_fails():
     name, foreign = part(["salt", "name", "Ada"]), part(["salt", "name", "Eve"])
-    for tail in (f"{foreign}~", f"{name}~"):
-        outcome, reason = check(sd_jwt(ED, name) + tail)
-        assert (outcome, "a disclosure is not of this credential" in reason) == (FAILED, True)
+    assert check(sd_jwt(ED, name) + f"{foreign}~") == (FAILED, "a disclosure is not covered by the signed part")
+    assert check(sd_jwt(ED, name) + f"{name}~") == (FAILED, "a disclosure is there twice")
     assert check(sd_jwt(ED, name, _sd_alg="sha-512"))[0] is CANNOT_TELL
 
 
