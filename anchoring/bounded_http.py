@@ -35,6 +35,10 @@ class AnswerTooLong(NoAnswer):
     """The answer is longer than allowed; the rest of it was not read."""
 
 
+class NothingThere(NoAnswer):
+    """The other side says that it has nothing at this URL: HTTP status 404."""
+
+
 class HttpPoster:
     """Posts JSON to one URL, over connections that are kept for a while. Constructing it connects to nothing.
 
@@ -113,7 +117,10 @@ class HttpGetter:
         return parts
 
     def get(self, url: str, *, accept: str, fresh: bool = False) -> Fetched:
-        """`fresh`: past all caches on the way. Raises: NoAnswer, AnswerTooLong; ValueError when the URL is none to be asked."""
+        """`fresh`: past all caches on the way.
+
+        Raises: NoAnswer, NothingThere, AnswerTooLong; ValueError when the URL is none to be asked.
+        """
         parts = self.check(url)
         headers = [("Host", parts.netloc), ("Accept", accept), ("Accept-Encoding", "identity")]
         headers += [("Cache-Control", "no-cache")] if fresh else []
@@ -147,7 +154,7 @@ def _reported() -> Iterator[None]:
 
 def _read(answer: httpcore2.Response, max_bytes: int) -> bytes:
     if answer.status != HTTPStatus.OK:
-        raise NoAnswer(f"HTTP status {answer.status}")
+        raise (NothingThere if answer.status == HTTPStatus.NOT_FOUND else NoAnswer)(f"HTTP status {answer.status}")
     if any(name.lower() == b"content-encoding" and value.lower() != b"identity" for name, value in answer.headers):
         raise NoAnswer("a compressed answer, which was not asked for")
     content = bytearray()

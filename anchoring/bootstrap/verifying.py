@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from anchoring.bootstrap.pdf import SignaturesOfAll, later_pdf_form
-from anchoring.bounded_http import HttpGetter, NoAnswer
+from anchoring.bounded_http import HttpGetter, NoAnswer, NothingThere
 from anchoring.core.accreditation import attributes_to_ask, check_accreditation, read_accreditation_claim
 from anchoring.core.bundle import Bundle
 from anchoring.core.canonical import CanonicalForm, Canonicalization, Content, content_of
@@ -198,11 +198,13 @@ def find_accreditation(credential: bytes | None, registry: str | None, *, at: da
     return check_accreditation(claim, registry, answers, at=at)
 
 
-def _answer(url: str) -> bytes | str:
-    """What stands there, or why nothing was got."""
+def _answer(url: str) -> bytes | str | None:
+    """What stands there; None where nothing does; or why nothing was got."""
     getter = HttpGetter(timeout_s=NODE_TIMEOUT_S, max_bytes=REGISTRY_MAX_BYTES, allow_private=True)
     try:
         return getter.get(url, accept="application/json").content
+    except NothingThere:
+        return None
     except (NoAnswer, ValueError) as failed:
         return str(failed)
 

@@ -73,9 +73,12 @@ def attributes_to_ask(claim: AccreditationClaim | None, registry: str | None) ->
 
 
 def check_accreditation(
-    claim: AccreditationClaim | None, registry: str | None, answers: Mapping[str, bytes | str], *, at: datetime
+    claim: AccreditationClaim | None, registry: str | None, answers: Mapping[str, bytes | str | None], *, at: datetime
 ) -> Check:
-    """`answers`: of each of `attributes_to_ask`, its JSON, or why there is none. `at`: when the credential was anchored."""
+    """`answers`: of each of `attributes_to_ask`, its JSON; None where the registry has nothing there; or why there is no answer.
+
+    `at`: when the credential was anchored.
+    """
     if claim is None or registry is None:
         named = f": the credential names {', '.join(claim.references)}" if claim else ""
         why = f"the issuer's accreditation was not checked{named}"
@@ -86,7 +89,7 @@ def check_accreditation(
         return Check(name=CheckName.ACCREDITATION, outcome=shown.outcome, reason=shown.why)
 
 
-def _accredited(claim: AccreditationClaim, registry: str, answers: Mapping[str, bytes | str], at: datetime) -> str:
+def _accredited(claim: AccreditationClaim, registry: str, answers: Mapping[str, bytes | str | None], at: datetime) -> str:
     if any(name.startswith(_OF_TRUST) for name in claim.types):
         raise _NotShown(
             Outcome.CANNOT_TELL, "the credential is an accreditation itself, and who may give such is not judged here"
@@ -108,8 +111,10 @@ def _accredited(claim: AccreditationClaim, registry: str, answers: Mapping[str, 
     return f"{claim.issuer} is accredited for {', '.join(claim.types)}: {'; '.join(given)}, says {registry}; {_UNSEEN}"
 
 
-def _attribute(reference: str, answer: bytes | str, issuer: str, at: datetime) -> tuple[frozenset[str], str]:
+def _attribute(reference: str, answer: bytes | str | None, issuer: str, at: datetime) -> tuple[frozenset[str], str]:
     """The types that it accredits for, and what it is in words. Raises: _NotShown."""
+    if answer is None:
+        raise _NotShown(Outcome.FAILED, f"{reference} is not there, says its registry")
     if isinstance(answer, str):
         raise _NotShown(Outcome.CANNOT_TELL, f"{reference} is out of reach: {answer}")
     try:

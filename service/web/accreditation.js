@@ -82,6 +82,9 @@ async function answerOf(reference, fetch) {
   } catch {
     throw new NotShown(CANNOT_TELL, `${reference} is out of reach: no answer`);
   }
+  if (response.status === 404) {
+    throw new NotShown(FAILED, `${reference} is not there, says its registry`);
+  }
   if (response.status !== 200) {
     throw new NotShown(CANNOT_TELL, `${reference} is out of reach: HTTP status ${response.status}`);
   }

@@ -58,7 +58,7 @@ def answer(kind: str = "TI", did: str = UNIVERSITY, body: str | None = None, **m
 
 
 GOOD = credential(URL)
-CASES: dict[str, tuple[bytes, str | None, dict[str, bytes], Outcome, str]] = {
+CASES: dict[str, tuple[bytes, str | None, dict[str, bytes | str | None], Outcome, str]] = {
     "accredited": (GOOD, REGISTRY, {URL: answer()}, PASSED, f"CourseCredential: by {ACADEMY} until 2026-11-24T12:00:00Z"),
     "slash behind the registry": (GOOD, f"{REGISTRY}/", {URL: answer()}, PASSED, "is accredited for"),
     "in a token": (in_token({"iss": UNIVERSITY, "vc": json.loads(GOOD)}).encode(), REGISTRY, {URL: answer()}, PASSED, "CourseC"),
@@ -92,6 +92,15 @@ CASES: dict[str, tuple[bytes, str | None, dict[str, bytes], Outcome, str]] = {
     "another's attribute": (credential(URL.replace(UNIVERSITY, ACADEMY)), REGISTRY, {}, FAILED, f"no attribute of {UNIVERSITY}"),
     "a path out of it": (credential(f"{REGISTRY}/{UNIVERSITY}/attributes/../x"), REGISTRY, {}, FAILED, "no attribute of"),
     "another type": (GOOD, REGISTRY, {URL: answer(types=["Other"])}, FAILED, "is not accredited for CourseCredential"),
+    "not there": (GOOD, REGISTRY, {URL: None}, FAILED, f"{URL} is not there, says its registry"),
+    "two, one not there": (
+        credential(URL, f"{URL}b"),
+        REGISTRY,
+        {URL: answer(), f"{URL}b": None},
+        FAILED,
+        f"{URL}b is not there",
+    ),
+    "a registry that cannot": (GOOD, REGISTRY, {URL: "HTTP status 503"}, CANNOT_TELL, "is out of reach: HTTP status 503"),
     "revoked": (GOOD, REGISTRY, {URL: answer(kind="Revoked")}, FAILED, "was revoked"),
     "reserved": (GOOD, REGISTRY, {URL: answer(body="")}, FAILED, "is reserved"),
     "of another": (GOOD, REGISTRY, {URL: answer(to=ACADEMY)}, FAILED, "accredits another than"),
@@ -128,6 +137,12 @@ CASES: dict[str, tuple[bytes, str | None, dict[str, bytes], Outcome, str]] = {
 }
 
 
+def http_answer(body: bytes | str | None) -> tuple[str, str, int]:
+    """Media type, content and status."""
+    content, status = (body, 200) if isinstance(body, bytes) else (b"", 404 if body is None else int(body.split()[-1]))
+    return "application/json", base64.b64encode(content).decode(), status
+
+
 @pytest.fixture(scope="module")
 def in_javascript() -> dict[str, dict[str, str]]:
     cases = [
@@ -136,7 +151,7 @@ def in_javascript() -> dict[str, dict[str, str]]:
             "credential": base64.b64encode(content).decode(),
             "registry": registry,
             "anchoredAt": format_time(NOON),
-            "web": {url: ["application/json", base64.b64encode(body).decode()] for url, body in answers.items()},
+            "web": {url: http_answer(body) for url, body in answers.items()},
         }
         for content, registry, answers, _, _ in CASES.values()
     ]
@@ -161,8 +176,8 @@ def test_registry_is_asked_over_http_about_the_attribute_that_the_credential_nam
         held = find_accreditation(credential(registry + path), registry, at=NOON)
         unknown = find_accreditation(credential(f"{registry}{path}b"), registry, at=NOON)
 
-    assert (held.outcome, unknown.outcome) == (PASSED, CANNOT_TELL)
-    assert unknown.reason.endswith("is out of reach: HTTP status 404")
+    assert (held.outcome, unknown.outcome) == (PASSED, FAILED)
+    assert unknown.reason.endswith("b is not there, says its registry")
 
 
 def test_registry_out_of_reach_is_no_verdict() -> None:

@@ -54,8 +54,8 @@ function fetchFrom({node, web}) {
     if (!Object.hasOwn(web, url)) {
       throw new TypeError('nothing is there');
     }
-    const [mediaType, body] = web[url];
-    return new Response(bytes(body), {headers: mediaType ? {'Content-Type': mediaType} : {}});
+    const [mediaType, body, status = 200] = web[url];
+    return new Response(bytes(body), {status, headers: mediaType ? {'Content-Type': mediaType} : {}});
   };
 }
 
