@@ -1,19 +1,21 @@
 """What an issuer may write in a day: counted in the database for all hosts together, and taken from it in portions.
 
-Changes of status and of keys, and erasures, may go on to as many again, so that whoever uses a quota up by posting keeps nobody
-from revoking.
+Changes of status may go on to as many again, so that whoever uses a quota up by posting, by erasures or by making keys keeps
+nobody from revoking.
 
 A portion is taken with one statement and then spent in memory, so that most requests cost a look into a dictionary. What a
-process had taken and not spent when it ended is lost to the issuer for that day; more than the quota is never written.
+process had taken and not spent when it ended is lost to the issuer for that day; more than the quota is never written. A quota
+that is changed begins anew, so that no portion of the one before counts against it.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from anchoring.core.issuer import Issuer
+from anchoring.core.issuer import Issuer, day_of
 from anchoring.errors import TooLarge, TooManyRequests
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import UnitOfWork
+from anchoring.usecases.manage_issuers import get_issuer
 from service.group_commit import GroupCommit
 
 MOST_AT_ONCE: Final = 10_000
@@ -40,12 +42,12 @@ class Quotas:
         limit = self.of(issuer)
         if not limit:
             return None
-        day = _day_of(self._clock.now())
+        day = day_of(self._clock.now())
         unspent = self._left.get((issuer.id, limit), 0) if day == self._day else 0
-        return max(0, limit - uow.issuers.taken_of_quota(issuer, day) + unspent)
+        return min(limit, max(0, limit - uow.issuers.taken_of_quota(issuer, day) + unspent))
 
     async def take(self, issuer: Issuer, items: int, *, are_changes: bool = False) -> None:
-        """Count so many more in, known ones too. `are_changes`: of status, keys, erasures; else none of the second half is taken.
+        """Count so many more in, known ones too. `are_changes`: of status; else none of the second half is taken.
 
         Raises: TooLarge for more than a day's; TooManyRequests; StoreUnavailable.
         """
@@ -53,7 +55,7 @@ class Quotas:
         if not limit:
             return
         now = self._clock.now()
-        day, of = _day_of(now), (issuer.id, limit)
+        day, of = day_of(now), (issuer.id, limit)
         if day != self._day:
             self._day, self._left = day, {}
         left = self._left.get(of, 0)
@@ -62,7 +64,7 @@ class Quotas:
             return
         missing, taken = items - left, 0
         try:
-            taken = await self._writes.write(lambda uow: _take(uow, issuer, day, missing, limit))
+            taken = await self._writes.write(lambda uow: self._take(uow, issuer, day, missing, are_changes=are_changes))
         finally:
             if day == self._day:
                 self._left[of] += taken - missing if taken else left
@@ -72,14 +74,29 @@ class Quotas:
     def count(self, uow: UnitOfWork, issuer: Issuer, items: int, *, are_changes: bool = False) -> None:
         """As `take`, within the write of what turned out to be so many, which is then not committed if they are too many."""
         limit, now = self._limit_for(issuer, items, are_changes=are_changes), self._clock.now()
-        if limit and not uow.issuers.take_quota(issuer, _day_of(now), items, limit=limit):
+        if limit and not uow.issuers.take_quota(issuer, day_of(now), items, limit=limit):
             raise _used_up(limit, now)
 
     def _limit_for(self, issuer: Issuer, items: int, *, are_changes: bool) -> int:
-        limit = self.of(issuer) * (2 if are_changes else 1)
+        limit = self._most(issuer, are_changes=are_changes)
         if limit and items > limit:
             raise TooLarge(f"{items} items were sent, and this issuer may write {limit} in a day", limit=limit)
         return limit
+
+    def _most(self, issuer: Issuer, *, are_changes: bool) -> int:
+        return self.of(issuer) * (2 if are_changes else 1)
+
+    def _take(self, uow: UnitOfWork, issuer: Issuer, day: int, missing: int, *, are_changes: bool) -> int:
+        """How many were taken: a portion beside what is missing where there is one, else that alone; 0 for neither.
+
+        Of the quota as it is now: that of a caller who is known for a while may be the one before, and its portions larger.
+        """
+        limit = self._most(get_issuer(uow, issuer.did), are_changes=are_changes)
+        if not limit:
+            return missing
+        portion = max(1, min(MOST_AT_ONCE, limit // PORTIONS))
+        counts = (missing + portion, missing)
+        return next((count for count in counts if uow.issuers.take_quota(issuer, day, count, limit=limit)), 0)
 
 
 def next_day(now: datetime) -> datetime:
@@ -90,17 +107,3 @@ def next_day(now: datetime) -> datetime:
 def _used_up(limit: int, now: datetime) -> TooManyRequests:
     wait_s = max(1, round((next_day(now) - now).total_seconds()))
     return TooManyRequests(f"the issuer has used up what it may write today, {limit} items", retry_after_s=wait_s)
-
-
-def _take(uow: UnitOfWork, issuer: Issuer, day: int, missing: int, limit: int) -> int:
-    """How many were taken: a portion beside what is missing where there is one, else that alone; 0 for neither."""
-    portion = max(1, min(MOST_AT_ONCE, limit // PORTIONS))
-    for count in (missing + portion, missing):
-        if uow.issuers.take_quota(issuer, day, count, limit=limit):
-            return count
-    return 0
-
-
-def _day_of(now: datetime) -> int:
-    """Counted from 1970, in UTC."""
-    return int(now.timestamp()) // 86_400

@@ -41,16 +41,17 @@ def change_quota(
     did: DidArgument,
     items: Annotated[str, typer.Argument(help="How many; 0 for any number, `default` for CREDANCHOR_LIMITS__ITEMS_PER_DAY.")],
 ) -> None:
-    """Say how many digests, indexes, status changes and so on an issuer may write in a day."""
+    """Say how many digests, indexes, status changes and so on an issuer may write in a day. Today is counted anew."""
     from anchoring.bootstrap.acts import command_act
     from anchoring.bootstrap.store import open_store
+    from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
     from anchoring.usecases.manage_issuers import set_quota
 
     parsed = parse_did(did, at="DID")
     items_per_day = _parse_items(items)
     with open_store(read_settings().store).writing() as uow:
-        set_quota(uow, parsed, items_per_day, at="ITEMS")
+        set_quota(uow, parsed, items_per_day, now=SystemClock().now(), at="ITEMS")
         uow.audit_log.note(command_act("quota.changed", {"itemsPerDay": items_per_day}, issuer=parsed))
         uow.commit()
     say(f"{parsed} may write {_items(items_per_day)}")

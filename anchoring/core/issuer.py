@@ -117,6 +117,11 @@ class ApiKey:
         return matches and stored is not None and stored.lives(now)
 
 
+def day_of(now: datetime) -> int:
+    """The day that quotas are counted on, since 1970, in UTC."""
+    return int(now.timestamp()) // 86_400
+
+
 def make_api_key(random: bytes) -> ApiKey:
     """`random`: 36 bytes from the operating system; 4 become the prefix, 32 the secret."""
     if len(random) != PREFIX_BYTES + SECRET_BYTES:

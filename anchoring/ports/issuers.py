@@ -41,8 +41,8 @@ class Issuers(Protocol):
     def taken_of_quota(self, issuer: Issuer, day: int) -> int:
         """How many `take_quota` counted on that day."""
 
-    def set_quota(self, issuer: Issuer, items_per_day: int | None) -> None:
-        """What it may write in a day; None: as the settings say."""
+    def set_quota(self, issuer: Issuer, items_per_day: int | None, *, day: int) -> None:
+        """What it may write in a day; None: as the settings say. Nothing is counted yet of that day."""
 
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
         """Those that exist, alive or not, by prefix."""

@@ -72,8 +72,9 @@ class SqlIssuers:
         of_day = (issuer_usage.c.issuer_id == issuer.id) & (issuer_usage.c.day == day)
         return self._connection.execute(select(issuer_usage.c.taken).where(of_day)).scalar() or 0
 
-    def set_quota(self, issuer: Issuer, items_per_day: int | None) -> None:
+    def set_quota(self, issuer: Issuer, items_per_day: int | None, *, day: int) -> None:
         self._connection.execute(_SET_QUOTA, {"of": issuer.id, "quota": items_per_day})
+        self._connection.execute(_BEGIN_ANEW, {"of": issuer.id, "of_day": day})
 
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
         rows = self._connection.execute(_KEYS_WITH_PREFIX, {"prefixes": list(prefixes)})
@@ -91,6 +92,11 @@ _KEYS: Final = select(issuer, *[column for column in api_key.c if column.name !=
 )
 _KEYS_WITH_PREFIX: Final = _KEYS.where(api_key.c.prefix.in_(bindparam("prefixes", expanding=True)))
 _SET_QUOTA: Final = update(issuer).where(issuer.c.id == bindparam("of")).values(items_per_day=bindparam("quota"))
+_BEGIN_ANEW: Final = (
+    update(issuer_usage)
+    .where(issuer_usage.c.issuer_id == bindparam("of"), issuer_usage.c.day == bindparam("of_day"))
+    .values(taken=0)
+)
 _NOTE_USE: Final = (
     update(api_key)
     .where(

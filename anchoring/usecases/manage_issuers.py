@@ -12,6 +12,7 @@ from anchoring.core.issuer import (
     Caller,
     Issuer,
     StoredKey,
+    day_of,
     make_api_key,
     parse_api_key,
 )
@@ -40,14 +41,15 @@ def add_issuer(uow: UnitOfWork, did: Did, name: str, *, now: datetime, at: str =
         raise Conflict(f"issuer {did} is known already")
 
 
-def set_quota(uow: UnitOfWork, did: Did, items_per_day: int | None, *, at: str) -> None:
+def set_quota(uow: UnitOfWork, did: Did, items_per_day: int | None, *, now: datetime, at: str) -> None:
     """From now on the issuer may write so many items in a day: 0 for any number, None for what the settings say.
 
+    The day begins anew: processes have taken portions of the quota before, which may be more than all of the new one.
     The caller commits. `at`: where the number stood. Raises: NotFound; InvalidInput.
     """
     if items_per_day is not None and not 0 <= items_per_day <= MOST_ITEMS_PER_DAY:
         raise InvalidInput(f"must be a whole number from 0 to {MOST_ITEMS_PER_DAY}", at=at)
-    uow.issuers.set_quota(get_issuer(uow, did), items_per_day)
+    uow.issuers.set_quota(get_issuer(uow, did), items_per_day, day=day_of(now))
 
 
 def create_key(

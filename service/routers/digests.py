@@ -140,9 +140,9 @@ async def delete_digest(request: Request, service: ServiceDep, caller: DigestsWr
     The anonymous leaf stays, and so does the holder's proof: whoever has the credential and the salt can still verify it.
     """
     refuse_unknown_query(request)
-    await service.quotas.take(caller.issuer, 1, are_changes=True)
     # 404s must not upset a shared commit
     found = await service.reads.read(lambda uow: trace_digest(uow, digest, caller.issuer.did))
+    await service.quotas.take(caller.issuer, 1)
     trace, now = trace_of(found[0].entry.salt, digest), service.clock.now()
     erase = recorded(
         service.clock,

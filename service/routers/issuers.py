@@ -166,12 +166,15 @@ async def get_quota(request: Request, service: ServiceDep, caller: AnyKey, did: 
 
 @router.put("/v1/issuers/{did}/quota", response_model=QuotaOut, openapi_extra=_QUOTA)
 async def put_quota(request: Request, service: ServiceDep, caller: Operator, did: DidDep) -> Response:
-    """Let the issuer write so many items in a day: 0 for any number, null for what the settings say. For the operator."""
+    """Let the issuer write so many items in a day: 0 for any number, null for what the settings say. For the operator.
+
+    What it wrote today before is no longer counted.
+    """
     refuse_unknown_query(request)
     items_per_day = await read_quota(request, service.api)
 
     def change(uow: UnitOfWork) -> dict[str, Any]:
-        set_quota(uow, _meant(uow, caller, did).did, items_per_day, at="$.itemsPerDay")
+        set_quota(uow, _meant(uow, caller, did).did, items_per_day, now=service.clock.now(), at="$.itemsPerDay")
         return _quota_json(uow, service, get_issuer(uow, did))
 
     detail = {"itemsPerDay": items_per_day}
@@ -183,7 +186,7 @@ async def put_quota(request: Request, service: ServiceDep, caller: Operator, did
 async def _count(service: Service, caller: Caller) -> None:
     """A key that was revoked stays in the database: who makes one after the other could fill it."""
     if not caller.is_operator:
-        await service.quotas.take(caller.issuer, 1, are_changes=True)
+        await service.quotas.take(caller.issuer, 1)
 
 
 def _meant(uow: UnitOfWork, caller: Caller, did: Did) -> Issuer:

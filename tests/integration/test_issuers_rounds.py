@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -221,7 +221,7 @@ def test_issuer_is_given_a_quota_of_its_own_and_what_was_taken_of_a_day_is_told(
     key_of(store)
     for items in (None, 0, 10**12, None):
         with store.writing() as uow:
-            set_quota(uow, UNIVERSITY, items, at="items")
+            set_quota(uow, UNIVERSITY, items, now=NOON, at="items")
             uow.commit()
         with store.reading() as uow:
             assert [one.items_per_day for one in uow.issuers.all()] == [items]
@@ -229,12 +229,14 @@ def test_issuer_is_given_a_quota_of_its_own_and_what_was_taken_of_a_day_is_told(
         university = get_issuer(uow, UNIVERSITY)
         for wrong in (-1, 10**12 + 1):
             with pytest.raises(InvalidInput, match="items: must be a whole number from 0 to 1000000000000"):
-                set_quota(uow, UNIVERSITY, wrong, at="items")
+                set_quota(uow, UNIVERSITY, wrong, now=NOON, at="items")
         with pytest.raises(NotFound):
-            set_quota(uow, ACADEMY, 1, at="items")
+            set_quota(uow, ACADEMY, 1, now=NOON, at="items")
         for day, count in ((20_780, 4), (20_780, 3), (20_781, 1)):
             uow.issuers.take_quota(university, day, count, limit=10)
         assert [uow.issuers.taken_of_quota(university, day) for day in (20_779, 20_780, 20_781)] == [0, 7, 1]
+        set_quota(uow, UNIVERSITY, 1, now=datetime.fromtimestamp(20_780.5 * 86_400, UTC), at="items")
+        assert [uow.issuers.taken_of_quota(university, day) for day in (20_780, 20_781)] == [0, 1], "that day begins anew"
 
 
 def test_quota_is_not_exceeded_by_two_who_take_of_it_at_once(store):

@@ -15,6 +15,7 @@ from anchoring.core.scopes import WRITING, Scope
 from anchoring.settings import LimitSettings
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.manage_issuers import set_quota
 from service.allowances import Allowances
 from service.limits import Limits
 from tests.api import Api, check_problem, hex_digest, make_app, make_key, make_operator_key, run_async, running, stored
@@ -172,6 +173,22 @@ def test_issuer_whose_quota_is_used_up_can_still_revoke(store: SqlStore) -> None
         check_problem(revoke(api, *[0] * 11), 413, "too-large")
 
 
+def test_stolen_key_that_posts_leaves_what_revocations_need(store: SqlStore) -> None:
+    """Whatever else it may do, and keys that look after keys as well."""
+    with running(store, limits=DAY) as api:
+        assert write(api, "digests", 4).status_code == 202
+        admin, keys = make_key(store, api.issuer, Scope.ISSUER_ADMIN), f"/v1/issuers/{UNIVERSITY}/keys"
+        for _ in range(12):
+            check_problem(api.delete(f"/v1/digests/{hex_digest(99)}"), 404, "not-found")
+        for _ in range(12):
+            api.post_numbers(1)
+            api.delete(f"/v1/digests/{hex_digest(3)}")
+            api.ask("POST", keys, {"scopes": ["digests:write"]}, key=admin)
+        check_problem(api.delete(f"/v1/digests/{hex_digest(3)}"), 429, "too-many-requests")
+        check_problem(api.ask("POST", keys, {"scopes": ["digests:write"]}, key=admin), 429, "too-many-requests")
+        assert revoke(api, *range(3), 0, 1).status_code == 200, "as many again"
+
+
 def test_uploaded_list_counts_with_each_change_that_it_makes(store: SqlStore, tmp_path: Path) -> None:
     with running(store, limits=LimitSettings(per_address=0, per_key=0, items_per_day=6)) as api:
         own = OwnList(api, tmp_path)  # one item, and one as a portion
@@ -188,12 +205,10 @@ def test_keys_and_erasures_count_and_revoking_a_key_does_not(store: SqlStore) ->
     """A key that was revoked stays in the database."""
     with running(store, limits=LimitSettings(per_address=0, per_key=0, items_per_day=4)) as api:
         admin, keys = make_key(store, api.issuer, Scope.ISSUER_ADMIN), f"/v1/issuers/{UNIVERSITY}/keys"
-        assert api.post_numbers(1, 2, 3, 4).status_code == 202
-        check_problem(api.post_numbers(1), 429, "too-many-requests")
+        assert api.post_numbers(1).status_code == 202
         made = api.ask("POST", keys, {"scopes": ["digests:write"]}, key=admin).json()["prefix"]
         rotated = api.ask("POST", f"{keys}/{made}/rotation", {"overlapS": 0}, key=admin).json()["prefix"]
         assert api.delete(f"/v1/digests/{hex_digest(1)}").status_code == 202
-        assert api.ask("POST", keys, {"scopes": ["digests:write"]}, key=admin).status_code == 201, "the eighth of twice four"
         check_problem(api.ask("POST", keys, {"scopes": ["digests:write"]}, key=admin), 429, "too-many-requests")
         check_problem(api.ask("POST", f"{keys}/{rotated}/rotation", {"overlapS": 0}, key=admin), 429, "too-many-requests")
         check_problem(api.delete(f"/v1/digests/{hex_digest(1)}"), 429, "too-many-requests")
@@ -215,25 +230,28 @@ def test_issuer_may_write_what_the_operator_gave_it_and_sees_what_is_left(store:
         assert write(api, "digests", 3).status_code == 202
         assert quota(api) == (5, False, 2)
         for items, written, left_today in (
-            (8, 4, 0),  # what this process had taken beyond what was written goes with the quota that it was of
-            (4, 0, 0),  # less than it wrote already
-            (2000, 1991, 1),
+            (8, 4, 4),  # what was written before goes with the quota that it was of
+            (4, 0, 4),  # less than it wrote already
+            (2000, 1991, 9),
             (0, 9000, None),
-            (2001, 1, 1),  # what is written without a limit is not counted
+            (2001, 1, 2000),
+            (2001, 0, 2001),
         ):
             changed = api.ask("PUT", path, {"itemsPerDay": items}, key=operator)
             assert (changed.status_code, changed.json()["itemsPerDay"]) == (200, items)
             assert not written or write(api, "digests", written).status_code == 202
             assert quota(api) == (items, True, left_today)
-            assert left_today is None or write(api, "digests", left_today + 1).status_code == 429
+            assert left_today is None or write(api, "digests", left_today + 1).status_code == (
+                413 if left_today == items else 429
+            )
         assert api.ask("PUT", path, {"itemsPerDay": None}, key=operator).status_code == 200
         assert quota(api, api.other, ACADEMY) == (5, False, 5), "each has its own"
-        assert quota(api, operator) == quota(api, make_key(store, api.issuer, Scope.ISSUER_ADMIN)) == (5, False, 0)
+        assert quota(api, operator) == quota(api, make_key(store, api.issuer, Scope.ISSUER_ADMIN)) == (5, False, 5)
         check_problem(api.ask("GET", path, key=api.other), 404, "not-found")
         check_problem(api.ask("PUT", path, {"itemsPerDay": 9}, key=api.other), 403, "scope-missing")
         check_problem(api.ask("PUT", "/v1/issuers/did:web:nobody/quota", {"itemsPerDay": 9}, key=operator), 404, "not-found")
     told = [(row.actor, row.issuer, row.detail) for row in rows(store, tables.audit_record) if row.action == "quota.changed"]
-    texts = [f'{{"itemsPerDay":{items}}}' for items in ("8", "4", "2000", "0", "2001", "null")]
+    texts = [f'{{"itemsPerDay":{items}}}' for items in ("8", "4", "2000", "0", "2001", "2001", "null")]
     assert told == [(operator[:11], UNIVERSITY, text) for text in texts]
 
 
@@ -277,6 +295,32 @@ def test_what_several_processes_take_is_counted_together(store: SqlStore) -> Non
     assert first == 500
     assert second == 2000, "less than what is left: the other process had taken a portion beyond what it wrote"
     assert [row.taken for row in rows(store, tables.issuer_usage)] == [503 + 503 + 3 * 500]
+
+
+def test_what_a_process_took_of_a_larger_quota_does_not_count_against_a_smaller(store: SqlStore) -> None:
+    """Nor does what it takes before it has heard of the smaller one."""
+    key = make_key(store, add_issuer(store))
+    apps = [make_app(store, limits=LimitSettings(per_address=0, per_key=0, items_per_day=10_000_000)) for _ in range(2)]
+
+    async def lower_and_post(client: httpx2.AsyncClient) -> list[int]:
+        client.headers["Authorization"], told = f"Bearer {key}", []
+        for index, count in enumerate((1, 10_000, 999)):
+            if index == 1:
+                with store.writing() as uow:
+                    set_quota(uow, UNIVERSITY, 1000, now=NOON, at="items")
+                    uow.commit()
+            told.append((await client.post("/v1/digests", json={"digests": ["ab" * 32] * count})).status_code)
+        return told
+
+    assert run_async(apps[0], lower_and_post) == [202, 202, 202], "10,000 of what it held; then a portion of the smaller quota"
+    assert run_async(apps[1], lambda client: left_today(client, key)) == 0
+    assert [row.taken for row in rows(store, tables.issuer_usage)] == [1000]
+
+
+async def left_today(client: httpx2.AsyncClient, key: str) -> int:
+    answer = await client.get(f"/v1/issuers/{UNIVERSITY}/quota", headers={"Authorization": f"Bearer {key}"})
+    left: int = answer.json()["leftToday"]
+    return left
 
 
 async def post_once(client: httpx2.AsyncClient, key: str) -> int:
