@@ -19,7 +19,10 @@ LARGE_BYTES: Final = 64 * 1024
 """A body of more takes milliseconds to understand."""
 
 UNDERSTANDING: Final = 10
-"""Times its size that a body takes meanwhile, at worst: as text of 4 bytes a character, as values, and as what is hashed."""
+"""Times its size that a body takes meanwhile: as text of 4 bytes a character, as values, and as what is hashed.
+
+JSON of small values alone takes up to 45 times its size; there are at most `strict_json.MAX_VALUES`, which take 100 MB.
+"""
 
 WAIT_S: Final = 8.0
 """More than `PAUSE_S`, so that who sends nothing loses the room to who waits for it."""

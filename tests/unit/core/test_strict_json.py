@@ -2,6 +2,7 @@
 
 import json
 import time
+import tracemalloc
 
 import pytest
 
@@ -299,8 +300,19 @@ def test_parse_refuses_extreme_depth_at_once(data: bytes) -> None:
 def test_parse_takes_linear_time_over_hostile_input(data: bytes) -> None:
     started = time.perf_counter()
     refusal(data, JsonLimits(max_values=20_000))
-
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("item", [b'{"a":{}},', b'{"[":{}},', b'"0x",', b'"",', b"[],"])
+def test_parse_refuses_too_many_values_before_it_makes_something_of_them(item: bytes) -> None:
+    data = b'{"x":[' + item * (1_000_000 // len(item)) + b"0]}"
+    tracemalloc.start()
+    try:
+        refusal(data, JsonLimits(max_values=20_000))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(data)
 
 
 def test_parse_reads_a_long_string_whole() -> None:
