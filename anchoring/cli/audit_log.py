@@ -12,7 +12,9 @@ import typer
 from anchoring.cli.output import plain, print_json, progress_bar, say, write_parts
 from anchoring.cli.verifying import EXIT_CODES
 from anchoring.core.audit_log import ActResult, AuditHead, exact
+from anchoring.core.audit_report import AuditCheckName
 from anchoring.core.moments import parse_moment
+from anchoring.core.outcome import Outcome
 from anchoring.errors import InvalidInput
 from anchoring.ports.audit_log import BEFORE_ALL, ShownRecord, Wanted
 from anchoring.ports.store import Store
@@ -69,7 +71,7 @@ def export(
     from anchoring.settings import read_settings
 
     wanted = _wanted(since, until, actor, issuer, action, result)
-    write_parts(file, (_line(one) for one in _records(open_store(read_settings().store), wanted, last)))
+    write_parts(file, (_line(one) for one in _records(open_store(read_settings().store), wanted, last)), mode=0o600)
 
 
 @app.command()
@@ -108,7 +110,8 @@ def verify(
         for check in report.checks:
             for place, reason in enumerate(check.reasons):
                 typer.echo(f"{check.name if not place else '':<8} {check.outcome if not place else '':<12} {plain(reason)}")
-        say(f"to note elsewhere, for --head: {report.head.number}:{to_hex(report.head.hash)}")
+        if not any(check.name is AuditCheckName.CHAIN and check.outcome is Outcome.FAILED for check in report.checks):
+            say(f"to note elsewhere, for --head: {report.head.number}:{to_hex(report.head.hash)}")
         if report.lost:
             say(f"to note elsewhere, once you know why heads are of no record here, for --lost: {to_hex(report.lost)}")
     raise typer.Exit(EXIT_CODES[report.outcome])

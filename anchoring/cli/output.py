@@ -1,6 +1,7 @@
 """How commands print: results to stdout, talk and progress to stderr, progress on a terminal only."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -91,10 +92,10 @@ def write_bytes(path: Path | None, content: bytes) -> None:
     write_parts(path, [content])
 
 
-def write_parts(path: Path | None, parts: Iterable[bytes]) -> None:
+def write_parts(path: Path | None, parts: Iterable[bytes], *, mode: int = 0o666) -> None:
     """Bytes as they come, into a file the user named, or to stdout. Raises: InvalidInput naming it.
 
-    A file appears under its name when it is whole.
+    A file appears under its name when it is whole. `mode`: of it, less what the umask takes.
     """
     if path is None:
         for part in parts:
@@ -102,7 +103,7 @@ def write_parts(path: Path | None, parts: Iterable[bytes]) -> None:
         return
     unfinished = path.with_name(f"{path.name}.part")
     try:
-        with unfinished.open("wb") as file:
+        with open(unfinished, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.writelines(parts)
         unfinished.replace(path)
     except OSError as failed:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError
 
 from anchoring.core.audit_log import (
     SOURCE_SALT_BYTES,
@@ -111,8 +112,12 @@ class SqlAuditLog:
         return _EMPTY if row is None else AuditHead(number=row.number, hash=row.hash)
 
     def find(self, wanted: Wanted, after: int, limit: int) -> Sequence[ShownRecord]:
-        rows = self._connection.execute(_SHOWN.where(audit_record.c.number > after, *_conditions(wanted)).limit(limit))
-        return [_shown(row) for row in rows]
+        which = audit_record.c.number > after, *_conditions(wanted)
+        try:
+            return [_shown(row) for row in self._connection.execute(_SHOWN.where(*which).limit(limit))]
+        except _UNREADABLE:  # whoever changes a record can make it one that no program reads; the others still are
+            numbers = select(audit_record.c.number).where(*which).order_by(audit_record.c.number).limit(limit)
+            return [self._readable(number) for number in self._connection.execute(numbers).scalars().all()]
 
     def number_before_last(self, wanted: Wanted, count: int) -> int:
         numbers = select(audit_record.c.number).where(*_conditions(wanted)).order_by(audit_record.c.number.desc())
@@ -134,6 +139,12 @@ class SqlAuditLog:
 
     def forget_sources(self, before: datetime) -> int:
         return self._connection.execute(delete(audit_source).where(audit_source.c.first_seen_at < before)).rowcount
+
+    def _readable(self, number: int) -> ShownRecord:
+        try:
+            return _shown(self._connection.execute(_SHOWN.where(audit_record.c.number == number)).one())
+        except _UNREADABLE:
+            return _unreadable(number)
 
     def _keep_sources(self) -> dict[str, bytes]:
         """Hash of each noted source; they are in the database once this is committed."""
@@ -180,6 +191,9 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _record(row: Row[Any]) -> AuditRecord:
+    """Raises: TypeError for bytes where text should be, which SQLite keeps."""
+    if not all(isinstance(text, str) for text in (row.actor, row.action, row.result, row.detail, row.issuer or "")):
+        raise TypeError(f"record {row.number} has something else than text")
     return AuditRecord(
         number=row.number,
         at=row.at,
@@ -203,6 +217,15 @@ def _shown(row: Row[Any]) -> ShownRecord:
     )
 
 
+def _unreadable(number: int) -> ShownRecord:
+    """In place of a record of which no program can have written what is there: its hash is that of nothing."""
+    words = "(cannot be read)"
+    record = AuditRecord(
+        number=number, at=EPOCH, actor=words, issuer=None, action=words, result=words, detail="{}", source=b"", hash=START
+    )
+    return ShownRecord(record, previous=None, source=None, source_fits=False)
+
+
 def _own(row: Row[Any]) -> OwnEntry:
     return OwnEntry(
         id=row.id,
@@ -214,6 +237,7 @@ def _own(row: Row[Any]) -> OwnEntry:
     )
 
 
+_UNREADABLE: Final = (DataError, OverflowError, TypeError, ValueError, AttributeError)
 _EMPTY: Final = AuditHead(number=0, hash=START)
 _COLUMNS: Final = "number, at, actor, issuer, action, result, detail, source, hash"
 _INSERT: Final = f"INSERT INTO audit_record ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants

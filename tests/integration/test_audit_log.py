@@ -411,6 +411,24 @@ def test_what_was_made_anew_after_the_newest_anchor_is_shown_by_what_was_noted_e
     assert "there is no record 7" in told(verified(here, kept))[AuditCheckName.KEPT]
 
 
+ABSURD_TIME = {"sqlite": "9223372036854775807", "postgresql": "'294000-01-01'"}
+
+
+@pytest.mark.parametrize("column", ["at", "actor", "detail"])
+def test_a_record_that_cannot_be_read_is_wrong_and_the_others_are_checked(here, column):
+    dialect = here.store._engine.dialect.name
+    values = ABSURD_TIME if column == "at" else {"sqlite": "cast(x'ff' as blob)", "postgresql": "'{'"}
+    with here.store._engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE audit_record SET {column} = {values[dialect]} WHERE number = 3")
+    report = verified(here)
+    assert "record 3" in told(report)[CHAIN] or "records 3 to 4" in told(report)[CHAIN]
+    assert report.head.number == shown(here.store)[-1].record.number
+    assert AuditCheckName.ANCHOR in told(report, Outcome.PASSED)
+    assert not examine_audit_log(here.store, no_progress).is_right
+    if dialect == "sqlite" or column == "at":
+        assert shown(here.store)[2].record.actor == "(cannot be read)"
+
+
 def test_an_anchor_that_the_ledger_does_not_hold_is_no_anchor(here):
     empty = Installation(here.store, ANCHORED)
     report = check_audit_log(here.store, empty.ledger, prove_inclusion, progress=no_progress)

@@ -132,6 +132,7 @@ def test_records_are_shown_to_people(command):
 
 def test_export_writes_a_whole_file(command, tmp_path):
     assert command("audit-log", "export", tmp_path / "log.ndjson", "--last", "1").code == 0
+    assert (tmp_path / "log.ndjson").stat().st_mode & 0o777 == 0o600, "it says who came from where"
     [line] = (tmp_path / "log.ndjson").read_text().splitlines()
     assert json.loads(line)["action"] == "issuer.added"
 
@@ -150,6 +151,7 @@ def test_verify_cannot_tell_before_anything_is_anchored_and_fails_when_a_record_
     done = command("audit-log", "verify", "--head", head)
     assert done.code == 3
     assert "record 1 does not follow record 0" in done.out
+    assert "--head" not in done.err, "nobody should note the hash of a log that is wrong"
     checked = command("store", "check")
     assert checked.code == 1
     assert "record 1 does not follow record 0" in checked.out
