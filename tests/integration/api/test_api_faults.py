@@ -467,7 +467,15 @@ def test_client_that_left_does_not_end_the_writer(store: SqlStore) -> None:
 
 @pytest.mark.parametrize(
     ("sent", "kept"),
-    [("abc-1_2.Z", True), ("x" * 64, True), ("x" * 65, False), ("a b", False), ("", False), ("a\u00e9".encode("latin-1"), False)],
+    [
+        ("abc-1_2.Z", True),
+        ("ca_01234567_secret", False),
+        ("x" * 64, True),
+        ("x" * 65, False),
+        ("a b", False),
+        ("", False),
+        ("a\u00e9".encode("latin-1"), False),
+    ],
 )
 def test_request_id_is_taken_over_if_it_is_harmless(shared_api: Api, sent: Any, kept: bool) -> None:
     answered = shared_api.get("/healthz", X_Request_Id=sent).headers["x-request-id"]

@@ -82,6 +82,7 @@ MALFORMED, INVALID, TOO_LARGE, MEDIA = (
         (b'{"digests": {"0": "00"}}', INVALID, "$.digests", "expected"),
         (digests(), INVALID, None, "no digests"),
         (json.dumps({"digests": [GOOD], "canonicalisation": MARKER}).encode(), INVALID, "$", "unknown member 'canonicalisation'"),
+        (json.dumps({"digests": [GOOD], "ca_01234567_secret": 1}).encode(), INVALID, "$", "unknown member 'ca_01234567_\\u2026'"),
         (digests(GOOD, {"digest": GOOD, "salt": MARKER}), INVALID, "$.digests[1]", "unknown member 'salt'"),
         (json.dumps({"digests": [GOOD], "\u202e": 1}).encode(), INVALID, "$", r"unknown member '\u202e'"),
         (digests({"canonicalization": "jcs"}), INVALID, "$.digests[0].digest", "must be a string"),
