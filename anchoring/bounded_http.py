@@ -235,6 +235,14 @@ class _PublicBackend(_Backend):
         return super().connect_tcp(addresses[0], port, None, *more, **options)  # the one looked at, not another look-up
 
 
+def is_private_address(host: str) -> bool:
+    """Whether it is an address, and one that not everybody can reach; what a name resolves to is seen when it is asked."""
+    try:
+        return not _is_public(host)
+    except ValueError:
+        return False
+
+
 def _is_public(text: str) -> bool:
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address):

@@ -51,15 +51,19 @@ def _key_source(settings: OAuthSettings) -> Callable[[], bytes]:
         )
     if file is not None:
         return lambda: _read(file)
-    from anchoring.bounded_http import HttpGetter, NoAnswer
+    from anchoring.bounded_http import HttpGetter, NoAnswer, is_private_address
 
     getter = HttpGetter(timeout_s=settings.jwks_timeout_s, max_bytes=JWKS_BYTES, allow_private=settings.allow_private)
     try:
-        getter.check(str(url))
+        host = getter.check(str(url)).hostname
     except ValueError as wrong:
         raise Misconfigured(
             f"CREDANCHOR_OAUTH__JWKS_URL: {wrong}; CREDANCHOR_OAUTH__ALLOW_PRIVATE lets it be plain HTTP"
         ) from None
+    if not settings.allow_private and is_private_address(host or ""):
+        raise Misconfigured(
+            "CREDANCHOR_OAUTH__JWKS_URL: an address inside a network; CREDANCHOR_OAUTH__ALLOW_PRIVATE lets it be one"
+        )
 
     def fetch() -> bytes:
         try:

@@ -347,6 +347,9 @@ def test_a_setting_that_would_open_too_much_is_refused(keys, wrong):
     [
         ("https://login.example/jwks", False, True),
         ("http://127.0.0.1/jwks", True, True),
+        ("https://127.0.0.1/jwks", True, True),
+        ("https://10.0.0.7/jwks", False, False),
+        ("https://[::1]/jwks", False, False),
         ("http://login.example/jwks", False, False),
         ("ftp://login.example/jwks", True, False),
         ("https://user:marker@login.example/jwks", True, False),
