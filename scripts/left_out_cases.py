@@ -4,6 +4,7 @@ What a case expects is written down here, not computed.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -37,6 +38,8 @@ def left_out_cases() -> Iterator[LeftOutCase]:
     yield from _disclosures()
     yield from _recursive_disclosures()
     yield from _tokens_that_disclose_nothing()
+    yield from _anchor_proofs()
+    yield from _bundled_anchor_proofs()
 
 
 def proof_of(credential: str) -> Json:
@@ -102,3 +105,51 @@ def _tokens_that_disclose_nothing() -> Iterator[LeftOutCase]:
     yield _case("a JWT and a disclosure without its ~", f"{token}~{_FORGED}", FAILED)
     twice = jwt(b'{"_sd":[],"_sd":[]}', ED)
     yield _case("a token that is read in two ways, and a disclosure", f"{twice}~{_FORGED}~", CANNOT_TELL)
+
+
+_CREDENTIAL: Final[Json] = {"type": ["VerifiableCredential"], "issuer": did_of(ED), "credentialSubject": {"grade": "Pass"}}
+_BUNDLE: Final[Json] = {
+    "type": "AnchorBundle",
+    "version": 1,
+    "header": "0x00",
+    "transactionIndex": 0,
+    "receipt": ["0x00"],
+    "state": {"account": ["0x00"], "storage": ["0x00"]},
+}
+
+
+def _inside(*proofs: Any) -> str:
+    return json.dumps(_CREDENTIAL | {"proof": list(proofs)})
+
+
+def _anchor_proofs() -> Iterator[LeftOutCase]:
+    ours = proof_of(json.dumps(_CREDENTIAL))
+    anchor = ours["anchor"]
+    forged = {"type": "CredentialAnchorProof", "credentialSubject": {"grade": "Excellent"}}
+    yield _case("no proof inside", json.dumps(_CREDENTIAL), PASSED)
+    yield _case("an anchor proof inside", _inside(ours), PASSED)
+    yield _case("an anchor proof inside, of another digest", _inside(ours, ours | {"digest": "0x" + "00" * 32}), PASSED)
+    yield _case("an anchor proof without its hint", _inside(ours | {"canonicalization": None}), PASSED)
+    yield _case("a proof of another kind", _inside({"type": "DataIntegrityProof", "grade": "Excellent"}, ours), PASSED)
+    yield _case("an anchor proof with a member more", _inside(ours | {"grade": "Excellent"}), FAILED)
+    yield _case("an anchor proof with a name that is quoted", _inside(ours | {"final grade": "Excellent"}), FAILED)
+    yield _case("an anchor proof with a member more in its anchor", _inside(ours | {"anchor": anchor | {"grade": "A"}}), FAILED)
+    yield _case("an anchor proof whose type is an array", _inside(ours | {"type": [ours["type"], "Excellent"]}), FAILED)
+    yield _case("an anchor proof with words for a hash", _inside(ours | {"root": "Excellent"}), FAILED)
+    yield _case("an anchor proof of a later version", _inside(ours | {"version": 2, "grade": "Excellent"}), CANNOT_TELL)
+    yield _case("another subject as an anchor proof", _inside(forged, ours), FAILED)
+    yield _case("another subject as a second anchor proof", _inside(ours, forged), FAILED)
+
+
+def _bundled_anchor_proofs() -> Iterator[LeftOutCase]:
+    ours = proof_of(json.dumps(_CREDENTIAL))
+    for name, bundle, result in (
+        ("a bundle", _BUNDLE, PASSED),
+        ("a bundle without state", _BUNDLE | {"state": None}, PASSED),
+        ("no bundle", None, PASSED),
+        ("a bundle with a member more", _BUNDLE | {"grade": "Excellent"}, FAILED),
+        ("a bundle with a member more in its state", _BUNDLE | {"state": _BUNDLE["state"] | {"grade": "Excellent"}}, FAILED),
+        ("a bundle with words for bytes", _BUNDLE | {"header": "Excellent"}, FAILED),
+        ("words for a bundle", "Excellent", FAILED),
+    ):
+        yield _case(f"an anchor proof with {name}", _inside(ours | {"bundle": bundle}), result)

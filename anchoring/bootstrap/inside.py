@@ -5,7 +5,9 @@ from typing import Any
 from anchoring.bootstrap.pdf import open_pdf_embedding, proof_in_pdf
 from anchoring.core.canonical import Content, canonical_candidates, content_of
 from anchoring.core.embedding import NotInside, embed_proof, embedded_proofs
+from anchoring.core.left_out import require_proof_alone
 from anchoring.core.proof import InclusionProof
+from anchoring.core.status_codec import StatusListError
 from anchoring.errors import Misconfigured
 
 
@@ -28,6 +30,10 @@ def put_inside(credential: bytes, members: dict[str, Any], proof: InclusionProof
 
     Raises: NotInside where it can stand beside alone; InvalidInput where it is of another file.
     """
+    try:
+        require_proof_alone(members)
+    except StatusListError as more:
+        raise NotInside(f"no verifier would take it there: {more.message}") from more
     if content_of(credential) is not Content.PDF:
         return embed_proof(credential, members, digest=proof.digest, issuer=proof.issuer)
     try:

@@ -18,6 +18,9 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from anchoring.core.canonical import CanonicalForm, Canonicalization
 from anchoring.core.embedding import NotInside
+from anchoring.core.left_out import require_proof_alone
+from anchoring.core.outcome import Outcome
+from anchoring.core.status_codec import StatusListError
 from anchoring.core.strict_json import JsonValue, parse
 from anchoring.core.verification import NoForm
 from anchoring.errors import InvalidInput
@@ -126,8 +129,20 @@ def later_form(body: bytes, digest: Digest) -> CanonicalForm | NoForm | None:
     if wrong := why_not_the_same(body, length):
         why, outcome = wrong
         return NoForm(f"its first {length} bytes have the proof's digest, and what follows {why}", outcome)
+    try:
+        _require_proof_alone(read_pdf(body))
+    except (InvalidInput, StatusListError) as added:
+        why = f"its first {length} bytes have the proof's digest, and what fills its field is no proof alone: {added.message}"
+        return NoForm(why, Outcome.FAILED)
     note = f"it is that of the first {length} bytes; what follows shows nothing"
     return CanonicalForm(canonicalization=Canonicalization.RAW, data=body[:length], digest=digest, notes=(note,))
+
+
+def _require_proof_alone(reader: PdfFileReader) -> None:
+    """Raises: InvalidInput or StatusListError where the field for a proof is filled with anything else."""
+    field = _field(reader.root)
+    if value := str(field.get_object().get("/V", "")) if field is not None else "":
+        require_proof_alone(parse(value.encode()))
 
 
 def _length_of(body: bytes, digest: Digest) -> int | None:

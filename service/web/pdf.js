@@ -7,7 +7,7 @@
  * stands. Nothing of it can show. Whatever else follows, such as a seal, takes a reader of the whole format: that is *cannot tell*.
  */
 
-import {equal, latin1, parseJson, Refused, sha256} from './verify.js';
+import {equal, latin1, parseJson, Refused, requireProofAlone, sha256, StatusListError} from './verify.js';
 
 const MOST_REVISIONS = 64, MOST_SECTION_BYTES = 16 * 1024 * 1024, MOST_ADDED_BYTES = 1024 * 1024;
 const END = [...'%%EOF'].map(one => one.charCodeAt(0));
@@ -110,12 +110,26 @@ async function requireFilling(body, length) {
   if (!value || issued === null || issued[1] !== number || issued[3] !== page) {
     throw new Unread('does not fill the field that was made for it');
   }
+  await requireProof(value);
   const table = rest.startsWith('xref') ? tableIn(rest) : await streamIn(rest, tableAt, before.size);
   const sizes = table.own === undefined ? [before.size, before.size + 1] : [table.own + 1];
   const isRight = table.prev === before.at && table.root === before.root && table.info === before.info && table.startxref === tableAt &&
     table.entries.size === 1 && table.entries.get(Number(number)) === at;
   if (!isRight || !sizes.includes(table.size)) {
     throw new Unread('is not as it is written when a proof is put in');
+  }
+}
+
+/** Throws Unread where the field is filled with anything but a proof. */
+async function requireProof(value) {
+  const found = parsed(value);
+  if (found === null) {
+    throw new Unread('fills the field with no proof');
+  }
+  try {
+    await requireProofAlone(found);
+  } catch (added) {
+    throw added instanceof StatusListError ? new Unread(`fills the field with more than a proof (${added.message})`) : added;
   }
 }
 

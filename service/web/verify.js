@@ -902,10 +902,45 @@ export async function embeddedProof(credential) {
     const {proofInPdf} = await import('./pdf.js'), found = proofInPdf(credential);
     return isAnchorProof(found) ? found : null;
   }
-  const proofs = contentOf(credential) === JSON_OBJECT ? parsedOrNull(credential)?.get('proof') : null;
-  const found = Array.isArray(proofs) ? proofs.filter(isAnchorProof) : [];
+  const found = embeddedProofs(credential);
   const digests = found.length > 1 ? (await canonicalCandidates(credential)).map(form => toHex(form.digest).slice(2)) : [];
   return found.find(one => digests.includes(String(one.get('digest')).toLowerCase().replace('0x', ''))) ?? found[0] ?? null;
+}
+
+/** The anchor proofs in a JSON credential, unread. */
+function embeddedProofs(credential) {
+  const proofs = contentOf(credential) === JSON_OBJECT ? parsedOrNull(credential)?.get('proof') : null;
+  return Array.isArray(proofs) ? proofs.filter(isAnchorProof) : [];
+}
+
+const MEMBERS_OF_PROOF = [
+  [[], 'type version issuer digest salt canonicalization leafIndex treeSize path root anchor bundle'],
+  [['anchor'], 'type ledger contract sequence transaction blockNumber blockHash anchoredAt state'],
+  [['bundle'], 'type version header transactionIndex receipt state'],
+  [['bundle', 'state'], 'account storage']
+].map(([steps, names]) => [steps, names.split(' ')]);
+
+/** What stands inside a file as an anchor proof must be one, without any other member. Throws StatusListError. */
+export async function requireProofAlone(value) {
+  try {
+    const members = membersOf(value);
+    proofIn(members);
+    if (value.get('bundle') != null) {
+      const {readBundle} = await import('./bundle.js');
+      readBundle(members.object('bundle'));
+    }
+  } catch (wrong) {
+    const {at} = asRefused(wrong), version = value instanceof Map ? value.get('version') : null;
+    const isLater = Number.isInteger(version) && version > 1;
+    throw (isLater ? untold : unverified)(`what stands inside as an anchor proof is none that is read here, because of ${at}`);
+  }
+  for (const [steps, known] of MEMBERS_OF_PROOF) {
+    const found = steps.reduce((object, step) => object?.get(step), value);
+    const unknown = found ? [...found.keys()].find(name => !known.includes(name)) : undefined;
+    if (unknown !== undefined) {
+      throw unverified(`an anchor proof inside has a member that proofs have not: ${jsonPath([...steps, unknown])}`);
+    }
+  }
 }
 
 function parsedOrNull(bytes) {
@@ -2557,6 +2592,9 @@ async function nothingAdded(credential, {canonicalization, notes}) {
   try {
     if (canonicalization === 'sd-jwt-issuer') {
       await checkDisclosures(readSdJwt(credential, LIMITS), credential);
+    }
+    for (const proof of canonicalization === 'jcs' ? embeddedProofs(credential) : []) {
+      await requireProofAlone(proof);
     }
   } catch (added) {
     if (!(added instanceof StatusListError)) {

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,9 +39,10 @@ from anchoring.pdf.signatures import judge_signatures
 from anchoring.types import Digest, as_salt, parse_did, to_hex
 from tests.credanchor import Credanchor
 from tests.pdf_forgeries import FORGERIES, FORGERIES_WITH_FORM, append
+from tests.trees import read_vectors
 
 PASSED, FAILED, CANNOT_TELL = Outcome.PASSED, Outcome.FAILED, Outcome.CANNOT_TELL
-PROOF = {"type": "CredentialAnchorProof", "issuer": "did:web:university.example", "note": "Núñez"}
+PROOF: dict[str, Any] = read_vectors("proof.json")["proofs"][0]["proof"]
 NOW = datetime.now(UTC)
 
 
@@ -251,6 +253,28 @@ def test_revision_that_may_show_something_else_is_found_out(issued, change):
     assert found.outcome is FAILED
     if issued is SIGNED:
         assert judge_signatures(made, [AUTHORITY.root.dump()], NOW).outcome is FAILED
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (json.dumps(PROOF | {"grade": "Excellent"}), r"\$\.grade"),
+        (json.dumps(PROOF | {"type": ["CredentialAnchorProof"]}), r"\$\.type"),
+        (f"Grade: Excellent {json.dumps(PROOF)}", "expected a value"),
+        ("[]", r"because of \$"),
+    ],
+)
+def test_field_that_is_filled_with_more_than_a_proof_is_found_out(value, why):
+    def fill(writer: IncrementalPdfFileWriter) -> None:
+        for ref in writer.root["/AcroForm"]["/Fields"]:
+            ref.get_object()[pdf_name("/V")] = pdf_string(value)
+            writer.mark_update(ref)
+
+    found = later_form(append(PREPARED, fill), digest_of(PREPARED))
+
+    assert isinstance(found, NoForm)
+    assert found.outcome is FAILED
+    assert re.search(f"what fills its field is no proof alone: .*{why}", found.why)
 
 
 FILLED = embed(SIGNED, PROOF, digest_of(SIGNED))

@@ -163,6 +163,8 @@ CRAFTED = {
     "an appearance": grown(b"/F 2", b"/AP << /N 6 0 R >>\n/F 2"),
     "a value with an end in it": grown(b"/V (", b"/V ()\n/AA 6 0 R\n/X ("),
     "a value with a line in it": grown(b"/V (", b"/V (\n6 0 obj\n<< >>\nendobj\n"),
+    "a member more in the proof": grown(b"/V (\\173", b"/V (\\173\\042grade\\042\\072\\042A\\042\\054"),
+    "words before the proof": grown(b"/V (", b"/V (GradeA"),
     "an object before": b"6 0 obj\n<< >>\nendobj\n" + ADDED,
     "an object behind": grown(b"xref\n0 1", b"6 0 obj\n<< >>\nendobj\nxref\n0 1"),
     "a comment": grown(b"endobj\n", b"endobj\n%6 0 obj\n"),

@@ -12,7 +12,7 @@ from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization, canonicalize
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
-from anchoring.core.proof_json import proof_from_json
+from anchoring.core.proof_json import proof_from_json, proof_to_json
 from anchoring.core.status_judgement import ListFinding, StatusFindings, Verdict
 from anchoring.core.verification import (
     REQUIRED,
@@ -164,7 +164,7 @@ def test_digest_passes_for_the_credential_that_was_anchored() -> None:
 
 
 def test_digest_passes_for_other_white_space_and_names_what_is_left_out() -> None:
-    credential = credential_of(proof=[{"type": "DataIntegrityProof"}, {"type": "CredentialAnchorProof"}])
+    credential = credential_of(proof=[{"type": "DataIntegrityProof"}, proof_to_json(PROOF)])
     indented = json.dumps(json.loads(credential), indent=4).encode()
 
     outcome, reason = check(NAME.DIGEST, proof_of(credential), credential=indented)
