@@ -1,13 +1,16 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, FAILED, momentOf, formatMoment, parseJson, PASSED, readableClaims} from './verify.js';
+import {CANNOT_TELL, FAILED, formatMoment, momentOf, numberOf, parseJson, PASSED, readableClaims} from './verify.js';
+
+const OF_VALIDITY = {over: {key: 'expired', tone: 'warn'}, early: {key: 'early', tone: 'warn'}, unclear: {key: 'unclear', tone: 'warn'}};
 
 /**
  * The one sentence that a reader needs: {key, tone}. `key`: of the messages; `tone`: good, bad, warn, calm.
  *
  * `report`: of verify(). `hasFile`: whether there was a file to compare. `word`: what the service says in place of the ledger, or null:
- * {holds, status}, where status is `clear`, `revoked`, `suspended` or null. `isOver`: whether the file's own words end its validity.
+ * {holds, status}, where status is `clear`, `revoked`, `suspended` or null. `validity`: by the file's own words, the
+ * state of `validityOf`.
  */
-export function verdictOf(report, hasFile, word, isOver = false) {
+export function verdictOf(report, hasFile, word, validity = null) {
   const outcomes = outcomesOf(report);
   const found = new Set(report.statusLists.map(one => one.verdict));
   if (outcomes.digest === FAILED) {
@@ -49,8 +52,8 @@ export function verdictOf(report, hasFile, word, isOver = false) {
   if (outcomes['credential-signature'] === FAILED) {
     return {key: 'signature', tone: 'warn'};
   }
-  if (isOver) {
-    return {key: 'expired', tone: 'warn'};
+  if (validity !== null) {
+    return OF_VALIDITY[validity];
   }
   if (outcomes.accreditation === FAILED) {
     return {key: 'unaccredited', tone: 'warn'};
@@ -89,13 +92,40 @@ export function readPermalink(text, origin) {
   return isOne ? {digest: `0x${digest.replace(/^0x/, '').toLowerCase()}`, issuer} : null;
 }
 
-/** Until when a credential is valid by its own words, as a time in UTC; null where it does not say, or not so that it can be read. */
-export function validUntil(credential) {
-  const claims = readableClaims(credential), envelope = claims?.get('vc'), document = envelope instanceof Map ? envelope : claims;
-  const said = document?.get('validUntil') ?? document?.get('expirationDate'), moment = typeof said === 'string' ? momentOf(said) : null;
-  const exp = claims?.get('exp');
-  return moment !== null ? formatMoment(moment)
-    : Number.isSafeInteger(exp) && exp > 0 && exp < 253_402_300_800 ? formatMoment(BigInt(exp) * 1_000_000n) : null;
+// When a file is valid by its own words: nothing is verified here
+
+const BEGINS = ['validFrom', 'issuanceDate', 'issued'], ENDS = ['validUntil', 'expirationDate'];
+const DAY = /^\d{4}-\d{2}-\d{2}$/, WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?$/;
+const LAST_SECOND = 253_402_300_799, SKEW_MS = 60_000;
+
+/**
+ * {state, from, until}. `state`: `over`, `early` before it begins, `unclear` where a time is said that cannot be read, or null.
+ * `from`, `until`: times in UTC, or null. `now`: such a time. Of several times the strictest counts, in credentials as in their tokens.
+ *
+ * A day counts from its beginning or to its end, and what names no zone is taken as UTC.
+ */
+export function validityOf(credential, now) {
+  const claims = readableClaims(credential), envelope = claims?.get('vc');
+  const documents = [claims, envelope].filter(one => one instanceof Map);
+  const said = (names, read) => documents.flatMap(one => names.map(name => one.get(name)).filter(one => one != null).map(read));
+  const begins = [...said(BEGINS, one => timeOf(one, '00:00:00')), ...said(['nbf', 'iat'], secondsOf)];
+  const ends = [...said(ENDS, one => timeOf(one, '23:59:59')), ...said(['exp'], secondsOf)];
+  const from = begins.filter(Boolean).sort().at(-1) ?? null, until = ends.filter(Boolean).sort()[0] ?? null;
+  const soon = new Date(Date.parse(now) + SKEW_MS).toISOString();
+  const state = until !== null && until < now ? 'over' : from !== null && from > soon ? 'early'
+    : [...begins, ...ends].includes(null) ? 'unclear' : null;
+  return {state, from, until};
+}
+
+function timeOf(value, ofDay) {
+  const text = typeof value !== 'string' ? '' : DAY.test(value) ? `${value}T${ofDay}Z` : WITHOUT_ZONE.test(value) ? `${value}Z` : value;
+  const moment = momentOf(text);
+  return moment === null ? null : formatMoment(moment);
+}
+
+function secondsOf(value) {
+  const seconds = numberOf(value);
+  return typeof seconds === 'number' && seconds > 0 && seconds <= LAST_SECOND ? formatMoment(BigInt(Math.floor(seconds)) * 1_000_000n) : null;
 }
 
 /** Where a file that begins like JSON stops being it; null for other files. */

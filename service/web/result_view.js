@@ -1,6 +1,6 @@
 /** What the page at /verify shows of a result: verdict, facts, checks. It asks nobody. */
 import {date, dateTime, element, has, language, number, say, svg} from './i18n.js';
-import {faultOfJson, outcomesOf, toDo, validUntil, verdictOf} from './judgement.js';
+import {faultOfJson, outcomesOf, toDo, validityOf, verdictOf} from './judgement.js';
 import {namedAccreditations} from './accreditation.js';
 import {REQUIRED, toHex} from './verify.js';
 
@@ -48,9 +48,9 @@ function issuerFact(term, did, name) {
  * `asked`: {node, registry}, the URLs that were asked, or null.
  */
 export function result({given, report, word, name, isKnown, asked}) {
-  const {proof} = report, until = given.bytes && validUntil(given.bytes);
-  const {key, tone} = verdictOf(report, given.bytes !== null, word, until !== null && until < report.checkedAt);
-  const values = {issuer: name ?? proof.issuer, date: date(proof.anchor.anchoredAt), until: until && date(until)};
+  const {proof} = report, {state = null, from, until} = given.bytes ? validityOf(given.bytes, report.checkedAt) : {};
+  const {key, tone} = verdictOf(report, given.bytes !== null, word, state);
+  const values = {issuer: name ?? proof.issuer, date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)};
   return [
     head(key, tone, say(`v.${key}.text`, values)),
     advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given)), tone),

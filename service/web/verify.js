@@ -1523,7 +1523,7 @@ function listTime(value, name) {
   return moment;
 }
 
-function numberOf(value) {
+export function numberOf(value) {
   return value instanceof Real ? value.value : value;
 }
 

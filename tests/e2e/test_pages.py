@@ -84,6 +84,8 @@ BASQUE = [
 LARGE_PDF = b"%PDF-1.7\n" + b"a large one " * 1_700_000
 OF_SEVERAL = credential(id="urn:uuid:7")
 OVER = credential(id="urn:uuid:8", validUntil="2026-01-31T12:00:00Z")
+EARLY = credential(id="urn:uuid:81", validFrom="2999-01-31")
+UNCLEAR = credential(id="urn:uuid:82", validUntil="01/01/2020")
 EDC = credential(
     id="urn:uuid:9",
     credentialSubject={
@@ -195,6 +197,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
                 STRANGERS,
                 OF_SEVERAL,
                 OVER,
+                EARLY,
+                UNCLEAR,
                 EDC,
                 SUSPENDED,
                 BADLY_SIGNED,
@@ -422,12 +426,15 @@ def test_accreditation_that_nobody_looked_up_is_shown_as_the_file_names_it(reade
     assert "Named in the file, not checked\nQuality, Agency" in reader.text()
 
 
-def test_credential_that_is_over_by_its_own_words_is_not_green(reader: Reader) -> None:
+def test_credential_that_is_not_valid_now_by_its_own_words_is_not_green(reader: Reader) -> None:
     reader.open()
 
     assert reader.give(("diploma.json", OVER)) == "expired"
     assert "until 31 January 2026" in reader.text()
     assert reader.violations() == []
+    assert reader.give(("diploma.json", EARLY)) == "early"
+    assert "from 31 January 2999 on" in reader.text()
+    assert reader.give(("diploma.json", UNCLEAR)) == "unclear"
 
 
 # What is not there

@@ -346,3 +346,44 @@ def test_module_names_the_argument_that_cannot_be_used(options):
 def test_python_agrees_about_the_proof_used_here():
     with pytest.raises(VerificationError):
         parse_proof(json.dumps(PROOF | {"salt": "0x" + "00" * 16}).encode()).verify_path()
+
+
+def test_validity_is_read_in_every_form_and_what_cannot_be_read_is_said():
+    over = ("over", None, "2020-01-01T00:00:00Z")
+    cases: dict[str, tuple[str, tuple[str | None, str | None, str | None]]] = {
+        "nothing": (json.dumps({"issuer": UNIVERSITY}), (None, None, None)),
+        "null": (json.dumps({"validUntil": None}), (None, None, None)),
+        "still": (json.dumps({"validUntil": "2030-01-01T01:00:00+01:00"}), (None, None, "2030-01-01T00:00:00Z")),
+        "begun": (json.dumps({"validFrom": "2020-01-01"}), (None, "2020-01-01T00:00:00Z", None)),
+        "begins within a minute": (json.dumps({"issued": "2026-11-23T12:00:30Z"}), (None, "2026-11-23T12:00:30Z", None)),
+        "over": (json.dumps({"validUntil": "2020-01-01T00:00:00Z"}), over),
+        "over, data model 1.1": (json.dumps({"expirationDate": "2020-01-01T00:00:00.5Z"}), over),
+        "over, without a zone": (json.dumps({"validUntil": "2020-01-01T00:00:00"}), over),
+        "over, a day": (json.dumps({"expirationDate": "2020-01-01"}), ("over", None, "2020-01-01T23:59:59Z")),
+        "today": (json.dumps({"expirationDate": "2026-11-23"}), (None, None, "2026-11-23T23:59:59Z")),
+        "over by one of two": (json.dumps({"validUntil": "2030-01-01", "expirationDate": "2020-01-01T00:00:00Z"}), over),
+        "over, and unclear": (json.dumps({"validUntil": "soon", "expirationDate": "2020-01-01T00:00:00Z"}), over),
+        "over, a token": (f"{b64url({'alg': 'ES256'})}.{b64url({'exp': 1577836800.5})}.AAAA", over),
+        "over, in a token": (
+            f"{b64url({'alg': 'ES256'})}.{b64url({'exp': 4102444800, 'vc': {'expirationDate': '2020-01-01T00:00:00Z'}})}.AAAA",
+            over,
+        ),
+        "early": (json.dumps({"validFrom": "2999-01-01T00:00:00Z"}), ("early", "2999-01-01T00:00:00Z", None)),
+        "early, issued": (
+            json.dumps({"issued": "2999-01-01", "validFrom": "2020-01-01"}),
+            ("early", "2999-01-01T00:00:00Z", None),
+        ),
+        "early, a token": (
+            f"{b64url({'alg': 'ES256'})}.{b64url({'nbf': 4102444800})}.AAAA",
+            ("early", "2100-01-01T00:00:00Z", None),
+        ),
+    }
+    unread: list[Any] = ["01/01/2020", 1577836800, ["2020-01-01T00:00:00Z"], {}, "", "2020-02-30", True, "2020"]
+    cases |= {f"unclear, {value}": (json.dumps({"validUntil": value}), ("unclear", None, None)) for value in unread}
+    cases |= {"unclear, from": (json.dumps({"validFrom": "soon"}), ("unclear", None, None))}
+    cases |= {"unclear, exp": (f"{b64url({'alg': 'ES256'})}.{b64url({'exp': '2020'})}.AAAA", ("unclear", None, None))}
+
+    verdicts = judged("validity", [{"credential": content, "now": "2026-11-23T12:00:00Z"} for content, _ in cases.values()])
+
+    found = {name: (one["state"], one["from"], one["until"]) for name, one in zip(cases, verdicts, strict=True)}
+    assert found == {name: expected for name, (_, expected) in cases.items()}

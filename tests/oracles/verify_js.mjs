@@ -1,5 +1,6 @@
 // Our own module, service/web/verify.js, judges vectors and proofs as the tests hand them over.
 import {accreditationClaim, checkAccreditation} from '../../service/web/accreditation.js';
+import {validityOf} from '../../service/web/judgement.js';
 import * as ours from '../../service/web/verify.js';
 import {readFileSync} from 'node:fs';
 import {judge} from './cases.mjs';
@@ -96,6 +97,7 @@ const JUDGES = {
     const {checks} = await ours.verify(new TextEncoder().encode(credential), proof, {key, fetchKeys: documents !== null, now, fetch});
     return checks.find(one => one.check === 'credential-signature');
   },
+  validity: ({credential, now}) => validityOf(new TextEncoder().encode(credential), now),
   digest: async ({credential, proof}) => (await ours.verify(credential, proof)).checks[0],
   inside: ({credential, key = null, proof}) => refusable(async () => {
     const {checks} = await ours.verify(credential, proof, {key});
