@@ -5,6 +5,7 @@ import sqlite3
 import time
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, event
@@ -33,9 +34,8 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
 
     @event.listens_for(engine, "do_connect")
     def create(*_: object) -> None:
-        """SQLite would let others read it, by the user's mask. What it puts beside the file has the mode of the file."""
         with suppress(OSError):  # SQLite will say so itself
-            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            _create(path)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -65,6 +65,23 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:  # it touches nothing yet, so it cannot fail, and past SQLAlchemy it takes a tenth of the time
             driver.execute("BEGIN")
+
+
+def _create(path: Path) -> None:
+    """A new file that others cannot read, as by the user's mask they might. What SQLite puts beside it has its mode.
+
+    It is closed before it has its name, and one that is there is never opened: when a process closes a file, the system lets go
+    of all locks that it has on it, those of its connections too. Another process would take itself for the last and remove the
+    log.
+    """
+    if path.exists():
+        return
+    descriptor, unnamed = mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    os.close(descriptor)
+    try:
+        os.link(unnamed, path)
+    finally:
+        Path(unnamed).unlink()
 
 
 class _OneFile:

@@ -1,6 +1,8 @@
 """An SQLite file that is full, replaced, taken away or overwritten under a running service; connections that promise less."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -196,3 +198,25 @@ def test_damaged_database_is_an_error_for_a_person(engine, store, path):
 def read_all(store: SqlStore) -> None:
     with store.reading() as uow:
         list(uow.entries.salted(0, 1000))
+
+
+# Another process that comes and goes.
+
+
+def test_process_that_ends_takes_no_log_from_a_running_one(engine, store, path):
+    """It removes the log where it is the last; locks of the running one say that it is not, however often that opens the file."""
+    university = add_issuer(store)
+    held = [engine.connect() for _ in range(3)]
+    for connection in held:
+        connection.close()
+    read = "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM entry').fetchone()[0])"
+    for number in range(3):
+        post(store, university, number)
+        found = subprocess.run([sys.executable, "-c", read, str(path)], capture_output=True, text=True, check=True)
+        assert int(found.stdout) == number + 1
+        assert path.with_name("store.db-wal").exists()
+
+
+def test_file_is_created_for_its_owner_alone_and_nothing_is_left_beside_it(engine, path):
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in path.parent.iterdir() if not one.name.startswith(path.name + "-")] == [path.name]
