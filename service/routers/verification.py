@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from anchoring.bootstrap.anchored import anchored_forms
+from anchoring.bootstrap.inside import embedded_proof
 from anchoring.bootstrap.verifying import find_accreditation, find_form
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
-from anchoring.errors import InvalidInput, MalformedProof, NotFound, UnsupportedMediaType
+from anchoring.errors import InvalidInput, MalformedProof, Misconfigured, NotFound, UnsupportedMediaType
 from anchoring.types import Did, parse_did
 from anchoring.usecases.check_status import StatusQuestion, check_status
 from anchoring.usecases.gather_evidence import evidence_from_store
@@ -93,17 +94,17 @@ def _read(value: JsonValue) -> _Question:
         raise InvalidInput("says whose proof to look up; the proof that was sent names its issuer itself", at="$.issuer")
     return _Question(
         credential=credential,
-        proof=None if proof is None else _proof(proof),
+        proof=None if proof is None else _proof(proof, at="$.proof"),
         issuer=None if issuer is None else parse_did(issuer, at="$.issuer"),
         required=_required(value.get("require")),
     )
 
 
-def _proof(value: JsonValue) -> InclusionProof:
+def _proof(value: JsonValue, *, at: str) -> InclusionProof:
     try:
         return proof_from_json(value)
     except MalformedProof as malformed:
-        place = "$.proof" + (malformed.at or "").removeprefix("$")
+        place = at + (malformed.at or "").removeprefix("$")
         raise MalformedProof(malformed.message.removeprefix(f"{malformed.at}: "), at=place) from malformed
 
 
@@ -137,12 +138,12 @@ def _required(names: JsonValue) -> frozenset[CheckName]:
 
 
 def _own_proof(service: Service, question: _Question) -> InclusionProof:
-    """Our own proof of the credential, under any of the forms it may have been anchored in."""
+    """Our own proof of the credential, under any of the forms it may have been anchored in; else the one inside it."""
     forms = anchored_forms(question.credential or b"")
     with service.store.reading() as uow:
         form = next((one for one in forms if uow.entries.of_digest(one.digest, question.issuer)), None)
         if form is None:
-            raise NotFound("this credential was not posted here")
+            return _proof_inside(question)
         standings = trace_digest(uow, form.digest, question.issuer)
         if len(standings) > 1:
             dids = ", ".join(standing.entry.issuer for standing in standings)
@@ -151,4 +152,16 @@ def _own_proof(service: Service, question: _Question) -> InclusionProof:
         proof = prove_inclusion(uow, standing.entry, standing.batch) if standing.batch else None
     if proof is None:
         raise NotFound(f"the credential was posted and is {standing.state}: it has no proof yet")
+    return proof
+
+
+def _proof_inside(question: _Question) -> InclusionProof:
+    """As it stands inside the credential, which was altered or is another operator's."""
+    try:
+        inside = embedded_proof(question.credential or b"")
+    except Misconfigured:
+        inside = None
+    proof = None if inside is None else _proof(inside, at="the proof inside: $")
+    if proof is None or question.issuer not in {None, proof.issuer}:
+        raise NotFound("this credential was not posted here, and has no proof inside that could be judged")
     return proof

@@ -10,7 +10,7 @@ import pytest
 
 from anchoring.blockcerts.rdfc import blockcerts_form
 from anchoring.core.blockcerts import finish
-from anchoring.core.canonical import Canonicalization
+from anchoring.core.canonical import Canonicalization, canonicalize
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.status_change import StatusAction
 from anchoring.pdf.embedding import embed
@@ -49,6 +49,12 @@ def in_blockcerts(api: Api) -> tuple[bytes, dict[str, Any]]:
     return finish(UNFINISHED, proof_from_json(named), form.digest, verification_method=None), proof
 
 
+def in_json(api: Api) -> tuple[bytes, dict[str, Any]]:
+    credential = {"type": ["VerifiableCredential"], "issuer": UNIVERSITY}
+    proof = post_and_prove(api, canonicalize(json.dumps(credential).encode(), "application/json").digest, Canonicalization.JCS)
+    return json.dumps(credential | {"proof": [proof]}).encode(), proof
+
+
 def in_base64(body: bytes) -> str:
     return base64.b64encode(body).decode()
 
@@ -65,6 +71,19 @@ def test_file_with_its_proof_inside_passes_until_it_is_revoked(
 
     assert (found["digest"], found["status"]) == ("passed", "passed")
     assert (revoked["digest"], revoked["status"]) == ("passed", "failed")
+
+
+def test_altered_file_with_its_proof_inside_fails_by_that_proof(api: Api) -> None:
+    body, proof = in_json(api)
+    altered = json.loads(body) | {"name": "changed"}
+
+    answer = report(api, credential=altered)
+
+    assert (answer["outcome"], outcomes(answer)["digest"], outcomes(answer)["root"]) == ("failed", "failed", "passed")
+    assert api.post("/v1/verify", {"credential": altered, "issuer": "did:web:other.example"}).status_code == 404
+    broken = api.post("/v1/verify", {"credential": altered | {"proof": [proof | {"salt": "0x"}]}})
+    assert (broken.status_code, broken.json()["type"]) == (422, "urn:credanchor:problem:proof-malformed")
+    assert "the proof inside: $.salt" in broken.text
 
 
 def test_pdf_that_shows_something_else_fails_and_its_signature_is_judged(api: Api) -> None:
