@@ -74,6 +74,7 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     _, inclusion = _subject(credential, proof)
     _require(str | None, "text or None", rpc_url=rpc_url, service=service, issuers_registry=issuers_registry)
     _require(str, "text", finality=finality)
+    _require(bool, "True or False", allow_private=allow_private, fetch_keys=fetch_keys)
     pinned = _registry(registry)
     ledger = Ledger(pinned=pinned, reader=open_reader_at(pinned, rpc_url, pin="registry=", node="rpc_url="))
     signers: list[Did] = [parse_did(one, at="status_signers") for one in _texts(status_signers, at="status_signers")]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from anchoring.bootstrap.pdf import SignaturesOfAll, later_pdf_form
 from anchoring.bounded_http import HttpGetter, NoAnswer, NothingThere
 from anchoring.core.accreditation import attributes_to_ask, check_accreditation, read_accreditation_claim
+from anchoring.core.blockcerts import unfinished
 from anchoring.core.bundle import Bundle
-from anchoring.core.canonical import CanonicalForm, Canonicalization, Content, content_of
+from anchoring.core.canonical import CanonicalForm, Content, canonical_candidates, content_of
 from anchoring.core.finality import parse_finality
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
@@ -217,22 +218,37 @@ def read_key(content: bytes, *, at: str) -> str:
 
 
 def find_form(credential: bytes | None, proof: InclusionProof) -> CanonicalForm | NoForm | None:
-    """A form that takes a library: as Blockcerts hashes it, where the proof says so; the anchored beginning of a longer PDF."""
+    """A form that takes a library, where no other is the proof's: as Blockcerts hashes it; the beginning of a longer PDF."""
     if credential is None:
         return None
     try:
-        if proof.canonicalization is Canonicalization.BLOCKCERTS_RDFC:
-            return open_blockcerts_rule()(credential)
         if _is_longer_pdf(credential, proof.digest):
             return later_pdf_form(credential, proof.digest)
-    except (InvalidInput, Misconfigured) as cannot:
+        if _may_be_blockcerts(credential, proof.digest):
+            return open_blockcerts_rule()(credential)
+    except Misconfigured as cannot:
         return NoForm(cannot.message)
+    except InvalidInput:
+        return None  # the rule of Blockcerts has no digest for it
     return None
 
 
 def _is_longer_pdf(credential: bytes, digest: Digest) -> bool:
     """Whether it is a PDF with another digest than the proof's."""
     return content_of(credential) is Content.PDF and hashlib.sha256(credential).digest() != digest
+
+
+def _may_be_blockcerts(credential: bytes, digest: Digest) -> bool:
+    """Whether it has the members of a Blockcerts credential, and another digest by the rules that its content asks for."""
+    if content_of(credential) is not Content.JSON_OBJECT:
+        return False
+    if any(form.digest == digest for form in canonical_candidates(credential, None)):
+        return False
+    try:
+        unfinished(credential)
+    except InvalidInput:
+        return False
+    return True
 
 
 def open_blockcerts_rule() -> Callable[[bytes], CanonicalForm]:

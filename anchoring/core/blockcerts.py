@@ -18,6 +18,8 @@ from anchoring.errors import InvalidInput
 from anchoring.types import Address, Digest, to_hex
 
 VC_CONTEXTS: Final = ("https://www.w3.org/2018/credentials/v1", "https://www.w3.org/ns/credentials/v2")
+CONTEXTS: Final = "https://w3id.org/blockcerts/"
+"""What the addresses of Blockcerts' own contexts begin with."""
 PROOF: Final = "proof"
 
 
@@ -44,6 +46,8 @@ def unfinished(body: bytes) -> dict[str, JsonValue]:
     contexts, types, proof = value.get("@context"), value.get("type"), value.get(PROOF)
     if not isinstance(contexts, list) or not contexts or contexts[0] not in VC_CONTEXTS:
         raise InvalidInput(f"must be an array that begins with {' or '.join(VC_CONTEXTS)}", at="$['@context']")
+    if not any(isinstance(one, str) and one.startswith(CONTEXTS) for one in contexts):
+        raise InvalidInput(f"must hold a context of Blockcerts, {CONTEXTS}v3.2 for example", at="$['@context']")
     if not isinstance(types, list) or "VerifiableCredential" not in types:
         raise InvalidInput("must be an array that holds VerifiableCredential", at="$.type")
     if issuer_of(value) is None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from anchoring.core.batch import Anchor
-from anchoring.core.canonical import CanonicalForm, Canonicalization, canonical_candidates
+from anchoring.core.canonical import CanonicalForm, canonical_candidates
 from anchoring.core.claimed_issuer import claimed_issuer
 from anchoring.core.left_out import require_nothing_added
 from anchoring.core.outcome import Outcome, worst_of
@@ -61,7 +61,14 @@ class Report:
     status: StatusFindings
 
     def outcome(self, required: Collection[CheckName] = REQUIRED) -> Outcome:
-        """Failed when a required check failed, else *cannot tell* when one cannot be told, else passed."""
+        """Failed when a required check failed, else *cannot tell* when one cannot be told, else passed.
+
+        Raises: InvalidInput unless `required` is a collection of one or more names of checks.
+        """
+        names: object = required  # whatever a caller without types gives
+        is_listed = isinstance(names, Collection) and not isinstance(names, str | bytes)
+        if not is_listed or not required or any(name not in tuple(CheckName) for name in required):
+            raise InvalidInput(f"must be a collection of one or more of {', '.join(CheckName)}", at="required")
         return worst_of(check.outcome for check in self.checks if check.name in required)
 
 
@@ -180,9 +187,6 @@ def _digest(proof: InclusionProof, credential: bytes | None, further: CanonicalF
             return _nothing_added(credential, form)
     if isinstance(further, NoForm):
         return Check(name=CheckName.DIGEST, outcome=further.outcome, reason=further.why)
-    if proof.canonicalization is Canonicalization.BLOCKCERTS_RDFC and further is None:
-        why = "the proof is of a digest by the rule of Blockcerts: this verifier does not compute it"
-        return _cannot_tell(CheckName.DIGEST, why)
     tried = ", ".join(f"{to_hex(form.digest)} ({form.canonicalization})" for form in forms) or "none, the file has no digest"
     return _failed(CheckName.DIGEST, f"the proof is of {to_hex(proof.digest)}; the credential has {tried}")
 
@@ -304,6 +308,8 @@ def _statement(proof: InclusionProof, checks: Collection[Check], evidence: Evide
         return f"said to be anchored by {proof.issuer}; not compared with a ledger"
     when = format_time(evidence.anchor.anchored_at) if evidence.anchor else ""
     finality = "" if outcomes[CheckName.FINALITY] is Outcome.PASSED else "; finality not shown"
+    if outcomes[CheckName.DIGEST] is not Outcome.PASSED:
+        return f"the proof's digest was anchored by {proof.issuer} not later than {when}; not compared with the file{finality}"
     shown = Outcome.PASSED in {outcomes[CheckName.ISSUER_MATCH], outcomes[CheckName.CREDENTIAL_SIGNATURE]}
     authorship = "" if shown else "; authorship not shown"
     status = "" if outcomes[CheckName.STATUS] is Outcome.PASSED else "; status not shown"

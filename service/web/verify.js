@@ -2413,10 +2413,11 @@ function whyNoEvidence(failed) {
  * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, checkedAt}: `proof` as it was
  * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
-export async function verify(credential, proof = null, {
-  registry = null, rpcUrl = null, finality = 'finalized', required = REQUIRED, service = null, statusLists = [], statusSigners = [],
-  allowPrivate = false, key = null, fetchKeys = false, now = new Date(), fetch = globalThis.fetch
-} = {}) {
+export async function verify(credential, proof = null, options = {}) {
+  const {
+    registry = null, rpcUrl = null, finality = 'finalized', required = REQUIRED, service = null, statusLists = [], statusSigners = [],
+    allowPrivate = false, key = null, fetchKeys = false, now = new Date(), fetch = globalThis.fetch
+  } = usable(options, ONLINE);
   credential = bytesOf(credential);
   const read = readProof(proof ?? await insideOf(credential)), pinned = registry === null ? null : parseRegistry(registry), rule = parseFinality(finality);
   const given = key === null ? null : givenKey(key);
@@ -2446,9 +2447,8 @@ export async function verify(credential, proof = null, {
  * or IBFT 2.0 ledger, whose seals on the block count in its place. *finality* is of these. `status` is always *cannot tell*. The other
  * arguments, and the answer, are those of `verify`.
  */
-export async function verifyOffline(credential, proof = null, {
-  registry, blockHash = null, validators = [], key = null, required = REQUIRED, now = new Date()
-}) {
+export async function verifyOffline(credential, proof = null, options = {}) {
+  const {registry, blockHash = null, validators = [], key = null, required = REQUIRED, now = new Date()} = usable(options, OFFLINE);
   credential = bytesOf(credential);
   const members = membersOf(proof ?? await insideOf(credential)), read = proofIn(members), pinned = parseRegistry(registry), trusted = trustedBlocks(blockHash, validators);
   const ledger = {pinned, evidence: null, why: 'the proof has no bundle: credanchor proof bundle adds one'}, given = key === null ? null : givenKey(key);
@@ -2464,6 +2464,45 @@ export async function verifyOffline(credential, proof = null, {
   const found = [notTold('status lists change, so nothing is told of them offline')];
   const forms = await formsFor(read, credential);
   return reportOf(credential, read, ledger, {forms, found, required, at: momentOf(new Date(now).toISOString()), given, keys: CARRIED_KEYS});
+}
+
+const isText = value => typeof value === 'string', isArrayOf = is => value => Array.isArray(value) && value.every(is);
+const TEXT = [isText, 'text'], TEXTS = [isArrayOf(isText), 'an array of texts'], YES_OR_NO = [value => typeof value === 'boolean', 'true or false'];
+const TEXT_OR_NULL = [value => value === null || isText(value), 'text or null'];
+const BOTH = {
+  registry: TEXT_OR_NULL,
+  key: [value => value === null || isText(value) || typeof value === 'object', 'a JWK, a Multikey or null'],
+  now: [value => value !== null && !Number.isNaN(new Date(value).getTime()), 'a time'],
+  required: [names => names.length > 0 && names.every(name => CHECKS.includes(name)), `an array or a set of one or more of ${CHECKS.join(', ')}`]
+};
+/** What each option may be, and how that is said. */
+const ONLINE = {
+  ...BOTH, rpcUrl: TEXT_OR_NULL, finality: TEXT, service: TEXT_OR_NULL, statusSigners: TEXTS, allowPrivate: YES_OR_NO, fetchKeys: YES_OR_NO,
+  statusLists: [isArrayOf(one => one instanceof Uint8Array), 'an array of copies, each a Uint8Array'], fetch: [value => typeof value === 'function', 'a function']
+};
+const OFFLINE = {...BOTH, registry: TEXT, blockHash: TEXT_OR_NULL, validators: TEXTS};
+
+/** What anything iterable but text lists. */
+function listed(value) {
+  return isText(value) || typeof value?.[Symbol.iterator] !== 'function' ? [] : [...value];
+}
+
+/** The options, if each is known and may be what it is; `required` as an array. */
+function usable(options, kinds) {
+  if (options === null || typeof options !== 'object') {
+    throw new Refused('invalid-input', 'must be an object', 'options');
+  }
+  const given = options.required === undefined ? options : {...options, required: listed(options.required)};
+  for (const [name, value] of Object.entries(given)) {
+    const [is, words] = Object.hasOwn(kinds, name) ? kinds[name] : [];
+    if (!is) {
+      throw new Refused('invalid-input', `is no option; there are ${Object.keys(kinds).join(', ')}`, name);
+    }
+    if (value !== undefined && !is(value)) {
+      throw new Refused('invalid-input', `must be ${words}`, name);
+    }
+  }
+  return given;
 }
 
 function bytesOf(credential) {
@@ -2562,11 +2601,26 @@ function worst(checks) {
 /** The forms that a file may have been anchored in: {forms, why}. `why`: nobody can tell whether it is the anchored one, or null. */
 async function formsFor(proof, credential) {
   const forms = credential === null ? [] : await canonicalCandidates(credential, proof.canonicalization);
-  if (credential === null || forms.some(form => equal(form.digest, proof.digest)) || contentOf(credential) !== OTHER || !isPdf(credential)) {
+  if (credential === null || forms.some(form => equal(form.digest, proof.digest))) {
     return {forms, why: null};
+  }
+  if (contentOf(credential) !== OTHER || !isPdf(credential)) {
+    return {forms, why: isLikeBlockcerts(credential) ? 'the rule of Blockcerts may give the digest of the proof: this verifier does not compute it' : null};
   }
   const {laterForm} = await import('./pdf.js'), later = await laterForm(credential, proof.digest);
   return {forms: later?.form ? [...forms, later.form] : forms, why: later?.why ?? null};
+}
+
+/** Whether it has the members of a Blockcerts credential, finished or not (docs/blockcerts.md, section 4). */
+function isLikeBlockcerts(body) {
+  const members = contentOf(body) === JSON_OBJECT ? parsedOrNull(body) : null;
+  const [contexts, types] = ['@context', 'type'].map(name => members?.get(name));
+  if (!Array.isArray(contexts) || ![VCDM_1, VCDM_2].includes(contexts[0]) || !Array.isArray(types) || !types.includes('VerifiableCredential')) {
+    return false;
+  }
+  const issuer = members.get('issuer'), name = issuer instanceof Map ? issuer.get('id') : issuer, proof = members.get('proof');
+  return contexts.some(one => typeof one === 'string' && one.startsWith('https://w3id.org/blockcerts/')) && typeof name === 'string' &&
+    (!members.has('proof') || (proof instanceof Map && proof.get('type') === 'MerkleProof2019'));
 }
 
 async function checkDigest(proof, credential, {forms, why}) {
@@ -2579,9 +2633,6 @@ async function checkDigest(proof, credential, {forms, why}) {
   }
   if (why !== null) {
     return told('digest', CANNOT_TELL, why);
-  }
-  if (proof.canonicalization === 'blockcerts-rdfc') {
-    return told('digest', CANNOT_TELL, 'the proof is of a digest by the rule of Blockcerts: this verifier does not compute it');
   }
   const tried = forms.map(form => `${toHex(form.digest)} (${form.canonicalization})`).join(', ') || 'none, the file has no digest';
   return told('digest', FAILED, `the proof is of ${toHex(proof.digest)}; the credential has ${tried}`);
@@ -2631,6 +2682,10 @@ function statementOf(proof, checks, anchor) {
   }
   if (anchor === null || ['path', 'registry', 'root'].some(name => outcomes[name] !== PASSED)) {
     return `said to be anchored by ${proof.issuer}; not compared with a ledger`;
+  }
+  if (outcomes.digest !== PASSED) {
+    const finality = outcomes.finality === PASSED ? '' : '; finality not shown';
+    return `the proof's digest was anchored by ${proof.issuer} not later than ${anchor.anchoredAt}; not compared with the file${finality}`;
   }
   const isShown = (...names) => names.some(name => outcomes[name] === PASSED);
   const notShown = [['finality', ['finality']], ['authorship', ['issuer-match', 'credential-signature']], ['status', ['status']]]

@@ -286,7 +286,13 @@ def test_root_that_was_called_for_is_not_wrapped(scene):
     [
         ({"honours": "all"}, "no context says what these terms mean, so the digest would not cover them: honours"),
         (
-            {"@context": ["https://www.w3.org/ns/credentials/v2", "https://terms.example/v1"]},
+            {
+                "@context": [
+                    "https://www.w3.org/ns/credentials/v2",
+                    "https://w3id.org/blockcerts/v3.2",
+                    "https://terms.example/v1",
+                ]
+            },
             "https://terms.example/v1 is not among",
         ),
         ({"proof": {"type": "DataIntegrityProof"}}, "another proof"),

@@ -1,6 +1,7 @@
 """`anchoring.verify`, where neither service nor command line is installed; against a ledger in test_cli_ledger.py."""
 
 import json
+import sys
 from io import BytesIO
 from typing import Any
 
@@ -10,7 +11,8 @@ from reportlab.pdfgen import canvas
 
 import anchoring
 from anchoring import CheckName, Outcome
-from anchoring.core.canonical import canonicalize
+from anchoring.blockcerts.rdfc import blockcerts_form
+from anchoring.core.canonical import Canonicalization, canonicalize
 from anchoring.core.proof import parse_registry
 from anchoring.core.proof_json import proof_to_json
 from anchoring.errors import InvalidInput, MalformedProof
@@ -25,6 +27,13 @@ from tests.verifier_installation import absent_modules, run_as_verifier
 CREDENTIAL = json.dumps({"type": ["VerifiableCredential"], "issuer": UNIVERSITY}).encode()
 POSTED = Posted(UNIVERSITY, make_posted(0).salt, canonicalize(CREDENTIAL, "application/json").digest)
 PROOF = proof_to_json(make_proof(POSTED))
+BLOCKCERTS = {
+    "@context": ["https://www.w3.org/2018/credentials/v1", "https://w3id.org/blockcerts/v3.1"],
+    "id": "urn:uuid:1",
+    "type": ["VerifiableCredential", "BlockcertsCredential"],
+    "issuer": UNIVERSITY,
+    "credentialSubject": {"id": "urn:uuid:2"},
+}
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 VERIFY = """
@@ -109,6 +118,8 @@ def test_verifier_fails_another_file_and_another_proof():
         ({"proof": PROOF, "rpc_url": b"http://127.0.0.1:1"}, InvalidInput, "rpc_url: must be text"),
         ({"proof": PROOF, "service": 5}, InvalidInput, "service: must be text"),
         ({"proof": PROOF, "finality": "soon"}, InvalidInput, "finality: "),
+        ({"proof": PROOF, "fetch_keys": "yes"}, InvalidInput, "fetch_keys: must be True or False"),
+        ({"proof": PROOF, "allow_private": 1}, InvalidInput, "allow_private: must be True or False"),
         ({"proof": PROOF, "finality": None}, InvalidInput, "finality: must be text"),
         ({"proof": PROOF, "status_signers": ["uni"]}, InvalidInput, "status_signers: not a DID"),
         ({"proof": PROOF, "status_signers": UNIVERSITY}, InvalidInput, "status_signers: must be a list of texts"),
@@ -125,6 +136,29 @@ def test_verifier_fails_another_file_and_another_proof():
 def test_verifier_names_the_argument_that_cannot_be_used(arguments, error, words):
     with pytest.raises(error, match=words):
         anchoring.verify(CREDENTIAL, **arguments)
+
+
+@pytest.mark.parametrize(("library", "outcome"), [(True, Outcome.FAILED), (False, Outcome.CANNOT_TELL)])
+def test_what_the_proof_says_of_the_rule_never_changes_the_digest_of_an_altered_file(library, outcome, monkeypatch):
+    if not library:
+        monkeypatch.setitem(sys.modules, "anchoring.blockcerts.rdfc", None)
+    files = {b"%PDF-1.7": Outcome.FAILED, b"eyJhbGciOiJFUzI1NiJ9.e30.AA": Outcome.FAILED, CREDENTIAL + b" {": Outcome.FAILED}
+    files |= {json.dumps(json.loads(CREDENTIAL) | {"n": 1}).encode(): Outcome.FAILED, json.dumps(BLOCKCERTS).encode(): outcome}
+    files |= {json.dumps(BLOCKCERTS | {"proof": [{"type": "MerkleProof2019"}]}).encode(): Outcome.FAILED}
+
+    for file, expected in files.items():
+        for hint in (None, *Canonicalization):
+            found = anchoring.verify(file, PROOF | {"canonicalization": hint}, now=NOON)
+            assert outcomes(found)[CheckName.DIGEST] is expected, (file, hint)
+
+
+def test_credential_of_blockcerts_is_found_whatever_the_proof_says_of_the_rule():
+    body = json.dumps(BLOCKCERTS).encode()
+    proof = proof_to_json(make_proof(Posted(UNIVERSITY, make_posted(0).salt, blockcerts_form(body).digest)))
+
+    for hint in (None, *Canonicalization):
+        found = anchoring.verify(body, proof | {"canonicalization": hint}, now=NOON)
+        assert outcomes(found)[CheckName.DIGEST] is Outcome.PASSED
 
 
 @pytest.mark.parametrize("arguments", [{"registry": 5}, {"block_hash": b"0x"}, {"validators": "0x"}, {"validators": [5]}])

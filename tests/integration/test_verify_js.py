@@ -229,6 +229,63 @@ def test_module_fails_what_does_not_hold(credential, changes, failed):
     assert {name for name, outcome in found.items() if outcome == "failed"} == failed
 
 
+@pytest.mark.parametrize("hint", [None, *Canonicalization])
+def test_module_judges_an_altered_file_alike_whatever_the_proof_says_of_the_rule(hint):
+    blockcerts: dict[str, Any] = {
+        "@context": ["https://www.w3.org/2018/credentials/v1", "https://w3id.org/blockcerts/v3.1"],
+        "type": ["VerifiableCredential"],
+        "issuer": {"id": UNIVERSITY},
+    }
+    shapes = {
+        "cannot tell": [blockcerts, blockcerts | {"proof": {"type": "MerkleProof2019"}}],
+        "failed": [
+            blockcerts | {"@context": blockcerts["@context"][:1]},
+            blockcerts | {"@context": blockcerts["@context"][1:]},
+            blockcerts | {"type": "VerifiableCredential"},
+            blockcerts | {"issuer": {}},
+            blockcerts | {"proof": [{"type": "MerkleProof2019"}]},
+            blockcerts | {"proof": {"type": "DataIntegrityProof"}},
+        ],
+    }
+    files = {json.dumps(one).encode(): outcome for outcome, many in shapes.items() for one in many}
+    files |= {b"%PDF-1.7": "failed", b"eyJhbGciOiJFUzI1NiJ9.e30.AA": "failed", CREDENTIAL.replace(b"1.5", b"1.6"): "failed"}
+    proof = b64(json.dumps(PROOF | {"canonicalization": hint}).encode())
+
+    verdicts = judged("verify", [{"credential": b64(file), "proof": proof, "options": {}} for file in files])
+
+    assert [one["checks"][0]["outcome"] for one in verdicts] == list(files.values())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"required": one} for one in (["digets"], ["digest", "digets"], [], "digest", None, 5)),
+        {"registri": "eip155:1"},
+        {"service": 5},
+        {"rpcUrl": 5},
+        {"statusLists": "list"},
+        {"statusLists": [5]},
+        {"statusSigners": UNIVERSITY},
+        {"fetch": 5},
+        {"fetchKeys": "yes"},
+        {"allowPrivate": 1},
+        {"finality": None},
+        {"key": 5},
+        {"now": "soon"},
+    ],
+)
+def test_module_names_the_option_that_cannot_be_used(options):
+    case = {"credential": b64(CREDENTIAL), "proof": b64(json.dumps(PROOF).encode())}
+
+    assert judged("verify", [case | {"options": options}]) == [{"error": {"slug": "invalid-input", "at": next(iter(options))}}]
+
+
+def test_module_takes_options_that_are_none_for_no_object():
+    case = {"credential": b64(CREDENTIAL), "proof": b64(json.dumps(PROOF).encode()), "options": None}
+
+    assert judged("verify", [case]) == [{"error": {"slug": "invalid-input", "at": "options"}}]
+
+
 def test_module_judges_every_bundle_as_the_vector_says():
     names = ("registry", "blockHash", "validators")
     cases = [{"proof": vector["proof"], "options": {name: vector[name] for name in names}} for vector in BUNDLES]

@@ -54,6 +54,7 @@ def test_every_value_is_covered():
         (subject(part={"id": "urn:x> <urn:y"}), "stands where an identifier is meant"),
         ({"@grade": "x"}, "look like keywords"),
         ({"@context": "https://www.w3.org/ns/credentials/v2"}, "$['@context']: must be an array"),
+        ({"@context": [CREDENTIAL["@context"][0], TERMS]}, "$['@context']: must hold a context of Blockcerts"),
         ({"@context": [*CREDENTIAL["@context"], {"@version": 7}]}, "is no JSON-LD: invalid @version value"),
         (subject(part=[{"title": "same"} for _ in range(7)]), "more than 6 objects that look alike"),
         ({"proof": [{"type": "MerkleProof2019"}]}, "$.proof: holds another proof"),

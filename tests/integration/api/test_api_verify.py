@@ -70,7 +70,7 @@ def test_verify_of_a_proof_alone_cannot_tell_of_what(api: Api, proof: dict[str, 
     answer = report(api, proof=proof)
 
     assert answer["outcome"] == "cannot tell"
-    assert answer["statement"].endswith("authorship not shown")
+    assert answer["statement"].endswith("not compared with the file")
     untold = ("digest", "issuer-match", "credential-signature", "accreditation")
     assert {name for name, outcome in outcomes(answer).items() if outcome == "cannot tell"} == set(untold)
 
@@ -150,7 +150,7 @@ def test_verify_of_a_confirmed_anchor_cannot_tell_of_finality(api: Api) -> None:
 def test_verify_of_a_credential_without_a_proof_yet_is_not_found(api: Api) -> None:
     question = {"credential": CREDENTIAL}
     problem = check_problem(api.client.post("/v1/verify", json=question), 404, "not-found")
-    assert problem["detail"] == "this credential was not posted here"
+    assert problem["detail"] == "this credential was not posted here, and has no proof inside that could be judged"
     api.post("/v1/credentials", CREDENTIAL, "application/vc")
 
     problem = check_problem(api.client.post("/v1/verify", json=question), 404, "not-found")

@@ -20,11 +20,13 @@ from anchoring.core.verification import (
     CheckName,
     Evidence,
     NoEvidence,
+    NoForm,
     Report,
     SignatureFinding,
     report_to_json,
     verify,
 )
+from anchoring.errors import InvalidInput
 from anchoring.types import Address, Did, as_block_hash, as_root, as_salt, as_tx_hash, to_hex
 from scripts.devnet import ROOT
 from tests.documents import code, rows
@@ -88,6 +90,7 @@ def report(
     evidence: Evidence | NoEvidence | None = None,
     status: StatusFindings | None = None,
     signature: SignatureFinding | None = NOT_CHECKED,
+    form: NoForm | None = None,
 ) -> Report:
     status = status or status_of(PASSED, PASSED)
     return verify(
@@ -98,6 +101,7 @@ def report(
         status=status,
         signature=signature,
         now=LATER,
+        form=form,
     )
 
 
@@ -179,6 +183,11 @@ def test_digest_does_not_depend_on_what_the_proof_says_of_the_rule(media_type: s
 
     for said in (None, *Canonicalization):
         assert check(NAME.DIGEST, replace(proof, canonicalization=said), credential=file)[0] is PASSED
+
+
+def test_digest_of_another_file_fails_whatever_the_proof_says_of_the_rule() -> None:
+    for said in (None, *Canonicalization):
+        assert check(NAME.DIGEST, replace(PROOF, canonicalization=said), credential=b"not it")[0] is FAILED
 
 
 def test_digest_fails_for_another_credential_and_names_what_was_tried() -> None:
@@ -418,11 +427,19 @@ def test_statement_names_issuer_and_time() -> None:
     assert report().statement == f"anchored by {UNIVERSITY}, {WHEN}"
 
 
-@pytest.mark.parametrize("credential", [None, credential_of(None), credential_of("urn:epass:org:1")])
-def test_statement_says_when_authorship_is_not_shown(credential: bytes | None) -> None:
-    proof = PROOF if credential is None else proof_of(credential)
+@pytest.mark.parametrize("credential", [credential_of(None), credential_of("urn:epass:org:1")])
+def test_statement_says_when_authorship_is_not_shown(credential: bytes) -> None:
+    assert (
+        report(proof_of(credential), credential=credential).statement == f"anchored by {UNIVERSITY}, {WHEN}; authorship not shown"
+    )
 
-    assert report(proof, credential=credential).statement == f"anchored by {UNIVERSITY}, {WHEN}; authorship not shown"
+
+@pytest.mark.parametrize("given", [{"credential": None}, {"credential": credential_of(grade="A"), "form": NoForm("no library")}])
+def test_statement_says_nothing_of_a_file_that_was_not_compared(given: dict[str, Any]) -> None:
+    said = f"the proof's digest was anchored by {UNIVERSITY} not later than 2026-11-23T12:00:05Z; not compared with the file"
+
+    assert report(**given).statement == said
+    assert report(**given, evidence=replace(EVIDENCE, final_height=11)).statement == f"{said}; finality not shown"
 
 
 @pytest.mark.parametrize("final_height", [11, None])
@@ -501,6 +518,14 @@ def test_outcome_follows_what_the_caller_requires(required: Collection[CheckName
     assert report_of(**found).outcome(required) is outcome
 
 
+@pytest.mark.parametrize("required", [set(), [], "digest", b"digest", {"digets"}, {NAME.DIGEST, "digets"}, [[]], None, 1])
+def test_outcome_by_no_check_or_by_one_that_there_is_none_of_is_refused(required: Any) -> None:
+    with pytest.raises(InvalidInput, match="required: must be a collection of one or more of digest, path") as refused:
+        report().outcome(required)
+
+    assert refused.value.at == "required"
+
+
 # status
 
 
@@ -533,7 +558,7 @@ def test_report_is_written_with_all_checks_and_what_was_required() -> None:
 
     assert written["type"] == "CredentialAnchorReport"
     assert written["outcome"] == "cannot tell"
-    assert written["statement"].endswith("authorship not shown")
+    assert written["statement"].endswith("not compared with the file")
     assert written["checkedAt"] == "2026-11-24T12:00:00Z"
     assert written["required"] == ["digest", "path", "registry", "root", "finality", "issuer-match", "status"]
     assert [one["check"] for one in written["checks"]] == list(CheckName)
