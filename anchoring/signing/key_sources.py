@@ -7,7 +7,7 @@ from typing import Final
 from anchoring.bounded_http import HttpGetter, NoAnswer
 from anchoring.core.status_codec import StatusListError, untold, unverified
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
-from anchoring.errors import InvalidInput
+from anchoring.errors import InvalidInput, TooLarge
 from anchoring.signing.did_documents import document_url, is_local, key_in_document, key_of_did_key
 
 ACCEPT: Final = "application/did+json, application/did+ld+json, application/json"
@@ -58,7 +58,7 @@ class ResolvedKeys:
         url = document_url(did, scheme="http" if self._allow_private and is_local(did) else "https")
         try:
             return parse(self._getter.get(url, accept=ACCEPT, fresh=fresh).content, LIMITS)
-        except (NoAnswer, ValueError) as failed:
+        except (NoAnswer, ValueError, TooLarge) as failed:
             raise untold(f"the document of {did} is out of reach: {failed}") from None
         except InvalidInput as wrong:
             raise unverified(f"the document of {did} is not one: {wrong.message}") from None

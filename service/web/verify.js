@@ -2089,7 +2089,8 @@ class Lists {
     try {
       return parseJson(content, DOCUMENT_LIMITS);
     } catch (refused) {
-      throw unverified(`the document of ${did} is not one: ${asRefused(refused).message}`);
+      const {slug, message} = asRefused(refused);
+      throw slug === 'too-large' ? untold(`the document of ${did} is out of reach: ${message}`) : unverified(`the document of ${did} is not one: ${message}`);
     }
   }
 
@@ -2098,6 +2099,9 @@ class Lists {
     try {
       if (!/^https:\/\//i.test(url) && !(mayBePlain && /^http:\/\//i.test(url))) {
         throw new Error('not a URL of HTTPS');
+      }
+      if (!mayBePlain && isPrivateHost(new URL(url).hostname)) {
+        throw new Error('an address inside this network, which no document may make us ask');
       }
       const response = await this.fetch(url, {
         headers: {Accept: accept},
@@ -2114,6 +2118,20 @@ class Lists {
       throw untold(`it was not got: ${failed.message}`);
     }
   }
+}
+
+const PRIVATE_V4 = [ // IANA's registry of special-purpose addresses
+  /^(?:0|10|127)\./, /^100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\./, /^169\.254\./, /^172\.(?:1[6-9]|2[0-9]|3[01])\./, /^192\.(?:168|0\.0|0\.2)\./,
+  /^198\.(?:1[89]|51\.100)\./, /^203\.0\.113\./, /^(?:22[4-9]|2[3-5][0-9])\./
+];
+
+/** Whether a host, as a URL has it, is an address that not everybody can reach, or localhost. What other names lead to is not seen here. */
+function isPrivateHost(host) {
+  if (host.startsWith('[')) {
+    return !/^\[[23]/.test(host) || /^\[(?:2001:(?:db8|[01]?[0-9a-f]{1,2})?:|2002:|3fff:)/.test(host);
+  }
+  const isAddress = /^[0-9]+(?:\.[0-9]+){3}$/.test(host);
+  return isAddress ? PRIVATE_V4.some(range => range.test(host)) : /(?:^|\.)localhost\.?$/.test(host);
 }
 
 async function bounded(response, maxBytes) {

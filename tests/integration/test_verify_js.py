@@ -5,16 +5,19 @@ import gzip
 import json
 import random
 from typing import Any
+from unittest.mock import Mock
+from urllib.parse import unquote
 
 import pytest
 
+from anchoring.bounded_http import Fetched
 from anchoring.core.canonical import Canonicalization, canonical_candidates, canonicalize, jcs
 from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose, batch_list_id, head_digest
-from anchoring.core.status_codec import encode_bitstring
+from anchoring.core.status_codec import StatusErrorCode, StatusListError, encode_bitstring
 from anchoring.core.strict_json import DEFAULT_LIMITS, parse
 from anchoring.errors import InvalidInput, MalformedProof, VerificationError
-from anchoring.signing.key_sources import CarriedKeys
+from anchoring.signing.key_sources import CarriedKeys, ResolvedKeys
 from anchoring.signing.multikey import from_multikey, to_jwk
 from anchoring.signing.own_signatures import OwnSignatures
 from anchoring.types import as_root, to_hex
@@ -327,6 +330,55 @@ def test_module_judges_every_signature_as_the_vector_says():
 
     for vector, verdict in zip(SIGNATURES, verdicts, strict=True):
         assert [verdict["outcome"], verdict["reason"]] == [vector["result"], vector["reason"]], vector["name"]
+
+
+def key_of_did_web(host: str, document: Any) -> tuple[str, str]:
+    """What is told of a token whose key is to be got from this host."""
+    token = f"{b64url({'alg': 'ES256', 'kid': f'did:web:{host}#a'})}.{b64url({'iss': f'did:web:{host}'})}.{'A' * 86}"
+    asked = {"credential": token, "proof": PROOF, "key": None, "now": NOW.isoformat()}
+    [found] = judged("signature", [asked | {"documents": {f"https://{unquote(host)}/.well-known/did.json": document}}])
+    return found["outcome"], found["reason"]
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "a.localhost", "127.0.0.1", "10.0.0.1%3A8443", "2130706433", "169.254.169.254", "172.20.0.1"]
+)
+def test_module_asks_no_host_of_its_own_network_for_keys(host):
+    outcome, reason = key_of_did_web(host, {})
+
+    assert outcome == "cannot tell"
+    assert reason.endswith("an address inside this network, which no document may make us ask")
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[fd00::1]", "[fe80::1]", "[::ffff:10.0.0.1]", "[2002:a00:1::]", "[2001:db8::1]"])
+def test_module_asks_no_address_of_version_6_that_is_not_everybodys(host):
+    outcome, reason = key_of_did_web(host.replace(":", "%3A"), {})
+
+    assert (outcome, reason.rpartition(": ")[2]) == (
+        "cannot tell",
+        "an address inside this network, which no document may make us ask",
+    )
+
+
+@pytest.mark.parametrize("host", ["keys.example", "8.8.8.8", "172.32.0.1", "localhost.example", "[2606:4700::1]"])
+def test_module_asks_hosts_of_everybody_for_keys(host):
+    outcome, reason = key_of_did_web(host.replace(":", "%3A"), {})
+
+    assert (outcome, "is another's, or none" in reason) == ("failed", True)
+
+
+def test_document_that_is_too_large_to_be_read_cannot_be_told_in_either_language():
+    document: Any = {}
+    for _ in range(20):
+        document = [document]
+    getter = Mock(get=lambda *_, **__: Fetched(content=json.dumps(document).encode(), media_type=""))
+
+    with pytest.raises(StatusListError, match=r"out of reach: .*nested more than 16 deep") as refused:
+        ResolvedKeys(getter).public_key("did:web:keys.example#a")
+    outcome, reason = key_of_did_web("keys.example", document)
+
+    assert refused.value.code is StatusErrorCode.RETRIEVAL
+    assert (outcome, reason) == ("cannot tell", refused.value.message)
 
 
 def test_module_judges_what_the_digest_leaves_out_as_the_vector_says():
