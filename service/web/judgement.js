@@ -1,10 +1,10 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, FAILED, formatMoment, momentOf, numberOf, parseJson, PASSED, readableClaims} from './verify.js';
+import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, momentOf, numberOf, parseJson, PASSED, readableClaims} from './verify.js';
 
 const OF_VALIDITY = {over: {key: 'expired', tone: 'warn'}, early: {key: 'early', tone: 'warn'}, unclear: {key: 'unclear', tone: 'warn'}};
 
 /**
- * The one sentence that a reader needs: {key, tone}. `key`: of the messages; `tone`: good, bad, warn, calm.
+ * The one sentence that a reader needs: {key, tone}. `key`: of the messages; `tone`: good, part, bad, warn, calm.
  *
  * `report`: of verify(). `hasFile`: whether there was a file to compare. `word`: what the service says in place of the ledger, or null:
  * {holds, status}, where status is `clear`, `revoked`, `suspended` or null. `validity`: by the file's own words, the
@@ -58,7 +58,21 @@ export function verdictOf(report, hasFile, word, validity = null) {
   if (outcomes.accreditation === FAILED) {
     return {key: 'unaccredited', tone: 'warn'};
   }
-  return outcomes['issuer-match'] === PASSED ? {key: 'genuine', tone: 'good'} : {key: 'anchored', tone: 'good'};
+  return outcomes['issuer-match'] === PASSED ? {key: 'genuine', tone: 'good'} : {key: 'anchored', tone: 'part'};
+}
+
+/** The same of a file that holds, but is another than the link names that the reader opened. */
+export function verdictBesideLink(judged, isOther) {
+  return isOther && judged.tone !== 'bad' ? {key: 'other', tone: 'warn'} : judged;
+}
+
+/** Of a credential that waits: {key, tone, match}, where `match` is the outcome of *issuer-match*. `status`: as the service says it. `validity`: as `verdictOf` takes it. */
+export function verdictOfWaiting(credential, issuer, status, validity) {
+  const match = checkIssuer({issuer}, credential).outcome;
+  const judged = match === FAILED ? {key: 'foreign', tone: 'bad'}
+    : ['revoked', 'suspended'].includes(status) ? {key: status, tone: 'bad'}
+      : validity === 'over' ? {key: 'over', tone: 'warn'} : {key: 'waiting', tone: 'calm'};
+  return {...judged, match};
 }
 
 export function outcomesOf(report) {
@@ -141,8 +155,11 @@ export function faultOfJson(bytes) {
   }
 }
 
-/** Pasted text as it was meant: without space around it, and a token without the line breaks that mail programs put in. */
-export function textOf(pasted) {
-  const text = pasted.trim(), joined = text.replace(/\s+/g, '');
-  return /^eyJ[\w-]*\.[\w-]+\.[\w-]+(?:~[\w.~-]*)?$/.test(joined) ? joined : text;
+/** The signed token in a text, without the line breaks that mail programs put in, quotes, or the `Bearer` of a header; null for other texts. */
+export function tokenIn(text) {
+  const joined = text.trim().replace(/^(?:Authorization:\s*)?Bearer\s+/i, '').replace(/^["'“”«»]+|["'“”«»,]+$/g, '').replace(/\s+/g, '');
+  return /^eyJ[\w-]*\.[\w-]+\.[\w-]+(?:~[\w.~-]*)?$/.test(joined) ? joined : null;
 }
+
+/** Pasted text as it was meant: a token, or the text without space around it. */
+export const textOf = pasted => tokenIn(pasted) ?? pasted.trim();

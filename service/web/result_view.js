@@ -1,16 +1,19 @@
 /** What the page at /verify shows of a result: verdict, facts, checks. It asks nobody. */
 import {date, dateTime, element, has, language, number, say, svg} from './i18n.js';
-import {faultOfJson, outcomesOf, toDo, validityOf, verdictOf} from './judgement.js';
+import {faultOfJson, outcomesOf, toDo, validityOf, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
 import {namedAccreditations} from './accreditation.js';
 import {REQUIRED, toHex} from './verify.js';
 
+const MOST_OTHERS = 5;
 const byId = id => document.getElementById(id);
-const MARKS = {good: 'M7 12.5l3.4 3.4L17 8.6', bad: 'M8 8l8 8M16 8l-8 8', warn: 'M12 6.5v7M12 17v.01', calm: 'M12 17v-5.5M12 7.5v-.01'};
+const TICK = 'M7 12.5l3.4 3.4L17 8.6';
+const MARKS = {good: TICK, part: TICK, bad: 'M8 8l8 8M16 8l-8 8', warn: 'M12 6.5v7M12 17v.01', calm: 'M12 17v-5.5M12 7.5v-.01'};
+const PASSING = ['notfinal', 'service', 'stale', 'untold']; // what may be otherwise in a while
 const TONES = {passed: 'good', failed: 'bad', 'cannot tell': 'calm'};
 
-/** A verdict and what goes with it. `group`: of the messages, `v` for verdicts and `e` for errors. */
-export function verdict(key, tone, text, more = null, group = 'v') {
-  return [head(key, tone, text, group), more, actions(againButton())].filter(Boolean);
+/** A verdict and what goes with it. `group`: of the messages, `v` for verdicts and `e` for errors. `retry`: asks again, or null. */
+export function verdict(key, tone, text, more = null, {group = 'v', retry = null} = {}) {
+  return [head(key, tone, text, group), more, actions(retry && button('retry', retry), againButton())].filter(Boolean);
 }
 
 function head(key, tone, text, group = 'v') {
@@ -19,8 +22,9 @@ function head(key, tone, text, group = 'v') {
   return element('div', {class: `verdict ${tone}`, 'data-verdict': group === 'v' ? key : `${group}.${key}`}, mark, words);
 }
 
-const actions = (...buttons) => element('div', {class: 'actions'}, ...buttons);
-const againButton = () => element('button', {type: 'button', click: () => byId('file').click()}, say('again'));
+const actions = (...buttons) => element('div', {class: 'actions'}, ...buttons.filter(Boolean));
+const button = (key, click) => element('button', {type: 'button', click}, say(key));
+const againButton = () => button('again', () => byId('file').click());
 
 export function advice(sentences, tone) {
   return sentences.length ? element('div', {class: `advice ${tone}`},
@@ -45,11 +49,12 @@ function issuerFact(term, did, name) {
 
 /**
  * `given`: {bytes, name}. `word`: what the service says, as verdictOf takes it. `isKnown`: whether the service knows the digest.
- * `asked`: {node, registry}, the URLs that were asked, or null.
+ * `asked`: {node, registry}, the URLs that were asked, or null. `retry`, `forgetLink`: judge it again, or without the link.
  */
-export function result({given, report, word, name, isKnown, asked}) {
+export function result({given, report, word, name, isKnown, asked, retry, forgetLink}) {
   const {proof} = report, {state = null, from, until} = given.bytes ? validityOf(given.bytes, report.checkedAt) : {};
-  const {key, tone} = verdictOf(report, given.bytes !== null, word, state);
+  const judged = verdictOf(report, given.bytes !== null, word, state);
+  const {key, tone} = verdictBesideLink(judged, given.isOther);
   const values = {issuer: name ?? proof.issuer, date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)};
   return [
     head(key, tone, say(`v.${key}.text`, values)),
@@ -60,15 +65,26 @@ export function result({given, report, word, name, isKnown, asked}) {
       ['f.status', ...statusFact(report, word)],
       until && ['f.until', date(until), say('f.until.says')],
       given.bytes && ['f.accreditation', ...accreditationFact(given.bytes, report, asked.registry)],
-      given.name && ['f.file', own(given.name)],
+      ...givenFacts(given, isKnown),
       ['f.ledger', ledgerFact(report, asked.node)],
       ['f.digest', code(proof.digest)],
       ['f.checked', dateTime(report.checkedAt)]
     ]),
     checks(report, given),
     isKnown ? share(proof) : null,
-    actions(againButton(), element('button', {type: 'button', click: () => print()}, say('print')))
+    actions(key === 'other' && button('forget', forgetLink), PASSING.includes(key) && button('retry', retry),
+      againButton(), button('print', () => print()))
   ].filter(Boolean);
+}
+
+/** What was given and how it was taken. `isKnown`: whether the service gave the proof that counts. */
+function givenFacts(given, isKnown) {
+  return [
+    given.name && ['f.file', own(given.name)],
+    (given.isProofLeft || given.proof && isKnown) && ['f.proof', say('f.proof.left')],
+    given.isOther && ['f.link', say('f.link.other')],
+    given.others?.length && ['f.others', own(given.others.slice(0, MOST_OTHERS).join(', ')), say('f.others.says', {count: number(given.others.length)})]
+  ];
 }
 
 function statusFact(report, word) {
@@ -133,11 +149,21 @@ function share({digest, issuer}) {
     element('div', {}, element('h3', {}, say('share')), element('p', {class: 'small'}, say('share.text')), element('p', {}, address), actions(copy)));
 }
 
-export function waiting({body, retryAfterS, digest}, name) {
-  const values = {issuer: name ?? body.issuer, date: dateTime(body.receivedAt), minutes: number(Math.max(1, Math.ceil(retryAfterS / 60)))};
-  return verdict('waiting', 'calm', say('v.waiting.text', values), facts([
-    issuerFact('f.handed', body.issuer, name), ['f.received', dateTime(body.receivedAt)], ['f.digest', code(digest)]
-  ]));
+/** `word`: {status, since}, as the service says it. `found`: its answer. `name`: of who handed it in. */
+export function waiting({given, found: {body, retryAfterS, digest}, name, word, retry}) {
+  const {state = null, until = null} = given.bytes ? validityOf(given.bytes, new Date().toISOString()) : {};
+  const judged = verdictOfWaiting(given.bytes, body.issuer, word.status, state), {key, tone} = verdictBesideLink(judged, given.isOther);
+  const minutes = number(Math.max(1, Math.ceil(retryAfterS / 60)));
+  const values = {issuer: name ?? body.issuer, date: dateTime(body.receivedAt), until: until && date(until), minutes};
+  return verdict(key, tone, say(`v.${key}.text`, values), facts([
+    issuerFact('f.handed', body.issuer, name),
+    given.bytes && ['c.issuer-match', say(`f.match.${judged.match}`)],
+    ['f.received', dateTime(body.receivedAt), key === 'waiting' ? null : say('f.waiting', {minutes})],
+    ['f.status', ...statusFact({checks: [], statusLists: []}, word)],
+    until && ['f.until', date(until), say('f.until.says')],
+    ...givenFacts(given, true),
+    ['f.digest', code(digest)]
+  ]), {retry});
 }
 
 /** `expected`: digest of the link, where no file was given. */
@@ -147,7 +173,7 @@ export function unknown(given, forms, expected) {
   }
   const fault = forms.length > 1 ? null : faultOfJson(given.bytes);
   if (fault !== null) {
-    return verdict('json', 'warn', say('e.json.text', {reason: fault}), null, 'e');
+    return verdict('json', 'warn', say('e.json.text', {reason: fault}), null, {group: 'e'});
   }
   const digests = forms.map(form => element('div', {}, code(toHex(form.digest))));
   return verdict('unknown', 'calm', say('v.unknown.text'), element('div', {}, advice([say('unknown.todo')], 'calm'), facts([
@@ -157,7 +183,16 @@ export function unknown(given, forms, expected) {
 
 /** `issuers`: [did, name]. `choose`: takes the DID. */
 export function choice(issuers, choose) {
-  const buttons = issuers.map(([did, name]) => element('button', {type: 'button', click: () => choose(did)},
-    own(name ?? did), name ? element('small', {}, did) : null));
-  return [head('choice', 'calm', say('v.choice.text')), element('div', {class: 'choices'}, ...buttons)];
+  return choices('choice', {}, issuers.map(([did, name]) => [name ?? did, name ? did : null, () => choose(did)]));
+}
+
+/** Several were given, each to be checked by itself. `choose`: takes one of them. */
+export function files(given, choose) {
+  return choices('files', {count: number(given.length)}, given.map(one => [one.name, null, () => choose(one)]));
+}
+
+function choices(key, values, options) {
+  const buttons = options.map(([label, note, click]) => element('button', {type: 'button', click},
+    own(label), note === null ? null : element('small', {}, note)));
+  return [head(key, 'calm', say(`v.${key}.text`, values)), element('div', {class: 'choices'}, ...buttons)];
 }

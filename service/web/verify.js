@@ -1797,7 +1797,7 @@ function readInOneWay(content, what) {
   }
 }
 
-function isPdf(body) {
+export function isPdf(body) {
   return latin1(body.subarray(0, 1024)).includes('%PDF-');
 }
 
@@ -2810,7 +2810,7 @@ function isLocal(name) {
   return !/^[A-Za-z][A-Za-z0-9+.-]*:/.test(name) || name.toLowerCase().startsWith('urn:epass:');
 }
 
-function checkIssuer(proof, credential) {
+export function checkIssuer(proof, credential) {
   if (credential === null) {
     return told('issuer-match', CANNOT_TELL, 'no credential was given');
   }

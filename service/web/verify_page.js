@@ -1,35 +1,29 @@
 /** The page at /verify: takes a credential, checks it in this browser, and shows what was found. */
 import {accreditationClaim, checkAccreditation} from './accreditation.js';
+import {ask, fetchOfOthers, findProof, isPdfReaderHere, nameOf, statusOf} from './asking.js';
 import {enteredUrl} from './entered_url.js';
+import {linkInPicture, MAX_MB, readFiles, withProof} from './given.js';
 import {element, language, loadMessages, number, say, translatePage} from './i18n.js';
 import {readPermalink, textOf} from './judgement.js';
-import {advice, choice, result, unknown, verdict, waiting} from './result_view.js';
-import {canonicalCandidates, embeddedProof, isProof, readProof, Refused, toHex, verify} from './verify.js';
+import {advice, choice, files, result, unknown, verdict, waiting} from './result_view.js';
+import {canonicalCandidates, claimedIssuer, embeddedProof, isPdf, isProof, readProof, Refused, toHex, verify} from './verify.js';
 
-const MAX_MB = 100;
-const SERVICE_TIMEOUT_MS = 15_000;
 const byId = id => document.getElementById(id);
+const NO_FILE = {bytes: null, name: null, proof: null};
 
 const page = {
   ledger: null, // what GET /v1/ledger answered; null while the service does not answer
   expected: readPermalink(location.href, location.origin), // digest and issuer of the permalink
+  given: null, // what is checked, or was
   draw: null, // draws the present result again, in another language
-  running: 0
+  turn: 0
 };
 
-// The service: digests go there, and nothing else of a credential
-
-/** {status, body}, or null where the service does not answer or cannot do its work. */
-async function ask(path) {
-  try {
-    const response = await fetch(path, {signal: AbortSignal.timeout(SERVICE_TIMEOUT_MS), headers: {Accept: 'application/json'}});
-    if (response.status >= 500 || response.status === 429) {
-      return null;
-    }
-    return {status: response.status, body: await response.json(), retryAfterS: Number(response.headers.get('retry-after') ?? 60)};
-  } catch {
-    return null;
-  }
+/** Every question of the reader makes those before it late: what is found for them is not shown. */
+function begin() {
+  page.turn += 1;
+  const turn = page.turn;
+  return () => turn !== page.turn;
 }
 
 async function ledger() {
@@ -37,63 +31,56 @@ async function ledger() {
   return page.ledger;
 }
 
-const query = issuer => issuer ? `?issuer=${encodeURIComponent(issuer)}` : '';
-
-/** What the service has for the first of these digests that it knows: its answer, `digest` and `path`; null when it does not answer. */
-async function findProof(digests, issuer) {
-  for (const digest of digests) {
-    const found = await ask(`/v1/proofs/${digest}${query(issuer)}`);
-    if (found === null || found.status !== 404) {
-      return found && {...found, digest};
-    }
-  }
-  return {status: 404};
-}
-
 // Checking
 
 /** `given`: {bytes, name, proof}; bytes null for a permalink alone; proof: bytes or a value, or null. `issuer`: chosen by the reader. */
-async function check(given, issuer = page.expected?.issuer ?? null) {
-  page.running += 1;
-  const turn = page.running, isLate = () => turn !== page.running;
+async function check(given, issuer = page.expected?.issuer ?? null, isLate = begin()) {
+  page.given = given;
   try {
-    await progress('progress.read');
+    await progress('progress.read', isLate);
     const forms = given.bytes === null ? [] : await canonicalCandidates(given.bytes);
+    if (isLate()) {
+      return;
+    }
     if (given.bytes !== null && !forms.length) {
-      return isLate() || showError('empty');
+      return showError('empty');
     }
     if (given.bytes !== null && isProof(given.bytes)) {
-      return isLate() || showError('proof');
+      return showError('proof');
     }
-    await progress('progress.ask');
-    const digests = forms.map(form => toHex(form.digest));
-    const [, own] = await Promise.all([ledger(), findProof(digests, issuer)]);
-    const isUnknown = own !== null && own.status >= 400;
-    // What the link promised is what another file is compared with.
-    const found = (isUnknown || given.bytes === null) && page.expected ? await findProof([page.expected.digest], page.expected.issuer) : own;
+    await progress('progress.ask', isLate);
+    const {found, isOther} = await find(forms, issuer);
     if (!isLate()) {
-      await show(given, found, forms, isLate);
+      await show({...given, isOther}, found, forms, isLate);
     }
   } catch (fault) {
     if (!isLate()) {
       showError('page', {reason: fault.message});
     }
     throw fault; // a fault of this page, for its console
-  } finally {
-    if (!isLate()) {
-      byId('progress').textContent = '';
-    }
   }
+}
+
+/** {found, isOther}: what the service has, and whether that is of another file than the link names. */
+async function find(forms, issuer) {
+  const digests = forms.map(form => toHex(form.digest)), {expected} = page, isOfLink = digests.includes(expected?.digest);
+  const [, own] = await Promise.all([ledger(), findProof(isOfLink ? [expected.digest] : digests, issuer)]);
+  if (expected && own?.status >= 400) {
+    return {found: await findProof([expected.digest], expected.issuer), isOther: false}; // then it is compared with what the link promised
+  }
+  return {found: own, isOther: expected !== null && own !== null && !isOfLink};
 }
 
 async function show(given, found, forms, isLate) {
   if (found?.status === 300) {
-    const issuers = await Promise.all(found.body.issuers.map(async did => [did, await nameOf(did)]));
-    return isLate() || present(() => choice(issuers, did => check(given, did)));
+    return showIssuers(given, found.body.issuers, isLate);
   }
   if (found?.status === 202) {
-    const name = await nameOf(found.body.issuer);
-    return isLate() || present(() => waiting(found, name));
+    const {issuer} = found.body, [name, word] = await Promise.all([nameOf(issuer), statusOf(found.digest, issuer)]);
+    return isLate() || present(() => waiting({given, found, name, word, retry}));
+  }
+  if (given.bytes && isPdf(given.bytes) && !await isPdfReaderHere()) {
+    return isLate() || showError('service');
   }
   const proof = found?.status === 200 ? found.body : given.proof ?? (given.bytes && await embeddedProof(given.bytes));
   if (isLate()) {
@@ -115,33 +102,40 @@ async function show(given, found, forms, isLate) {
   return isLate() || present(() => result(shown));
 }
 
+/** Whom the file names is whose anchor counts; where it names none of them, the reader chooses. */
+async function showIssuers(given, issuers, isLate) {
+  const named = given.bytes && claimedIssuer(given.bytes).claimed, others = issuers.filter(did => did !== named);
+  if (others.length < issuers.length) {
+    return check({...given, others}, named, isLate);
+  }
+  const pairs = await Promise.all(issuers.map(async did => [did, await nameOf(did)]));
+  return isLate() || present(() => choice(pairs, did => check({...given, others: issuers.filter(one => one !== did)}, did)));
+}
+
 /** What `result` shows. `read`: the proof. `isKnown`: whether the service gave it. All are asked at the same time. */
 async function askEverybody(given, proof, {issuer, digest, anchor}, isKnown) {
   const asked = {node: node.url(), registry: issuersRegistry.url()}, claim = given.bytes && accreditationClaim(given.bytes);
   const [report, name, told, accreditation] = await Promise.all([
     verify(given.bytes, proof, {
       registry: page.ledger?.contract ? `${page.ledger.ledger}:${page.ledger.contract}` : null, rpcUrl: asked.node,
-      finality: page.ledger?.finality, service: location.origin, allowPrivate: true, fetch: boundedFetch
+      finality: page.ledger?.finality, service: location.origin, allowPrivate: true, fetch: fetchOfOthers
     }),
     nameOf(issuer),
-    ask(`/v1/status/${toHex(digest)}${query(issuer)}`),
-    checkAccreditation(claim, asked.registry, {anchoredAt: anchor.anchoredAt, fetch: boundedFetch})
+    statusOf(toHex(digest), issuer),
+    checkAccreditation(claim, asked.registry, {anchoredAt: anchor.anchoredAt, fetch: fetchOfOthers})
   ]);
   report.checks = report.checks.map(one => one.check === accreditation.check ? accreditation : one);
-  const status = told?.status === 200 ? told.body : null;
-  const word = {holds: isKnown && anchor.state === 'final', status: status?.status ?? null, since: status?.since ?? null};
-  return {given, report, word, name, isKnown, asked};
+  const word = {holds: isKnown && anchor.state === 'final', ...told};
+  return {given, report, word, name, isKnown, asked, retry, forgetLink};
 }
 
-/** Credentials never go along, nor does the address of this page. */
-function boundedFetch(url, options) {
-  return fetch(url, {...options, credentials: 'omit', referrerPolicy: 'no-referrer'});
-}
+const retry = () => check(page.given);
 
-/** The operator's name of an issuer; null where there is none, undefined where the service did not answer. */
-async function nameOf(did) {
-  const found = await ask(`/v1/issuers/${encodeURIComponent(did)}`);
-  return found === null ? undefined : found.status === 200 ? found.body.name : null;
+/** The file counts alone. */
+function forgetLink() {
+  page.expected = null;
+  history.replaceState(null, '', `/verify?lang=${language()}`);
+  return check(page.given);
 }
 
 // The node and the registry of trusted issuers that are asked: the operator's, or those that the reader entered
@@ -151,10 +145,20 @@ const issuersRegistry = enteredUrl('registry', 'credanchor-issuers', () => page.
 
 // Drawing
 
-async function progress(key) {
+async function progress(key, isLate) {
+  if (isLate()) {
+    return;
+  }
+  page.draw = null;
   byId('progress').textContent = say(key);
+  byId('stop').hidden = false;
   byId('result').hidden = true;
   await new Promise(resolve => setTimeout(resolve)); // so that it is drawn before the work begins
+}
+
+function rest() {
+  byId('progress').textContent = '';
+  byId('stop').hidden = true;
 }
 
 function present(draw) {
@@ -163,7 +167,7 @@ function present(draw) {
   byId('result').replaceChildren(element('div', {class: 'card'}, ...draw()));
   byId('result').hidden = false;
   document.body.classList.add('shown');
-  byId('progress').textContent = '';
+  rest();
   if (first) {
     byId('result').focus({preventScroll: true});
     scrollTo(0, 0);
@@ -171,44 +175,29 @@ function present(draw) {
 }
 
 function showError(key, values = {}) {
-  present(() => verdict(key, 'warn', say(`e.${key}.text`, values), null, 'e'));
+  present(() => verdict(key, 'warn', say(`e.${key}.text`, values), null, {group: 'e', retry: key === 'service' && page.given ? retry : null}));
 }
 
 // What the reader gives
 
-async function take(files) {
-  const read = [];
-  for (const file of files) {
-    if (file.size > MAX_MB * 1024 * 1024) {
-      return showError('huge', {limit: number(MAX_MB)});
-    }
-    await progress('progress.read');
-    try {
-      read.push({name: file.name, type: file.type, bytes: new Uint8Array(await file.arrayBuffer())});
-    } catch {
-      return showError('read');
-    }
+async function take(given) {
+  if (!given.length) {
+    return;
   }
-  const link = read.length === 1 ? await linkInPicture(files[0]) : null;
+  const isLate = begin();
+  await progress('progress.read', isLate);
+  const {files: read, proofs, fault} = await readFiles(given), link = given.length === 1 ? await linkInPicture(given[0]) : null;
+  if (isLate()) {
+    return;
+  }
+  if (fault) {
+    return showError(fault, {limit: number(MAX_MB)});
+  }
   if (link) {
     return open(link);
   }
-  const proof = read.length > 1 ? read.find(one => isProof(one.bytes)) : null;
-  const file = read.find(one => one !== proof);
-  return file && check({bytes: file.bytes, name: file.name, proof: proof?.bytes ?? null});
-}
-
-/** The address in a photo of a QR code, where the browser reads such codes. */
-async function linkInPicture(file) {
-  if (!file.type.startsWith('image/') || !('BarcodeDetector' in globalThis)) {
-    return null;
-  }
-  try {
-    const codes = await new BarcodeDetector({formats: ['qr_code']}).detect(await createImageBitmap(file));
-    return codes.map(one => one.rawValue).find(one => readPermalink(one, location.origin)) ?? null;
-  } catch {
-    return null; // then it is a file like any other
-  }
+  const one = async (file, late) => check(await withProof(file, proofs, read.length === 1), undefined, late);
+  return read.length > 1 ? present(() => files(read, file => one(file, begin()))) : one(read[0], isLate);
 }
 
 function open(text) {
@@ -224,14 +213,20 @@ function open(text) {
   }
   page.expected = found;
   history.replaceState(null, '', `/verify?digest=${found.digest}${found.issuer ? `&issuer=${encodeURIComponent(found.issuer)}` : ''}&lang=${language()}`);
-  return check({bytes: null, name: null, proof: null}, found.issuer);
+  return check(NO_FILE, found.issuer);
 }
 
 function listen() {
   const drop = byId('drop');
-  byId('file').addEventListener('change', async event => {
-    await take([...event.target.files]);
+  byId('file').addEventListener('change', event => {
+    const chosen = [...event.target.files];
     event.target.value = ''; // so that the same file can be chosen again
+    take(chosen);
+  });
+  byId('stop').addEventListener('click', () => {
+    begin();
+    rest();
+    byId('file').focus();
   });
   for (const name of ['dragover', 'dragleave', 'drop']) {
     document.addEventListener(name, event => {
@@ -288,14 +283,14 @@ try {
 listen();
 byId('given').hidden = false;
 byId('settings').hidden = false;
-await ledger();
+await Promise.all([ledger(), isPdfReaderHere()]);
 node.show();
 issuersRegistry.show();
 document.documentElement.dataset.ready = 'true';
 if (!globalThis.crypto?.subtle) {
   showError('insecure'); // browsers compute digests on pages from https and localhost only
 } else if (page.expected) {
-  await check({bytes: null, name: null, proof: null});
+  await check(NO_FILE);
 } else if (new URL(location.href).searchParams.get('digest') !== null) {
   showError('link', {host: location.host});
 }

@@ -48,10 +48,13 @@ class Reader:
 
     def give(self, *files: tuple[str, bytes]) -> str:
         """Choose files; the verdict that follows."""
-        given: list[Any] = [{"name": name, "mimeType": "application/octet-stream", "buffer": content} for name, content in files]
         self.forget()
-        self.page.set_input_files("#file", given)
+        self.choose(*files)
         return self.verdict()
+
+    def choose(self, *files: tuple[str, bytes]) -> None:
+        given: list[Any] = [{"name": name, "mimeType": "application/octet-stream", "buffer": content} for name, content in files]
+        self.page.set_input_files("#file", given)
 
     def forget(self) -> None:
         """What is shown does not count as an answer to what comes."""

@@ -83,6 +83,7 @@ BASQUE = [
 ]
 LARGE_PDF = b"%PDF-1.7\n" + b"a large one " * 1_700_000
 OF_SEVERAL = credential(id="urn:uuid:7")
+PDF_OF_SEVERAL = b"%PDF-1.7\n a diploma of two"
 OVER = credential(id="urn:uuid:8", validUntil="2026-01-31T12:00:00Z")
 EARLY = credential(id="urn:uuid:81", validFrom="2999-01-31")
 UNCLEAR = credential(id="urn:uuid:82", validUntil="01/01/2020")
@@ -92,6 +93,11 @@ EDC = credential(
         "hasClaim": {"type": "Accreditation", "title": {"en": "Quality"}, "accreditingAgent": {"legalName": "Agency"}}
     },
 )
+WAITING_AND_REVOKED, WAITING_AND_OVER = (
+    credential(id="urn:uuid:12"),
+    credential(id="urn:uuid:13", validUntil="2026-01-31T12:00:00Z"),
+)
+WAITING_OF_OTHERS = credential(id="urn:uuid:14", issuer="did:web:other.example")
 SUSPENDED = credential(id="urn:uuid:11")
 BADLY_SIGNED = credential(id="urn:uuid:10", proof=proven()["proof"] | {"proofPurpose": "authentication"})
 DIPLOMA = prepare(draw())
@@ -196,6 +202,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
                 REVOKED,
                 STRANGERS,
                 OF_SEVERAL,
+                PDF_OF_SEVERAL,
                 OVER,
                 EARLY,
                 UNCLEAR,
@@ -206,7 +213,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
                 DIPLOMA,
                 *made.named,
             )
-            theirs = (OF_SEVERAL, *map(made.self_signed, range(3)))
+            theirs = (OF_SEVERAL, PDF_OF_SEVERAL, *map(made.self_signed, range(3)))
             made.post(*anchored)
             made.post(*theirs, issuer=signer)
             made.wait_until_final(*theirs, issuer=signer)
@@ -215,8 +222,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory, registry: str) -> Ite
             made.revoke(REVOKED)
             made.revoke(made.self_signed(2), signer)
             net.stop_one("rounds")
-            made.post(WAITING)
+            made.post(WAITING, WAITING_AND_REVOKED, WAITING_AND_OVER, WAITING_OF_OTHERS)
             made.change("suspend", SUSPENDED)
+            made.change("revoke", WAITING_AND_REVOKED)
             yield made
         finally:
             net.stop()
@@ -271,6 +279,7 @@ def test_pdf_is_unchanged_and_its_authorship_is_not_shown(reader: Reader) -> Non
 
     assert reader.give(("diploma.pdf", PDF)) == "anchored"
     assert "authorship not shown" in reader.text()
+    assert reader.page.locator("#result .verdict.part").count() == 1, "it does not look like what a matching issuer gives"
     assert f"Anchored by {NAME}" in reader.text()
     assert reader.outcomes()["issuer-match"] == "cannot tell"
     reader.unfold()
@@ -295,6 +304,11 @@ def test_changed_credential_fails_against_its_proof_and_against_its_link(reader:
     reader.unfold()
     assert reader.violations() == []
     assert reader.give(("diploma.json", GENUINE)) == "genuine"
+    assert reader.give(("diploma.pdf", PDF)) == "other", "it is anchored as well, and not what the link promised"
+    assert reader.violations() == []
+    reader.page.click("text=Judge it without the link")
+    reader.page.wait_for_selector("[data-verdict=anchored]")
+    assert "digest=" not in reader.page.url
 
 
 def test_proof_inside_the_credential_is_found(reader: Reader, installation: Installation) -> None:
@@ -331,8 +345,17 @@ def test_waiting_credential_is_neither_valid_nor_unknown(reader: Reader) -> None
     assert reader.give(("diploma.json", WAITING)) == "waiting"
     assert NAME in reader.text()
     assert "min" in reader.text()
+    assert "Whom the file names as its issuer is who handed it in" in reader.text()
     assert reader.violations() == []
     reader.picture("waiting")
+    assert reader.give(("diploma.json", WAITING_AND_REVOKED)) == "revoked"
+    assert "Not on the ledger yet" in reader.text()
+    assert reader.give(("diploma.json", WAITING_AND_OVER)) == "over"
+    assert reader.give(("diploma.json", WAITING_OF_OTHERS)) == "foreign"
+    assert "diploma.json" in reader.text()
+    assert reader.violations() == []
+    with reader.page.expect_request("**/v1/proofs/**"):
+        reader.page.get_by_role("button", name="Look again").click()
 
 
 def test_unknown_credential_is_neither_false_nor_true(reader: Reader) -> None:
@@ -376,19 +399,18 @@ def test_anchor_that_is_not_final_is_said_to_be_so(reader: Reader) -> None:
     reader.picture("not-final")
 
 
-def test_reader_chooses_among_several_issuers_of_a_file(reader: Reader, installation: Installation) -> None:
+def test_of_several_issuers_the_named_one_counts_and_else_the_reader_chooses(reader: Reader, installation: Installation) -> None:
     reader.open()
 
-    assert reader.give(("diploma.json", OF_SEVERAL)) == "choice"
+    assert reader.give(("diploma.json", OF_SEVERAL)) == "genuine"
+    assert f"Also anchored by\n{installation.self_signer}" in reader.text()
+    assert reader.give(("diploma.pdf", PDF_OF_SEVERAL)) == "choice"
     assert reader.page.locator(".choices button").count() == 2
     assert NAME in reader.text()
     assert reader.violations() == []
     reader.picture("choice")
     reader.page.click(f".choices button:has-text('{NAME}')")
-    reader.page.wait_for_selector("[data-verdict=genuine]")
-    reader.give(("diploma.json", OF_SEVERAL))
-    reader.page.click(f".choices button:has-text('{installation.self_signer}')")
-    reader.page.wait_for_selector("[data-verdict=stranger]")
+    reader.page.wait_for_selector("[data-verdict=anchored]")
 
 
 def test_accreditation_is_looked_up_in_the_operators_registry(reader: Reader, installation: Installation) -> None:
@@ -474,15 +496,63 @@ def test_dead_service_is_cannot_tell_and_the_holders_proof_still_leads_to_the_le
     assert reader.violations() == []
     reader.picture("dead-service")
     with_proof, outcomes = reader.give(("diploma.json", GENUINE), ("proof.json", proof)), reader.outcomes()
+    pdf = reader.give(("diploma.pdf", embed(DIPLOMA, installation.proofs[DIPLOMA], digest_of(DIPLOMA))))
+    of_pdf = reader.outcomes()
     reader.context.set_offline(True)
     nothing_at_all = reader.give(("diploma.json", GENUINE), ("proof.json", proof))
 
     assert (alone, with_proof, nothing_at_all) == ("e.service", "untold", "untold")
+    assert (pdf, of_pdf["root"], of_pdf["digest"]) == ("untold", "passed", "passed")
     assert {name for name, outcome in outcomes.items() if outcome == "cannot tell"} == {
         "credential-signature",
         "accreditation",
         "status",  # another of its batch was revoked, and the list that says which is out of reach
     }
+
+
+def test_service_that_hangs_is_given_up_by_the_page_or_by_the_reader(reader: Reader) -> None:
+    reader.page.add_init_script(
+        "{ const within = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = () => within(1500); }"
+    )
+    reader.open()
+    reader.page.route("**/v1/**", lambda route: None)
+
+    assert reader.give(("diploma.json", GENUINE)) == "e.service"
+    reader.choose(("diploma.json", GENUINE))
+    reader.page.click("#stop")
+    reader.page.wait_for_timeout(2000)
+    assert not reader.page.is_visible("#result")
+    assert not reader.page.is_visible("#progress")
+
+
+def test_second_file_makes_the_first_late(reader: Reader) -> None:
+    reader.open()
+    reader.page.evaluate("""() => {
+        globalThis.shown = [];
+        new MutationObserver(() => shown.push(document.querySelector('#result [data-verdict]')?.dataset.verdict))
+            .observe(document.querySelector('#result'), {childList: true});
+    }""")
+    reader.choose(("large.pdf", LARGE_PDF))
+    reader.choose(("diploma.json", NEVER_POSTED))
+
+    assert reader.verdict() == "unknown"
+    reader.page.wait_for_timeout(2000)
+    assert reader.page.evaluate("shown") == ["unknown"]
+
+
+def test_of_several_files_each_is_checked_and_a_proof_that_is_not_used_is_said(
+    reader: Reader, installation: Installation
+) -> None:
+    proofs = [(f"{i}.proof.json", json.dumps(installation.proofs[one]).encode()) for i, one in enumerate((REVOKED, GENUINE))]
+    reader.open()
+
+    assert reader.give(("a.json", CHANGED), ("b.json", GENUINE), *proofs) == "files"
+    assert reader.violations() == []
+    reader.page.click("text=b.json")
+    reader.page.wait_for_selector("[data-verdict=genuine]")
+    assert "Proof file\nNot used" in reader.text()
+    assert reader.give(("a.json", CHANGED), proofs[1]) == "changed"
+    assert "Proof file" not in reader.text()
 
 
 def test_service_that_goes_away_in_the_middle_leaves_what_the_ledger_shows(reader: Reader) -> None:
@@ -765,8 +835,10 @@ def test_every_state_can_be_read_by_everybody_in_every_language_by_day_and_by_ni
         ("signature", BADLY_SIGNED),
         ("revoked", REVOKED),
         ("stranger", STRANGERS),
-        ("choice", OF_SEVERAL),
+        ("choice", PDF_OF_SEVERAL),
         ("waiting", WAITING),
+        ("over", WAITING_AND_OVER),
+        ("foreign", WAITING_OF_OTHERS),
         ("unknown", NEVER_POSTED),
         ("e.json", b"{"),
         ("e.empty", b""),
@@ -880,7 +952,7 @@ def test_page_is_light_and_asks_nobody_else(reader: Reader) -> None:
     reader.open()
 
     assert sum(sizes) <= MAX_BYTES, sizes
-    assert len(reader.asked) <= 12
+    assert len(reader.asked) <= 15
     if reader.pictures:
         (reader.pictures / "weight.txt").write_text(f"{sum(sizes):.0f} bytes, {len(reader.asked)} requests\n")
 

@@ -9,9 +9,9 @@ import pytest
 
 from service.web_pages import LANGUAGES, WEB, assets, choose_language, messages, page, policy, url_in_cookie
 
-PAGE_CODE: Final = ("verify_page.js", "result_view.js", "entered_url.js", "i18n.js", "status_page.js")
+PAGE_CODE: Final = ("verify_page.js", "result_view.js", "asking.js", "given.js", "entered_url.js", "i18n.js", "status_page.js")
 BY_KEY: Final = re.compile(
-    r"\b(?:say|has|tile|plot)\('([a-z][a-zA-Z0-9 .-]*)'|'((?:[cefvs]|node|registry|share|progress|status|unknown)\.[a-zA-Z0-9 .-]+)'"
+    r"\b(?:say|has|tile|plot|button)\('([a-z][a-zA-Z0-9 .-]*)'|'((?:[cefvs]|node|registry|share|progress|status|unknown)\.[a-zA-Z0-9 .-]+)'"
 )
 MADE: Final = {"v", "v.text", "e", "e.text", "c", "c.outcome", "s.result"}
 
@@ -50,6 +50,7 @@ def test_every_key_is_used():
         "e.",
         "c.",
         "f.accreditation.",
+        "f.match.",
         "node.none",
         "registry.none",
         "s.done",
@@ -66,7 +67,7 @@ def test_every_key_is_used():
 
 def test_every_verdict_and_check_has_its_words():
     judged = (WEB / "judgement.js").read_text(encoding="utf-8")
-    verdicts = set(re.findall(r"key: '(\w+)'", judged)) | {"revoked", "suspended", "waiting", "unknown", "choice"}
+    verdicts = set(re.findall(r"key: '(\w+)'", judged)) | {"revoked", "suspended", "unknown", "choice", "files"}
     english = messages("en")
 
     assert {key.removeprefix("v.").removesuffix(".text") for key in english if key.startswith("v.")} == verdicts
