@@ -649,8 +649,9 @@ def test_module_verifies_a_bundle_in_the_browser_and_asks_nobody(reader: Reader)
     before = len(reader.asked)
 
     found = reader.page.evaluate(
-        """cases => import('/web/verify.js').then(({verifyOffline}) => Promise.all(cases.map(async one =>
-            (await verifyOffline(null, one.proof, one)).checks.find(({check}) => check === 'root'))))""",
+        """cases => import('/web/verify.js').then(({verifyOffline}) => Promise.all(
+            cases.map(async ({proof, registry, blockHash, validators}) =>
+                (await verifyOffline(null, proof, {registry, blockHash, validators})).checks.find(({check}) => check === 'root'))))""",
         cases,
     )
 
