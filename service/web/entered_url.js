@@ -3,8 +3,9 @@ import {say} from './i18n.js';
 
 const PLAIN = /^https?:\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/;
 
-/** {url, show}. `kind`: in the ids of its form, and in messages. `cookie`: keeps what was entered. `offered`: gives the operator's. */
-export function enteredUrl(kind, cookie, offered) {
+/** {url, show}. `kind`: in the ids of its form, and in messages. `cookie`: keeps what was entered. `offered`: gives the operator's.
+ * `reload`: loads the page anew with what was entered, since only its header lets it ask there. */
+export function enteredUrl(kind, cookie, offered, reload) {
   const found = new RegExp(`(?:^|; )${cookie}=([^;]+)`).exec(document.cookie), own = found ? decodeURIComponent(found[1]) : null;
   const byId = id => document.getElementById(id), now = byId(`${kind}-now`);
   const url = () => own ?? offered() ?? null;
@@ -15,7 +16,7 @@ export function enteredUrl(kind, cookie, offered) {
   const use = chosen => {
     // Strictly of this site: a link from elsewhere can neither set it nor carry it.
     document.cookie = `${cookie}=${encodeURIComponent(chosen ?? '')}; Path=/verify; SameSite=Strict${chosen === null ? '; Max-Age=0' : ''}`;
-    location.reload();
+    reload(kind);
   };
   byId(kind).addEventListener('submit', event => {
     event.preventDefault();

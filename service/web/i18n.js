@@ -16,8 +16,11 @@ export async function loadMessages(wanted = language()) {
 export const has = key => Object.hasOwn(messages, key);
 
 export function say(key, values = {}) {
-  return (messages[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => isolated(String(values[name] ?? whole)));
+  return (messages[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => isolated(plain(String(values[name] ?? whole))));
 }
+
+/** Without controls, which could turn the words around them or hide some (Unicode Technical Report 36, section 2.5). */
+export const plain = text => text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '\ufffd');
 
 /** Names written from right to left do not turn the sentence around them (Unicode Standard Annex 9, isolates). */
 const isolated = text => /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(text) ? `\u2068${text}\u2069` : text;

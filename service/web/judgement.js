@@ -142,7 +142,7 @@ function secondsOf(value) {
   return typeof seconds === 'number' && seconds > 0 && seconds <= LAST_SECOND ? formatMoment(BigInt(Math.floor(seconds)) * 1_000_000n) : null;
 }
 
-/** Where a file that begins like JSON stops being it; null for other files. */
+/** Why a file that begins like JSON cannot be read as it: Refused; null for other files. */
 export function faultOfJson(bytes) {
   if (!/^[\s\ufeff]*[{[]/.test(new TextDecoder().decode(bytes.subarray(0, 64)))) {
     return null;
@@ -151,13 +151,13 @@ export function faultOfJson(bytes) {
     parseJson(bytes);
     return null;
   } catch (refused) {
-    return refused.message;
+    return refused;
   }
 }
 
 /** The signed token in a text, without the line breaks that mail programs put in, quotes, or the `Bearer` of a header; null for other texts. */
 export function tokenIn(text) {
-  const joined = text.trim().replace(/^(?:Authorization:\s*)?Bearer\s+/i, '').replace(/^["'“”«»]+|["'“”«»,]+$/g, '').replace(/\s+/g, '');
+  const joined = text.trim().replace(/^["'“”«»]+|["'“”«»,]+$/g, '').replace(/^(?:Authorization:\s*)?Bearer\s+/i, '').replace(/\s+/g, '');
   return /^eyJ[\w-]*\.[\w-]+\.[\w-]+(?:~[\w.~-]*)?$/.test(joined) ? joined : null;
 }
 

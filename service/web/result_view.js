@@ -1,10 +1,10 @@
 /** What the page at /verify shows of a result: verdict, facts, checks. It asks nobody. */
-import {date, dateTime, element, has, language, number, say, svg} from './i18n.js';
+import {date, dateTime, element, has, language, number, plain, say, svg} from './i18n.js';
 import {faultOfJson, outcomesOf, toDo, validityOf, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
 import {namedAccreditations} from './accreditation.js';
 import {REQUIRED, toHex} from './verify.js';
 
-const MOST_OTHERS = 5;
+const MOST_OTHERS = 5, LONGEST = 200;
 const byId = id => document.getElementById(id);
 const TICK = 'M7 12.5l3.4 3.4L17 8.6';
 const MARKS = {good: TICK, part: TICK, bad: 'M8 8l8 8M16 8l-8 8', warn: 'M12 6.5v7M12 17v.01', calm: 'M12 17v-5.5M12 7.5v-.01'};
@@ -39,7 +39,8 @@ function facts(pairs) {
 }
 
 /** Somebody else's words keep their own direction. */
-const own = text => element('bdi', {}, text);
+const own = text => element('bdi', {}, plain(text));
+const cut = text => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 const code = text => element('code', {}, text);
 
 /** `name`: null where the operator has none, undefined where that could not be asked. */
@@ -58,11 +59,11 @@ export function result({given, report, word, name, isKnown, asked, retry, forget
   const values = {issuer: name ?? proof.issuer, date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)};
   return [
     head(key, tone, say(`v.${key}.text`, values)),
-    advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given)), tone),
+    advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given, report)), tone),
     facts([
       issuerFact('f.issuer', proof.issuer, name),
       ['f.anchored', dateTime(proof.anchor.anchoredAt), say('f.block', {block: number(proof.anchor.blockNumber), ledger: proof.anchor.ledger})],
-      ['f.status', ...statusFact(report, word)],
+      [key === 'changed' ? 'f.status.anchored' : 'f.status', ...statusFact(report, word)],
       until && ['f.until', date(until), say('f.until.says')],
       given.bytes && ['f.accreditation', ...accreditationFact(given.bytes, report, asked.registry)],
       ...givenFacts(given, isKnown),
@@ -107,19 +108,20 @@ function accreditationFact(credential, report, registry) {
     return [say(`f.accreditation.${outcome}`), say('f.accreditation.says', {host: new URL(registry).host})];
   }
   const named = namedAccreditations(credential, language());
-  return named.length ? [say('f.accreditation.named'), own(named.join(' · '))] : [say('f.accreditation.none')];
+  return named.length ? [say('f.accreditation.named'), own(named.map(cut).join(' · '))] : [say('f.accreditation.none')];
 }
 
 function ledgerFact(report, node) {
-  return node === null ? say('f.indirect') : say(report.isLedgerRead ? 'f.direct' : 'f.dead', {node: new URL(node).host});
+  return node === null ? say('f.indirect') : say(report.isLedgerRead ? 'f.direct' : report.isOtherLedger ? 'f.foreign' : 'f.dead', {node: new URL(node).host});
 }
 
 const OF_THE_FILE = ['issuer-match', 'credential-signature', 'accreditation', 'status'];
 
-function meaning({check: name, outcome, reason}, given) {
+function meaning({check: name, outcome, reason}, given, report) {
   const hasFile = given.bytes !== null, isUntold = outcome === 'cannot tell';
   const key = !hasFile && isUntold && OF_THE_FILE.includes(name) ? 'unknown.file'
-    : hasFile && isUntold && name === 'digest' ? 'c.digest.unread' : `c.${name}.${outcome}`;
+    : hasFile && isUntold && name === 'digest' ? 'c.digest.unread'
+      : isUntold && name === 'root' && report.isOtherLedger ? 'c.root.foreign' : `c.${name}.${outcome}`;
   return has(key) ? say(key) : reason;
 }
 
@@ -128,8 +130,8 @@ function checks(report, given) {
     element('span', {class: `outcome ${TONES[one.outcome]}`}, say(one.outcome)),
     element('div', {},
       element('strong', {}, say(`c.${one.check}`)),
-      element('p', {}, meaning(one, given)),
-      element('details', {}, element('summary', {}, say('reason')), element('p', {class: 'reason', lang: 'en'}, one.reason)))));
+      element('p', {}, meaning(one, given, report)),
+      element('details', {}, element('summary', {}, say('reason')), element('p', {class: 'reason', lang: 'en'}, plain(one.reason))))));
   return element('details', {class: 'all'}, element('summary', {}, say('checks')), element('ul', {class: 'checks'}, ...items));
 }
 
@@ -173,7 +175,8 @@ export function unknown(given, forms, expected) {
   }
   const fault = forms.length > 1 ? null : faultOfJson(given.bytes);
   if (fault !== null) {
-    return verdict('json', 'warn', say('e.json.text', {reason: fault}), null, {group: 'e'});
+    const key = fault.slug === 'too-large' ? 'large' : 'json';
+    return verdict(key, 'warn', say(`e.${key}.text`, {reason: fault.message}), null, {group: 'e'});
   }
   const digests = forms.map(form => element('div', {}, code(toHex(form.digest))));
   return verdict('unknown', 'calm', say('v.unknown.text'), element('div', {}, advice([say('unknown.todo')], 'calm'), facts([

@@ -2253,6 +2253,9 @@ export const CODE_SHA256 = '0x4d151935f816aecfa111ab6eae1f8fbcc08b6c853864a93214
 /** A node that does not answer, or answers with something else, is evidence of nothing. */
 export class NoEvidence extends Error {}
 
+/** The node is of another chain, or has not our contract. */
+class OtherLedger extends NoEvidence {}
+
 class Node {
   constructor(url, fetcher) {
     this.url = url;
@@ -2339,16 +2342,16 @@ async function headOf(node, registry) {
     node.call('eth_chainId'), node.call('eth_getCode', registry.contract, 'latest'), node.block('latest')
   ]);
   if (BigInt(quantity(chainId)) !== registry.chainId) {
-    throw new NoEvidence(`the node is on another chain than ${registry.text}`);
+    throw new OtherLedger(`the node is on another chain than ${registry.text}`);
   }
   if (typeof code !== 'string' || !/^0x(?:[0-9a-f]{2})*$/i.test(code)) {
     throw new NoEvidence('the node answered eth_getCode with something that is no hexadecimal');
   }
   if (code === '0x') {
-    throw new NoEvidence(`there is no contract at ${registry.text}`);
+    throw new OtherLedger(`there is no contract at ${registry.text}`);
   }
   if (toHex(await sha256(fromHex(code))) !== CODE_SHA256) {
-    throw new NoEvidence(`the code at ${registry.text} is not the anchor registry of this version`);
+    throw new OtherLedger(`the code at ${registry.text} is not the anchor registry of this version`);
   }
   return head;
 }
@@ -2428,8 +2431,9 @@ function whyNoEvidence(failed) {
  * key, a JWK or Multikey, for the credential's own signature; `fetchKeys`: keys of a did:web may be got from its host. A server that
  * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
- * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, checkedAt}: `proof` as it was
- * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers. Throws Refused for what is no proof, and for arguments that cannot be used.
+ * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, isOtherLedger, checkedAt}: `proof` as it was
+ * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers;
+ * `isOtherLedger`: whether it is of another chain or has not the contract. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
 export async function verify(credential, proof = null, options = {}) {
   const {
@@ -2440,7 +2444,7 @@ export async function verify(credential, proof = null, options = {}) {
   const read = readProof(proof ?? await insideOf(credential)), pinned = registry === null ? null : parseRegistry(registry), rule = parseFinality(finality);
   const given = key === null ? null : givenKey(key);
   const ledger = {
-    pinned, node: pinned && rpcUrl ? new Node(rpcUrl, fetch) : null, head: null, evidence: null,
+    pinned, node: pinned && rpcUrl ? new Node(rpcUrl, fetch) : null, head: null, evidence: null, isOther: false,
     why: pinned === null ? 'no contract is pinned: give registry' : 'no node was asked: give rpcUrl'
   };
   if (ledger.node) {
@@ -2449,6 +2453,7 @@ export async function verify(credential, proof = null, options = {}) {
       ledger.evidence = await gatherEvidence(ledger.node, pinned, ledger.head, read.root, rule);
     } catch (failed) {
       ledger.why = whyNoEvidence(failed);
+      ledger.isOther = failed instanceof OtherLedger;
     }
   }
   const copies = await Promise.all(statusLists.map(readCopy));
@@ -2477,6 +2482,7 @@ export async function verifyOffline(credential, proof = null, options = {}) {
       ledger.evidence = evidenceFrom(bundle, read, pinned, trusted);
     } catch (failed) {
       ledger.why = whyNoEvidence(failed);
+      ledger.isOther = failed instanceof OtherLedger;
     }
   }
   const found = [notTold('status lists change, so nothing is told of them offline')];
@@ -2591,7 +2597,7 @@ async function reportOf(credential, proof, ledger, {forms, found, required, at, 
   const anchor = ledger.evidence?.anchor ?? null;
   return {
     outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(proof, checks, anchor), checks,
-    statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, checkedAt: formatMoment(at)
+    statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, checkedAt: formatMoment(at)
   };
 }
 

@@ -9,6 +9,7 @@ import {advice, choice, files, result, unknown, verdict, waiting} from './result
 import {canonicalCandidates, claimedIssuer, embeddedProof, isPdf, isProof, readProof, Refused, toHex, verify} from './verify.js';
 
 const byId = id => document.getElementById(id);
+const RELOADED = 'credanchor-reloaded';
 const NO_FILE = {bytes: null, name: null, proof: null};
 
 const page = {
@@ -140,8 +141,26 @@ function forgetLink() {
 
 // The node and the registry of trusted issuers that are asked: the operator's, or those that the reader entered
 
-const node = enteredUrl('node', 'credanchor-node', () => page.ledger?.publicNode);
-const issuersRegistry = enteredUrl('registry', 'credanchor-issuers', () => page.ledger?.publicIssuersRegistry);
+const node = enteredUrl('node', 'credanchor-node', () => page.ledger?.publicNode, reload);
+const issuersRegistry = enteredUrl('registry', 'credanchor-issuers', () => page.ledger?.publicIssuersRegistry, reload);
+
+/** Files do not outlive it: the page then says so, where the reader was. */
+function reload(kind) {
+  sessionStorage.setItem(RELOADED, JSON.stringify({kind, hadFile: page.given !== null && page.given.bytes !== null}));
+  location.reload();
+}
+
+function goOnAfterReload() {
+  const {kind, hadFile} = JSON.parse(sessionStorage.getItem(RELOADED) ?? '{}');
+  sessionStorage.removeItem(RELOADED);
+  if (kind) {
+    byId(kind).closest('details').open = true;
+  }
+  if (hadFile) {
+    showError('again');
+    byId('file').focus();
+  }
+}
 
 // Drawing
 
@@ -281,11 +300,14 @@ try {
   throw fault;
 }
 listen();
+byId('qr').dataset.t = 'BarcodeDetector' in globalThis ? 'qr.photo' : 'qr';
+translatePage('title');
 byId('given').hidden = false;
 byId('settings').hidden = false;
 await Promise.all([ledger(), isPdfReaderHere()]);
 node.show();
 issuersRegistry.show();
+goOnAfterReload();
 document.documentElement.dataset.ready = 'true';
 if (!globalThis.crypto?.subtle) {
   showError('insecure'); // browsers compute digests on pages from https and localhost only

@@ -300,6 +300,7 @@ def test_changed_credential_fails_against_its_proof_and_against_its_link(reader:
 
     assert (beside, alone, by_link) == ("changed", "digest", "changed")
     assert (outcomes["digest"], outcomes["path"]) == ("failed", "passed")
+    assert "Status of the file that was anchored" in reader.text()
     reader.picture("changed")
     reader.unfold()
     assert reader.violations() == []
@@ -465,12 +466,16 @@ def test_credential_that_is_not_valid_now_by_its_own_words_is_not_green(reader: 
 def test_dead_node_is_no_verdict_of_the_ledger(reader: Reader) -> None:
     dead = f"http://127.0.0.1:{free_port()}"
     reader.open()
+    reader.give(("diploma.json", GENUINE))
     reader.page.click("#settings summary")
     reader.page.fill("#node-url", dead)
     with reader.page.expect_navigation():
         reader.page.click("#node button[type=submit]")
     reader.page.wait_for_selector("html[data-ready]")
-    assert dead in (reader.page.text_content("#node-now") or "")
+    assert dead in reader.page.inner_text("#node-now"), "the settings are open where they were"
+    assert reader.verdict() == "e.again"
+    assert reader.page.evaluate("document.activeElement.id") == "file"
+    assert reader.violations() == []
 
     genuine = reader.give(("diploma.json", GENUINE))
     outcomes = reader.outcomes()
@@ -483,6 +488,21 @@ def test_dead_node_is_no_verdict_of_the_ledger(reader: Reader) -> None:
     assert {outcomes[name] for name in ("root", "finality", "status")} == {"cannot tell"}
     assert dead.removeprefix("http://") in reader.hosts()
     reader.errors = [error for error in reader.errors if "ERR_CONNECTION_REFUSED" not in error]
+
+
+def test_node_of_another_ledger_is_said_to_be_one(reader: Reader, installation: Installation) -> None:
+    def of_mainnet(route: Route) -> None:
+        if "eth_chainId" in (route.request.post_data or ""):
+            route.fulfill(json={"jsonrpc": "2.0", "id": 1, "result": "0x1"}, headers={"Access-Control-Allow-Origin": "*"})
+        else:
+            route.continue_()
+
+    reader.page.route(f"http://127.0.0.1:{installation.net.rpc_port}/", of_mainnet)
+    reader.open()
+
+    assert reader.give(("diploma.json", GENUINE)) == "service"
+    assert "is of another ledger\n" in reader.text()
+    assert "Enter one of its ledger below" in reader.text()
 
 
 def test_dead_service_is_cannot_tell_and_the_holders_proof_still_leads_to_the_ledger(
@@ -618,9 +638,21 @@ def test_link_that_leads_nowhere_says_so(reader: Reader, link: str, verdict: str
         ([("proof.json", b'{"type": "CredentialAnchorProof"}')], "e.proof", "together with this file"),
         ([("diploma.json", GENUINE), ("proof.json", b'{"type": "CredentialAnchorProof", "version": 2}')], "genuine", NAME),
         ([("x.json", NEVER_POSTED), ("proof.json", b'{"type": "CredentialAnchorProof", "version": 2}')], "broken", "$.version"),
+        ([("x.json", b'{"a": "' + b"x" * (20 * 2**20) + b'"}')], "e.large", "at most 20971520 are read"),
+        ([("gpj.\u202eanolpid.json", NEVER_POSTED)], "unknown", "gpj.\ufffdanolpid.json"),
         ([("photo.jpg", b"\xff\xd8\xff\xe0 a photo")], "unknown", "A scan, a photo"),
     ],
-    ids=["twice", "cut short", "empty", "proof alone", "bad proof beside a good one", "bad proof", "a photo"],
+    ids=[
+        "twice",
+        "cut short",
+        "empty",
+        "proof alone",
+        "bad proof beside a good one",
+        "bad proof",
+        "too large",
+        "a name that turns",
+        "a photo",
+    ],
 )
 def test_file_that_cannot_be_judged_is_said_to_be_so(reader: Reader, files: Any, verdict: str, words: str) -> None:
     reader.open()
@@ -709,9 +741,10 @@ def test_pdf_that_carries_its_proof_passes_and_one_with_more_in_it_cannot_be_tol
     [
         ("surely a diploma", "unknown", to_hex(sha256(b"surely a diploma"))),
         (" \n ", "e.empty", "no digest"),
+        (f'"Bearer {TOKEN}"', "unknown", to_hex(sha256(TOKEN.encode()))),
         (f"  {TOKEN[:20]}\r\n  {TOKEN[20:]}\n", "unknown", to_hex(sha256(TOKEN.encode()))),
     ],
-    ids=["anything", "nothing", "a token that a mail program broke"],
+    ids=["anything", "nothing", "a token of a header", "a token that a mail program broke"],
 )
 def test_pasted_text_is_taken_as_it_was_meant(reader: Reader, pasted: str, verdict: str, words: str) -> None:
     reader.open()
@@ -722,6 +755,9 @@ def test_pasted_text_is_taken_as_it_was_meant(reader: Reader, pasted: str, verdi
 
     assert reader.verdict() == verdict
     assert words in reader.text()
+    if pasted.strip():
+        assert reader.give(("token.jwt", pasted.encode())) == verdict
+        assert words in reader.text(), "a file is read as what is pasted"
 
 
 def test_link_is_opened_from_wherever_it_is_pasted(reader: Reader, installation: Installation) -> None:
@@ -749,8 +785,9 @@ def test_text_is_pasted_and_checked_with_the_keyboard_alone(reader: Reader) -> N
     tab_to("file")
     with reader.page.expect_file_chooser():
         reader.page.keyboard.press("Enter")
-    tab_to("Paste text, or open a link or QR code")
+    tab_to("Paste text, or open a link")
     reader.page.keyboard.press("Enter")
+    assert "camera of your phone" in reader.page.inner_text("#qr"), "this browser reads no codes"
     tab_to("text")
     reader.page.keyboard.insert_text(GENUINE.decode())
     tab_to("Check")
@@ -895,6 +932,8 @@ def test_page_without_javascript_says_why_it_does_nothing(browser: Browser, inst
 
     assert "precisa JavaScript" in reader.page.inner_text("main")
     assert not reader.page.is_visible("#given")
+    reader.page.goto(installation.url + "/status-page")
+    assert "/v1/stats" in reader.page.inner_text("main")
     reader.context.close()
 
 

@@ -53,6 +53,7 @@ def test_every_key_is_used():
         "f.match.",
         "node.none",
         "registry.none",
+        "qr.photo",
         "s.done",
         "s.interrupted",
         "s.failed",
