@@ -5,14 +5,21 @@ Never logged: keys, API keys, credentials, signed transactions.
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol, cast
 
 import orjson
 import structlog
+from structlog.typing import EventDict, Processor
 
 
-def _json(event: object, **_options: object) -> str:
-    return orjson.dumps(event, default=repr).decode()
+def _stamped(_logger: object, _method: str, event: EventDict) -> EventDict:
+    event["timestamp"] = datetime.now(UTC)
+    return event
+
+
+def _as_json(_logger: object, _method: str, event: EventDict) -> str:
+    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z).decode()
 
 
 NOISY: Final = ("web3", "urllib3", "httpx2", "httpcore2", "alembic")
@@ -31,15 +38,15 @@ class Stream(Protocol):
 def configure_logs(stream: Stream | None = None, *, level: int = logging.INFO) -> None:
     """Called once by an entry point. `stream`: stderr by default."""
     stream = stream or sys.stderr
-    renderer: structlog.typing.Processor
-    renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer(_json)
+    stamp: Processor = structlog.processors.TimeStamper(fmt="iso", utc=True) if stream.isatty() else _stamped
+    render: Processor = structlog.dev.ConsoleRenderer() if stream.isatty() else _as_json
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            stamp,
             structlog.processors.format_exc_info,
-            renderer,
+            render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(cast(Any, stream)),

@@ -16,6 +16,7 @@ from anchoring.core.proof import AnchorClaim, Registry
 from anchoring.core.proof_json import anchor_to_json
 from anchoring.types import Did, to_hex
 from anchoring.usecases.trace_digest import Standing
+from service.request_fields import field_of
 from service.state import Service
 
 REVALIDATE: Final = "no-cache"
@@ -104,7 +105,7 @@ def exact_time(moment: datetime) -> str:
 
 
 def _has(request: Request, etag: str) -> bool:
-    held = request.headers.get("if-none-match")
-    if held is None:
+    held = field_of(request.scope, b"if-none-match")
+    if not held:
         return False
     return held.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in held.split(","))

@@ -1,6 +1,7 @@
 """Reading request bodies: bounded in bytes, in time, and in what all take together, whatever the client declares."""
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final, TypeVar
@@ -13,6 +14,7 @@ from anchoring.core.issuer import without_secrets
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, MalformedBody, ServiceUnavailable, TooLarge, UnsupportedMediaType
 from service.body_memory import HURRY, LARGE_BYTES, PAUSE_S, BodyMemory
+from service.request_fields import field_of
 
 T = TypeVar("T")
 
@@ -30,15 +32,18 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
     compressed, because the digest is that of the bytes that arrive; NoRoom for a large one while others take all that there is;
     ServiceUnavailable when the service stops meanwhile.
     """
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+    if field_of(request.scope, b"content-encoding").strip().lower() not in {"", "identity"}:
         raise UnsupportedMediaType("send the body as it is, not compressed", at="Content-Encoding")
     if _declared_size(request, limit) > limit:
         raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    patience = asyncio.timeout_at(deadline)
     try:
-        async with asyncio.timeout(timeout_s):
-            return await _collect(request, limit)
+        async with patience:
+            return await _collect(request, limit, patience)
     except TimeoutError as slow:
-        raise MalformedBody(f"the body did not arrive within {timeout_s:g} seconds") from slow
+        how = f"did not arrive within {timeout_s:g} seconds" if patience.when() == deadline else "came too slowly"
+        raise MalformedBody(f"the body {how}") from slow
     except ClientDisconnect as gone:
         raise MalformedBody("the body was cut short") from gone
     except asyncio.CancelledError as stopping:
@@ -71,36 +76,33 @@ async def compute(work: Callable[[], T], *, is_large: bool) -> T:
 
 def _declared_size(request: Request, limit: int) -> int:
     """What the client says, where it can be read; what comes is counted in any case."""
-    digits = request.headers.get("content-length", "0")
+    digits = field_of(request.scope, b"content-length")
     if not (digits.isascii() and digits.isdigit()):
         return 0
     return limit + 1 if len(digits) > _LENGTH_DIGITS else int(digits)
 
 
-async def _collect(request: Request, limit: int) -> bytes:
+async def _collect(request: Request, limit: int, patience: asyncio.Timeout) -> bytes:
     chunks, size, large = [], 0, None
-    try:
-        async with asyncio.timeout(None) as patience:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
-                if size > LARGE_BYTES:
-                    large = large or _Large(memory_of(request), request.scope, patience)
-                    await large.grow_to(size)
-                chunks.append(chunk)
-    except TimeoutError as slow:
-        raise MalformedBody("the body came too slowly") from slow
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(f"the body has more than {limit} bytes", limit=limit)
+        if size > LARGE_BYTES:
+            large = large or _Large(memory_of(request), request.scope, patience)
+            await large.grow_to(size)
+        chunks.append(chunk)
     return b"".join(chunks)
 
 
 class _Large:
-    """A large body on its way. `patience`: with its sender, who has to send at some rate."""
+    """A large body on its way. `patience`: with its sender, who has to send at some rate besides, and ends by a deadline."""
 
     def __init__(self, memory: BodyMemory, scope: Scope, patience: asyncio.Timeout) -> None:
         self._held = memory.hold(scope)
         self._bytes_per_s = memory.bytes_per_s
         self._patience = patience
+        self._deadline = patience.when() or math.inf
         self._size = 0
         self._left_s = PAUSE_S
         self._since = asyncio.get_running_loop().time()
@@ -110,10 +112,10 @@ class _Large:
         now = asyncio.get_running_loop().time
         rate = self._bytes_per_s * (HURRY if self._held.room.wanted else 1)
         self._left_s = min(PAUSE_S, self._left_s - (now() - self._since) + (size - self._size) / rate)
-        self._patience.reschedule(None)  # who waits for room need not send
+        self._patience.reschedule(self._deadline)  # who waits for room need not send
         await self._held.grow_to(size)
         self._size, self._since = size, now()
-        self._patience.reschedule(self._since + self._left_s)
+        self._patience.reschedule(min(self._deadline, self._since + self._left_s))
 
 
 def memory_of(request: Request) -> BodyMemory:
@@ -124,7 +126,7 @@ def memory_of(request: Request) -> BodyMemory:
 
 def media_type_of(request: Request) -> str:
     """The essence of the `Content-Type` field, lower-case; empty when there is none."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return field_of(request.scope, b"content-type").partition(";")[0].strip().lower()
 
 
 def refuse_unknown_members(names: Collection[str], known: Collection[str], at: str) -> None:

@@ -18,6 +18,7 @@ from service import problems
 from service.dependencies import authenticated
 from service.limits import LimitLane
 from service.request_context import RequestContext
+from service.request_fields import field_of
 from service.routers.digests import post_digests
 from service.routers.proofs import get_proof
 from service.routers.status import get_status
@@ -52,7 +53,8 @@ class HotLane:
         if route is None:
             await self._app(scope, receive, send)
         else:
-            await self._hot({**scope, "route": route}, receive, send)
+            scope["route"] = route
+            await self._hot(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         route, request = scope["route"], Request(scope, receive, send)
@@ -90,7 +92,7 @@ async def _list(request: Request, service: Service, list_id: str) -> Response:
 
 
 async def _digests(request: Request, service: Service, _last: str) -> Response:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    scheme, _, key = field_of(request.scope, b"authorization").partition(" ")
     caller = await authenticated(service, key if scheme.lower() == "bearer" else "", request.scope)
     caller.require(KeyScope.DIGESTS_WRITE)
     return await post_digests(request, service, caller)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from threading import Lock
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError
@@ -84,21 +85,21 @@ class SqlAuditLog:
         hashes = self._keep_sources()
         head = self._locked_head()
         number, previous = head.number, head.hash
-        texts, rows = [], []
+        texts, rows, packed = [], [], []
         for act in self._noted:
             number, source = number + 1, hashes[act.source]
             detail = act.detail if isinstance(act.detail, str) else detail_text(act.detail)
             text = record_text(act, number, previous, detail, source)
             previous = record_hash(text)
             texts.append(text)
-            rows.append(
-                (number, (act.at - EPOCH) // MICROSECOND, act.actor, act.issuer, act.action, act.result, detail, source, previous)
-            )
-        if self._is_postgresql:  # one value of JSON in place of many arrays, at whose members the driver would look
-            values: Any = (b"".join([row[-1] for row in rows]), head.number + 1, f"[{','.join(texts)}]")
-            self._connection.exec_driver_sql(_INSERT_JSON, values)
+            rows.append(((act.at - EPOCH) // MICROSECOND, act.actor, act.issuer, act.action, act.result, detail))
+            packed += [source, previous]
+        # In one statement, and as one value of JSON: the driver would look at each of many, and let other threads go first.
+        if self._is_postgresql:
+            values: Any = (b"".join(packed[1::2]), head.number + 1, f"[{','.join(texts)}]")
+            self._connection.exec_driver_sql(_INSERT_ON_POSTGRESQL, values)
         else:
-            self._connection.exec_driver_sql(_INSERT, rows)
+            self._connection.exec_driver_sql(_INSERT_ON_SQLITE, (head.number + 1, b"".join(packed), orjson.dumps(rows).decode()))
         self._noted = []
 
     def committed(self) -> None:
@@ -240,8 +241,12 @@ def _own(row: Row[Any]) -> OwnEntry:
 _UNREADABLE: Final = (DataError, OverflowError, TypeError, ValueError, AttributeError)
 _EMPTY: Final = AuditHead(number=0, hash=START)
 _COLUMNS: Final = "number, at, actor, issuer, action, result, detail, source, hash"
-_INSERT: Final = f"INSERT INTO audit_record ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-_INSERT_JSON: Final = (
+_INSERT_ON_SQLITE: Final = (
+    f"INSERT INTO audit_record ({_COLUMNS}) SELECT ?1 + key, "  # noqa: S608 - constants
+    + ", ".join(f"json_extract(value, '$[{i}]')" for i in range(6))
+    + ", substr(?2, key * 64 + 1, 32), substr(?2, key * 64 + 33, 32) FROM json_each(?3)"
+)
+_INSERT_ON_POSTGRESQL: Final = (
     f"INSERT INTO audit_record ({_COLUMNS}) "  # noqa: S608 - constants
     "SELECT number, at, actor, issuer, action, result, detail::text, decode(substr(source, 3), 'hex'), "
     "substr(%s::bytea, ((number - %s) * 32 + 1)::integer, 32) FROM json_to_recordset(%s::json) AS given("

@@ -61,10 +61,19 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
         options = connection.get_execution_options()
         # A transaction that reads first and writes later fails at once when another wrote in between: take the lock first.
         if options.get(WRITES, False):
-            driver.execute(f"PRAGMA synchronous = {'FULL' if options.get(IS_DURABLE, True) else 'NORMAL'}")
+            _wait_for_disk(connection, is_wanted=options.get(IS_DURABLE, True))
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:  # it touches nothing yet, so it cannot fail, and past SQLAlchemy it takes a tenth of the time
             driver.execute("BEGIN")
+
+
+def _wait_for_disk(connection: Connection, *, is_wanted: bool) -> None:
+    """At the commits from here on. It is said only where it changes: each statement lets other threads go first."""
+    if connection.info.get(IS_DURABLE, True) is not is_wanted:
+        connection.info[IS_DURABLE] = None  # neither, should this fail
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA synchronous = {'FULL' if is_wanted else 'NORMAL'}")
+        connection.info[IS_DURABLE] = is_wanted
 
 
 def _create(path: Path) -> None:

@@ -18,6 +18,7 @@ from service.bodies import compute, refuse_unknown_query
 from service.dependencies import DigestDep, DigestsWriter, IssuerQueryDep, ServiceDep
 from service.digest_bodies import BINARY, read_digests
 from service.openapi import header
+from service.request_fields import field_of
 from service.schemas import Choices, DigestsAccepted, Erasure, Standing
 from service.state import Service
 
@@ -83,9 +84,9 @@ async def post_digests(request: Request, service: ServiceDep, caller: DigestsWri
     asked = caller.issuer, posted, origin_of(request.scope, caller)
     accepted = await service.writes.write_together(service.submit, asked, rows=len(posted))
     headers = {"Cache-Control": "no-store"}
-    if "return=minimal" in request.headers.get("prefer", "").replace(" ", "").lower():
+    if "return=minimal" in field_of(request.scope, b"prefer").replace(" ", "").lower():
         return Response(status_code=202, headers=headers | {"Preference-Applied": "return=minimal"})
-    if request.headers.get("accept", "").partition(";")[0].strip().lower() == BINARY:
+    if field_of(request.scope, b"accept").partition(";")[0].strip().lower() == BINARY:
         return Response(accepted.salts, status_code=202, media_type=BINARY, headers=headers)
     return await compute(
         lambda: json_answer(_accepted(service, accepted), status=202, headers=headers), is_large=len(posted) > MANY_ENTRIES

@@ -29,6 +29,7 @@ from service.group_commit import MOST_ROWS
 from service.list_forms import FORMS, negotiate
 from service.openapi import header, json_body
 from service.problems import MEDIA_TYPE
+from service.request_fields import field_of
 from service.schemas import PLAIN_DIGITS, PLAIN_SECONDS, IndexesReserved, ListTaken, StatusListOut
 from service.served_lists import SignedList, Wanted
 from service.state import Service
@@ -173,7 +174,7 @@ async def get_list(
     As it is now, at once after a change; as of a version on the ledger; or as it was at a time.
     """
     refuse_unknown_query(request, "cryptosuite", "version", "timestamp", "time")
-    media_type = negotiate(request.headers.get("accept"))
+    media_type = negotiate(field_of(request.scope, b"accept") or None)
     if media_type is None:
         return _problem(415, StatusErrorCode.RETRIEVAL, f"this list is offered as {', '.join(FORMS)}")
     form = FORMS[media_type]

@@ -1,0 +1,41 @@
+"""Log lines in JSON."""
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import structlog
+
+from anchoring.logs import configure_logs
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    configure_logs(stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+def test_line_says_when_in_utc_what_and_what_is_bound(stream: io.StringIO):
+    before = datetime.now(UTC)
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        structlog.get_logger().info("round.finished", leaves=3, due=datetime(2026, 11, 29, tzinfo=UTC))
+    line = json.loads(stream.getvalue())
+    when = line.pop("timestamp")
+    assert line == {
+        "event": "round.finished",
+        "level": "info",
+        "request_id": "r1",
+        "leaves": 3,
+        "due": "2026-11-29T00:00:00Z",
+    }
+    assert when.endswith("Z")
+    assert before <= datetime.fromisoformat(when) <= datetime.now(UTC)
+
+
+def test_what_json_cannot_say_is_written_as_python_shows_it(stream: io.StringIO):
+    structlog.get_logger().info("round.finished", tile=b"\x00")
+    assert json.loads(stream.getvalue())["tile"] == "b'\\x00'"
