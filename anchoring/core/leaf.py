@@ -50,3 +50,8 @@ def leaf_hashes(of: SaltedDigests) -> list[LeafHash]:
         for start in range(0, len(salted), SALTED_BYTES)
     ]
     return hashes
+
+
+def packed_leaves(of: SaltedDigests) -> bytes:
+    """As `leaf_hashes`, n × 32 bytes."""
+    return b"".join(leaf_hashes(of))

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from operator import lt
 from typing import Final, NamedTuple, Self
 
@@ -21,8 +21,9 @@ from anchoring.types import LeafHash, Root
 TILE_LEVELS: Final = 8
 TILE_WIDTH: Final = 1 << TILE_LEVELS
 TILE_BYTES: Final = TILE_WIDTH * NODE_BYTES
-STRETCH_BYTES: Final = 64 * TILE_BYTES
-"""Leaves looked at together: 512 KiB."""
+STRETCH_TILES: Final = 64
+STRETCH_BYTES: Final = STRETCH_TILES * TILE_BYTES
+"""Nodes looked at together: 512 KiB."""
 
 
 class TileCoordinate(NamedTuple):
@@ -125,6 +126,26 @@ def build_upon(tree_size: int, tiles: Iterable[Tile], keep: Callable[[Tile], Non
         tiles = _tiles_over(b"".join(tops), level)
 
 
+class Stretch(NamedTuple):
+    """Neighbouring nodes of a tile level. `first`: the tile that they begin with; `nodes`: n × 32 bytes."""
+
+    first: TileCoordinate
+    nodes: bytes
+
+
+def stretches(nodes: Iterable[bytes], level: int = 0) -> Iterator[Stretch]:
+    """Each can be hashed for itself, and elsewhere. `nodes`: all of a level from the left, `STRETCH_BYTES` at a time."""
+    for i, some in enumerate(nodes):
+        yield Stretch(TileCoordinate(level, i * STRETCH_TILES), some)
+
+
+def hash_stretch(stretch: Stretch) -> list[Tile]:
+    """Its tiles, from the left."""
+    (level, first), nodes = stretch
+    starts = range(0, len(nodes), TILE_BYTES)
+    return [Tile.over(TileCoordinate(level, first + i), nodes[start : start + TILE_BYTES]) for i, start in enumerate(starts)]
+
+
 def tiles_of_path(leaf_index: int, tree_size: int) -> list[TileCoordinate]:
     """The tiles that hold the complete siblings of one leaf's path: its own tile first, at most one a tile level."""
     coordinates = []
@@ -218,8 +239,8 @@ def _require_ascending(leaves: bytes | bytearray) -> None:
 
 
 def _tiles_over(nodes: bytes | bytearray, level: int) -> Iterator[Tile]:
-    for n, start in enumerate(range(0, len(nodes), TILE_BYTES)):
-        yield Tile.over(TileCoordinate(level, n), bytes(nodes[start : start + TILE_BYTES]))
+    cut = (bytes(nodes[start : start + STRETCH_BYTES]) for start in range(0, len(nodes), STRETCH_BYTES))
+    return chain.from_iterable(map(hash_stretch, stretches(cut, level)))
 
 
 def _peaks_of(last: Tile) -> dict[int, bytes]:

@@ -4,8 +4,9 @@ First the range of a batch is fixed, in a short transaction. All that follows is
 killed anywhere and run again, and two rounds that do it at once write the same tiles. Posts go on meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import Self
 
 import structlog
@@ -13,8 +14,10 @@ import structlog
 from anchoring.core.audit_log import round_act
 from anchoring.core.batch import Batch, BatchState
 from anchoring.core.canonical import Canonicalization
-from anchoring.core.leaf_parts import LeafParts, hash_part, hash_run, tiles_of
-from anchoring.core.tiles import Tile, build_upon
+from anchoring.core.leaf import SaltedDigests, packed_leaves
+from anchoring.core.leaf_order import ascending
+from anchoring.core.merkle import NODE_BYTES
+from anchoring.core.tiles import Tile, build_upon, hash_stretch, stretches
 from anchoring.errors import StateCorrupt
 from anchoring.failpoints import failpoint
 from anchoring.ports.entries import EntryRange
@@ -98,23 +101,32 @@ def _parted(uow: UnitOfWork, waiting: EntryRange) -> EntryRange:
 
 
 def _build(store: Store, clock: Clock, batch: Batch, progress: Progress, workers: Workers) -> None:
-    parts = LeafParts()
+    leaves = bytearray()
     with store.reading() as uow:
-        for run in workers.map(hash_run, uow.entries.salted(batch.first_id, batch.last_id)):
-            parts.add(run)
+        for some in workers.map(packed_leaves, _read_ahead(uow.entries.salted(batch.first_id, batch.last_id))):
+            leaves += some
         present = uow.batches.with_id(batch.id)
     if present is None or present.state is not BatchState.WAITING:
         return  # another round sealed it meanwhile, and entries of it may have been erased since
-    if parts.count != batch.leaf_count:
-        raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {parts.count}")
+    if (count := len(leaves) // NODE_BYTES) != batch.leaf_count:
+        raise StateCorrupt(f"batch {batch.id} was begun with {batch.leaf_count} entries, its range holds {count}")
     with _TileKeeper(store, batch, progress) as tiles:
-        tree = build_upon(batch.leaf_count, tiles_of(workers.map(hash_part, parts.take())), tiles.keep)
+        tree = build_upon(count, chain.from_iterable(workers.map(hash_stretch, stretches(ascending(leaves)))), tiles.keep)
     with store.writing() as uow:
         if uow.batches.seal(batch.id, tree, clock.now()):
             failpoint("seal.written")
             uow.commit()
             failpoint("batch.sealed")
             log.info("batch.sealed", batch=batch.id, root=to_hex(tree.root), leaf_count=batch.leaf_count)
+
+
+def _read_ahead(entries: Iterator[SaltedDigests]) -> Iterator[SaltedDigests]:
+    """The database looks for the next while these are hashed."""
+    with ThreadPoolExecutor(1, thread_name_prefix="entries") as reader:
+        coming = reader.submit(next, entries, None)
+        while (some := coming.result()) is not None:
+            coming = reader.submit(next, entries, None)
+            yield some
 
 
 class _TileKeeper:

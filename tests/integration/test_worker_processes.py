@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import anchoring.usecases.seal_batches
-from anchoring.core.leaf import SaltedDigests, issuer_id_of, leaf_hash
-from anchoring.core.leaf_parts import Part, hash_part, hash_run
+from anchoring.core.leaf import SaltedDigests, issuer_id_of, leaf_hash, packed_leaves
+from anchoring.core.tiles import hash_stretch
 from anchoring.usecases.seal_batches import seal_batches
 from anchoring.worker_processes import WorkerProcesses
 from tests.factories import UNIVERSITY, FrozenClock, add_issuer, post
@@ -30,8 +30,8 @@ def children() -> set[int]:
 
 def test_answers_are_those_of_this_process_in_the_order_asked():
     with WorkerProcesses(2) as workers:
-        assert list(workers.map(hash_run, entries(20))) == list(map(hash_run, entries(20)))
-        assert list(workers.map(hash_part, [])) == []
+        assert list(workers.map(packed_leaves, entries(20))) == list(map(packed_leaves, entries(20)))
+        assert list(workers.map(hash_stretch, [])) == []
 
 
 def test_processes_start_when_needed_and_end_with_the_context():
@@ -40,24 +40,24 @@ def test_processes_start_when_needed_and_end_with_the_context():
     for _ in range(2):
         with workers:
             assert children() == before
-            next(workers.map(hash_run, entries(2)))
+            next(workers.map(packed_leaves, entries(2)))
             assert len(children() - before) == 2
         assert children() == before
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_work_that_fails_is_told_and_nobody_waits(count, capfd):
-    before, twice = children(), Part(0, bytes(64))
+    before, wrong = children(), SaltedDigests(issuer_id_of(UNIVERSITY), None)  # type: ignore[arg-type]
     with WorkerProcesses(count) as workers, pytest.raises(RuntimeError, match="ended with 1 before its work did"):
-        list(workers.map(hash_part, [twice] * 20))
+        list(workers.map(packed_leaves, [wrong] * 20))
     assert children() == before
-    assert "leaf hashes must be distinct" in capfd.readouterr().err
+    assert "TypeError" in capfd.readouterr().err
 
 
 def test_process_that_is_killed_is_told():
     before = children()
     with WorkerProcesses(1) as workers:
-        answers = workers.map(hash_run, entries(20))
+        answers = workers.map(packed_leaves, entries(20))
         next(answers)
         [process] = children() - before
         os.kill(process, signal.SIGKILL)
