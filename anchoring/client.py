@@ -113,7 +113,7 @@ class AnchoringClient:
 
         Raises: Conflict when several issuers posted the digest.
         """
-        params = _issuer(issuer) | ({"bundle": "true"} if bundle else {})
+        params = _issuer(issuer) | _bundle(bundle)
         response = self._request("GET", f"/v1/proofs/{to_hex(digest)}", params=params)
         if response.status_code == httpx2.codes.ACCEPTED:
             return StillWaiting(str(_content(response, "state")["state"]), _retry_after_s(response))
@@ -152,12 +152,12 @@ class AnchoringClient:
         """The issuer's record of changes as NDJSON, as it arrives."""
         yield from self._lines("/v1/status-changes")
 
-    def batch_proofs(self, root: Root, *, wanted: str) -> Iterator[bytes]:
+    def batch_proofs(self, root: Root, *, wanted: str, bundle: bool = False) -> Iterator[bytes]:
         """The proofs of the issuer's entries in one batch as NDJSON, as they arrive. `wanted`: their format.
 
-        Raises: ServiceUnavailable while the batch waits for the ledger.
+        `bundle`: as for one. Raises: ServiceUnavailable while the batch waits for the ledger.
         """
-        yield from self._lines(f"/v1/batches/{to_hex(root)}/proofs", params={"format": wanted})
+        yield from self._lines(f"/v1/batches/{to_hex(root)}/proofs", params={"format": wanted} | _bundle(bundle))
 
     def _lines(self, path: str, *, params: Mapping[str, str] | None = None) -> Iterator[bytes]:
         try:
@@ -229,6 +229,10 @@ class AnchoringClient:
 
 def _issuer(issuer: Did | None) -> dict[str, str]:
     return {"issuer": issuer} if issuer else {}
+
+
+def _bundle(wanted: bool) -> dict[str, str]:
+    return {"bundle": "true"} if wanted else {}
 
 
 def _content(response: httpx2.Response, *expected: str) -> dict[str, Any]:

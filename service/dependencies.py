@@ -14,7 +14,7 @@ from starlette.types import Scope
 from anchoring.core.issuer import KEY_START, Caller
 from anchoring.core.proof_formats import ProofFormat
 from anchoring.core.scopes import Scope as KeyScope
-from anchoring.errors import AuthorizationUnavailable, NotAllowed
+from anchoring.errors import AuthorizationUnavailable, InvalidInput, NotAllowed
 from anchoring.types import (
     DID_MAX_CHARACTERS,
     DID_PATTERN,
@@ -140,6 +140,20 @@ DidDep = Annotated[Did, Depends(did_in_path)]
 DigestDep = Annotated[Digest, Depends(digest_in_path)]
 ListDep = Annotated[ListId, Depends(list_in_path)]
 FormatDep = Annotated[ProofFormat, Query(alias="format", description="of the proof; section 5 of docs/proof-format.md")]
-BundleDep = Annotated[bool, Query(description="add what shows the anchor without a node; section 8 of docs/proof-format.md")]
+
+
+async def bundle_in_query(
+    wanted: FormatDep = ProofFormat.CREDANCHOR,
+    bundle: Annotated[
+        bool, Query(description="add what shows the anchor without a node; section 8 of docs/proof-format.md")
+    ] = False,
+) -> bool:
+    """Raises: InvalidInput for a format without a place for it."""
+    if bundle and wanted is not ProofFormat.CREDANCHOR:
+        raise InvalidInput(f"the format {wanted} has no place for a bundle", at="query.bundle")
+    return bundle
+
+
+BundleDep = Annotated[bool, Depends(bundle_in_query)]
 RootDep = Annotated[Root, Depends(root_in_path)]
 IssuerQueryDep = Annotated[Did | None, Depends(issuer_in_query)]

@@ -100,6 +100,7 @@ def rebuild(
 def download(
     root: Annotated[str, typer.Argument(help="Root of the batch, as each of its proofs names it.")],
     wanted: Annotated[LineFormat, typer.Option("--format", help="Of each line.")] = LineFormat.CREDANCHOR,
+    bundle: Annotated[bool, typer.Option("--bundle", help="Each with what shows its anchor without a node.")] = False,
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout.")] = None,
     url: Annotated[str | None, typer.Option(help="The service; CREDANCHOR_CLIENT__URL by default.")] = None,
 ) -> None:
@@ -108,7 +109,7 @@ def download(
 
     batch = parse_root(root, at="root")
     with open_client(url) as client:
-        write_parts(output, client.batch_proofs(batch, wanted=ProofFormat(wanted)))
+        write_parts(output, client.batch_proofs(batch, wanted=ProofFormat(wanted), bundle=bundle))
 
 
 @app.command()

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from anchoring.core.batch import Batch
+from anchoring.core.bundle import MEMBER, bundle_to_json
 from anchoring.core.issuer import Issuer
+from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import ProofFormat, write_proof
 from anchoring.core.tiles import TileCoordinate, served_width, tile_counts
 from anchoring.errors import Conflict, InvalidInput, NotFound, StateCorrupt
@@ -20,7 +22,7 @@ from anchoring.usecases.report_progress import report_pace
 from service.answers import IMMUTABLE, REVALIDATE, anchor_json, cached_answer, exact_time, json_answer, json_bytes
 from service.bodies import refuse_unknown_query
 from service.change_bodies import NDJSON
-from service.dependencies import DigestsWriter, FormatDep, RootDep, ServiceDep
+from service.dependencies import BundleDep, DigestsWriter, FormatDep, RootDep, ServiceDep
 from service.openapi import header
 from service.schemas import PLAIN_DIGITS, BatchOut, BatchPage
 from service.state import Service
@@ -97,10 +99,15 @@ def get_tile(
     },
 )
 def get_proofs(
-    request: Request, service: ServiceDep, root: RootDep, caller: DigestsWriter, wanted: FormatDep = ProofFormat.CREDANCHOR
+    request: Request,
+    service: ServiceDep,
+    root: RootDep,
+    caller: DigestsWriter,
+    wanted: FormatDep = ProofFormat.CREDANCHOR,
+    bundle: BundleDep = False,
 ) -> Response:
     """The proofs of all entries of the issuer in one batch, one a line. While it waits for the ledger: 202 with `Retry-After`."""
-    refuse_unknown_query(request, "format")
+    refuse_unknown_query(request, "format", "bundle")
     if wanted is ProofFormat.CHAINPOINT_BINARY:
         raise InvalidInput("lines hold JSON, so the binary form cannot be had in bulk", at="query.format")
     with service.store.reading() as uow:
@@ -109,12 +116,12 @@ def get_proofs(
             wait_s = report_pace(uow, configured_period_s=service.round_period_s).wait_s(batch.state, service.clock.now())
             headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
             return json_answer(_batch_json(service, uow.rounds.identity(), batch), status=202, headers=headers)
-    lines = _proof_lines(service.store, batch, caller.issuer, wanted)
+    lines = _proof_lines(service.store, batch, caller.issuer, wanted, bundle=bundle)
     # What must be refused is refused by the first proof, while there is still a status code to say so.
     return StreamingResponse(chain(tuple(islice(lines, 1)), lines), media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
 
-def _proof_lines(store: Store, batch: Batch, issuer: Issuer, wanted: ProofFormat) -> Iterator[bytes]:
+def _proof_lines(store: Store, batch: Batch, issuer: Issuer, wanted: ProofFormat, *, bundle: bool) -> Iterator[bytes]:
     """Some proofs at once, so that no unit of work is open while a slow reader takes its time, and few are in memory.
 
     Raises: Conflict when a reorg takes the anchor back meanwhile; the answer is then cut off, and its reader notices.
@@ -123,14 +130,24 @@ def _proof_lines(store: Store, batch: Batch, issuer: Issuer, wanted: ProofFormat
     while True:
         with store.reading() as uow:
             page = uow.entries.page_of_issuer(issuer, after_id, batch.last_id, PROOFS_AT_ONCE)
-            proofs = prove_digests(uow, [(entry.digest, issuer.did) for entry in page])
+            found = prove_digests(uow, [(entry.digest, issuer.did) for entry in page])
+            proofs = [proof for proof in found if proof is not None]
+            more = _bundle_member(uow, proofs[0]) if bundle and proofs else {}
         if not page:
             return
-        if None in proofs:
+        if None in found:
             raise Conflict(f"the anchor of root {_root(batch)} was taken back: ask again")
-        written = [write_proof(proof, wanted, at="query.format") for proof in proofs if proof is not None]
-        yield b"".join(json_bytes(one) + b"\n" for one in written)
+        yield b"".join(_line(write_proof(proof, wanted, at="query.format"), more) for proof in proofs)
         after_id = page[-1].id
+
+
+def _line(written: dict[str, Any] | bytes, more: dict[str, Any]) -> bytes:
+    return json_bytes(written | more if isinstance(written, dict) else written) + b"\n"
+
+
+def _bundle_member(uow: UnitOfWork, proof: InclusionProof) -> dict[str, Any]:
+    found = uow.bundles.of(proof.root, proof.anchor.block_hash)
+    return {MEMBER: found and bundle_to_json(found)}
 
 
 def _batch(uow: UnitOfWork, root: Root) -> Batch:

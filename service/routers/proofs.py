@@ -10,7 +10,7 @@ from anchoring.core.bundle import MEMBER, Bundle, bundle_to_json
 from anchoring.core.pace import Pace
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import ProofFormat, write_proof
-from anchoring.errors import InvalidInput, NotFound
+from anchoring.errors import NotFound
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest
 from anchoring.usecases.prove_inclusion import prove_digests
@@ -88,8 +88,6 @@ async def get_proof(
 ) -> Response:
     """The inclusion proof of a digest. While it waits for the ledger: 202 with its state and `Retry-After`, and no proof."""
     refuse_unknown_query(request, "issuer", "format", "bundle")
-    if bundle and wanted is not ProofFormat.CREDANCHOR:
-        raise InvalidInput(f"the format {wanted} has no place for a bundle", at="query.bundle")
     asked = _Asked(digest, issuer, bundle, service.round_period_s)
     found: _Proven | _Unproven = await service.reads.read_together(_find, asked)
     if isinstance(found, _Unproven):

@@ -610,6 +610,9 @@ def test_proof_download_writes_every_proof_of_a_batch(credanchor: Credanchor, se
     printed = credanchor("proof", "download", root)
     written = credanchor("proof", "download", root, "--format", "chainpoint-v3", "--output", tmp_path / "proofs.ndjson")
 
+    bundled = credanchor("proof", "download", root, "--bundle")
+
+    assert bundled.out == printed.out.replace("}}\n", '},"bundle":null}\n')
     assert {json.loads(line)["digest"] for line in printed.out.splitlines()} == {to_hex(make_digest(i)) for i in (1, 2)}
     assert (written.code, written.out) == (0, "")
     hashes = {json.loads(line)["hash"] for line in (tmp_path / "proofs.ndjson").read_text().splitlines()}

@@ -1,5 +1,6 @@
 """All proofs of an issuer in one batch, in one request."""
 
+import json
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import pytest
 
 from anchoring.core.batch import Batch
+from anchoring.core.bundle import bundle_to_json
 from anchoring.core.proof_formats import ProofFormat, read_any
 from anchoring.errors import Conflict
 from anchoring.types import to_hex
 from service.routers.batches import PROOFS_AT_ONCE, _proof_lines
-from tests.api import NDJSON, Api, anchor, check_problem, hex_digest, post_and_anchor, seal, take_back
+from tests.api import NDJSON, Api, anchor, check_problem, hex_digest, keep_bundle, post_and_anchor, seal, take_back
 from tests.factories import UNIVERSITY, post
 
 
@@ -25,7 +27,7 @@ def get(api: Api, path: str, key: str | None = None) -> Any:
 
 
 def lines(api: Api, batch: Batch) -> Iterator[bytes]:
-    return _proof_lines(api.store, batch, api.issuer, ProofFormat.CREDANCHOR)
+    return _proof_lines(api.store, batch, api.issuer, ProofFormat.CREDANCHOR, bundle=True)
 
 
 @pytest.mark.parametrize("size", [1, PROOFS_AT_ONCE, PROOFS_AT_ONCE + 1])
@@ -53,6 +55,19 @@ def test_get_proofs_in_another_format(api: Api) -> None:
 
     singles = [api.get(f"/v1/proofs/{hex_digest(i)}?format=merkletools").content for i in range(3)]
     assert sorted(response.content.splitlines()) == sorted(singles)
+
+
+def test_get_proofs_with_their_bundle_are_those_of_one_request_each(api: Api) -> None:
+    _, batch = post_and_anchor(api, *range(3))
+    bare = [api.get(f"/v1/proofs/{hex_digest(i)}").json() for i in range(3)]
+    before = get(api, proofs_of(batch, "?bundle=true"))
+    bundle = keep_bundle(api, batch)
+
+    response = get(api, proofs_of(batch, "?bundle=true"))
+
+    by_digest = {proof["digest"]: proof for proof in map(json.loads, response.content.splitlines())}
+    assert by_digest == {proof["digest"]: proof | {"bundle": bundle_to_json(bundle)} for proof in bare}
+    assert [json.loads(line)["bundle"] for line in before.content.splitlines()] == [None] * 3
 
 
 def test_get_proofs_of_an_issuer_without_entries_is_empty(api: Api) -> None:
@@ -92,6 +107,7 @@ def test_get_proofs_is_refused_with_a_status_code(api: Api) -> None:
         ("?format=merkleproof2019", "no name for the ledger eip155:31337"),
         ("?format=chainpoint-v3-binary", "cannot be had in bulk"),
         ("?format=pdf", "must be"),
+        ("?format=merkletools&bundle=true", "has no place for a bundle"),
         ("?limit=7", "unknown query parameter"),
     ):
         assert words in check_problem(get(api, proofs_of(batch, query)), 422, "invalid-input")["detail"]
@@ -110,6 +126,7 @@ def test_get_proofs_is_cut_off_when_a_reorg_takes_the_anchor_back(api: Api) -> N
 
 def test_get_proofs_needs_no_more_memory_for_more_of_them(api: Api) -> None:
     _, batch = post_and_anchor(api, *range(8 * PROOFS_AT_ONCE))
+    keep_bundle(api, batch)
 
     peaks = []
     for count in (2, 8):
