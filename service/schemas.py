@@ -341,6 +341,8 @@ class ChangeMade(Schema):
     recorded_at: datetime
     new: bool
     """False when it was recorded before."""
+    notes: tuple[str, ...]
+    """What verifiers will not see of it."""
 
 
 class ChangesMade(Schema):

@@ -272,14 +272,17 @@ def seal(place: Place) -> Batch:
     return batch
 
 
-def anchor(place: Place, batch: Batch, *, final: bool = True, branch: int = 0) -> Anchor:
-    """As though a round had seen the batch anchored, a second after it was sealed. `branch`: another one after a reorg."""
+def anchor(place: Place, batch: Batch, *, final: bool = True, branch: int = 0, stated: bool = True) -> Anchor:
+    """As though a round had seen the batch anchored, a second after it was sealed.
+
+    `branch`: another one after a reorg. `stated`: whether the ledger states the leaf count, as it does not for a raw root.
+    """
     assert batch.tree is not None
     block = BlockPlace(number=100 + batch.id, hash=BlockHash(bytes([batch.id + branch]) * 32))
     made = Anchor(
         root=batch.tree.root,
         sequence=batch.id,
-        leaf_count=batch.leaf_count,
+        leaf_count=batch.leaf_count if stated else 0,
         anchored_by=Address("0x" + "a1" * 20),
         transaction=TxHash(bytes([100 + batch.id]) * 32),
         block=block,

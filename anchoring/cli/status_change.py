@@ -1,5 +1,6 @@
 """`credanchor status revoke`, `suspend` and `reinstate`: an issuer changes the status of its credentials."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -7,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from anchoring.cli.change_requests import ChangeRequest, named, of_credentials, of_lines
-from anchoring.cli.output import print_json
+from anchoring.cli.output import print_json, say
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.moments import parse_moment
 from anchoring.core.status_change import StatusAction
@@ -97,6 +98,8 @@ def _post(requests: Sequence[ChangeRequest], url: str | None) -> list[dict[str, 
 
 def _show(requests: Sequence[ChangeRequest], answers: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     pairs = list(zip(requests, answers, strict=True))
+    for note, count in Counter(note for made in answers for note in made.get("notes", ())).items():
+        say(f"{note} ({count} of {len(answers)})")
     if as_json:
         print_json([made | ({"file": str(request.file)} if request.file else {}) for request, made in pairs])
         return

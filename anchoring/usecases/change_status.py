@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from anchoring.core.batch import Batch
 from anchoring.core.issuer import Issuer
 from anchoring.core.status import StatusPurpose
 from anchoring.core.status_change import UNCHANGED, IndexState, StatusAction, is_new
@@ -19,6 +20,9 @@ from anchoring.ports.store import UnitOfWork
 from anchoring.types import Digest, ListId, to_hex
 
 FOR_GOOD = "it is revoked, and a revocation is for good"
+UNTOLD = (
+    "the ledger does not state how many leaves the batch has, so verifiers cannot tell its status before this change or after"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,7 @@ class StatusRequest:
 class MadeChange:
     """What is recorded now. `is_new`: False when it was before. `number`: among the changes of its index, from 1.
 
-    `list_id`, `index`: None while the entry's batch is not sealed.
+    `list_id`, `index`: None while the entry's batch is not sealed. `notes`: for people, what verifiers will not see.
     """
 
     action: StatusAction
@@ -57,6 +61,7 @@ class MadeChange:
     effective_at: datetime
     recorded_at: datetime
     is_new: bool
+    notes: tuple[str, ...]
 
 
 def change_status(
@@ -92,13 +97,17 @@ def change_status(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
-    """What a request is about. `place` and `of_list` are None for an entry that waits; `entry_id` where no entry is bound."""
+    """What a request is about. `place` and `of_list` are None for an entry that waits; `entry_id` where no entry is bound.
+
+    `batch`: from which the list follows; None for a numbered one.
+    """
 
     entry_id: int | None
     digest: Digest | None
     purpose: StatusPurpose
     place: Place | None
     of_list: StatusList | None
+    batch: Batch | None
 
     @property
     def key(self) -> Place | tuple[int | None, StatusPurpose]:
@@ -184,10 +193,11 @@ class _Targets:
             _require_ours_to_change(of_list, request.at)
         elif (entry.id, purpose) not in self._changed:
             self._require_meant(request)
-        if binding is None and leaf is not None:
+        batch = leaf.batch if binding is None and leaf is not None else None
+        if batch is not None and leaf is not None:
             of_list = self._list_of_batch(purpose, leaf)
             place = Place(of_list.id, leaf.leaf_index)
-        return _Target(entry_id=entry.id, digest=entry.digest, purpose=purpose, place=place, of_list=of_list)
+        return _Target(entry_id=entry.id, digest=entry.digest, purpose=purpose, place=place, of_list=of_list, batch=batch)
 
     def _list_of_batch(self, purpose: StatusPurpose, leaf: LeafPlace) -> StatusList:
         key = (leaf.batch.id, purpose)
@@ -223,7 +233,7 @@ class _NamedLists:
         self._bindings: Mapping[Place, Binding] = uow.status_lists.bindings_at(places)
         lists = self._lists.values()
         self._reserved = {one.id: uow.status_lists.reserved(one.id) for one in lists if one.number is not None}
-        self._leaf_counts = {one.batch_id: _leaf_count(uow, one.batch_id) for one in lists if one.batch_id is not None}
+        self._batches = {one.id: uow.batches.with_id(one.batch_id) for one in lists if one.batch_id is not None}
 
     def target(self, request: StatusRequest) -> _Target:
         if request.list_id is None or request.index is None:
@@ -233,11 +243,12 @@ class _NamedLists:
             raise NotFound(f"{request.at}: no list {to_hex(request.list_id)} of {self._issuer.did} is here")
         self._require_purpose(request, of_list)
         _require_ours_to_change(of_list, request.at)
-        self._require_given_out(request.index, of_list, request.at)
+        batch = self._batches.get(of_list.id)
+        self._require_given_out(request.index, of_list, batch, request.at)
         place = Place(of_list.id, request.index)
         binding = self._bindings.get(place)
         entry_id = binding.entry_id if binding else None
-        return _Target(entry_id=entry_id, digest=None, purpose=of_list.purpose, place=place, of_list=of_list)
+        return _Target(entry_id=entry_id, digest=None, purpose=of_list.purpose, place=place, of_list=of_list, batch=batch)
 
     def _require_purpose(self, request: StatusRequest, of_list: StatusList) -> None:
         if of_list.purpose is request.action.purpose:
@@ -246,17 +257,12 @@ class _NamedLists:
             raise InvalidInput("it is a list of revocations, and a revocation is for good", at=request.at)
         raise InvalidInput(f"to {request.action} needs a list for {request.action.purpose}", at=request.at)
 
-    def _require_given_out(self, index: int, of_list: StatusList, at: str) -> None:
+    def _require_given_out(self, index: int, of_list: StatusList, batch: Batch | None, at: str) -> None:
         if of_list.number is not None:
             if index >= of_list.entries or not self._reserved[of_list.id][index]:
                 raise InvalidInput(f"index {index} of this list was never given out", at=at)
-        elif index >= self._leaf_counts[of_list.batch_id or 0]:
+        elif batch is None or index >= batch.leaf_count:
             raise InvalidInput(f"the batch that this list follows from has no leaf {index}", at=at)
-
-
-def _leaf_count(uow: UnitOfWork, batch_id: int) -> int:
-    batch = uow.batches.with_id(batch_id)
-    return batch.leaf_count if batch else 0
 
 
 def _require_ours_to_change(of_list: StatusList, at: str) -> None:
@@ -297,6 +303,7 @@ def _new_change(request: StatusRequest, target: _Target, known: _Known) -> NewCh
 
 
 def _made(request: StatusRequest, target: _Target, known: _Known, *, is_new: bool) -> MadeChange:
+    anchor = target.batch.anchor if target.batch else None
     return MadeChange(
         action=request.action,
         purpose=target.purpose,
@@ -307,4 +314,5 @@ def _made(request: StatusRequest, target: _Target, known: _Known, *, is_new: boo
         effective_at=known.effective_at,
         recorded_at=known.recorded_at,
         is_new=is_new,
+        notes=(UNTOLD,) if anchor and anchor.leaf_count == 0 else (),
     )

@@ -134,6 +134,7 @@ def _made(one: MadeChange) -> dict[str, Any]:
         "effectiveAt": exact_time(one.effective_at),
         "recordedAt": exact_time(one.recorded_at),
         "new": one.is_new,
+        "notes": one.notes,
     }
 
 

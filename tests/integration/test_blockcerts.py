@@ -18,6 +18,7 @@ from anchoring.core.base58 import decode_base58, encode_base58
 from anchoring.jobs import Round
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.change_status import UNTOLD
 from tests.api import Api, running
 from tests.credanchor import Credanchor
 from tests.factories import UNIVERSITY, FrozenClock
@@ -179,6 +180,21 @@ def test_our_own_verifier_takes_them_with_the_proof_beside(wrapped):
     done = wrapped.command("proof", "verify", path, "--registry", registry)
     assert done.code == 3
     assert "failed       digest" in done.out
+
+
+def test_revoking_one_without_an_index_says_that_no_verifier_will_see_it(wrapped):
+    path, registry = wrapped.folder / "finished" / "first_model-0.json", str(wrapped.network.registry)
+    judge = "proof", "verify", path, "--registry", registry, "--rpc-url", wrapped.network.anvil.url, "--require", "status"
+    before = wrapped.command(*judge)
+
+    revoked = wrapped.command("status", "revoke", path)
+    wrapped.round()
+    wrapped.network.mine(3)
+    after = wrapped.command(*judge)
+
+    assert (revoked.code, revoked.err) == (0, f"{UNTOLD} (1 of 1)\n")
+    assert (before.code, after.code) == (4, 4)
+    assert "cannot tell  status" in after.out
 
 
 def altered(change: Callable[[dict[int, Any]], None]) -> Callable[[dict[str, Any]], None]:

@@ -17,7 +17,8 @@ from anchoring.core.status_documents import ListForm
 from anchoring.logs import configure_logs
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import to_hex
-from tests.api import PUBLIC_URL, Api, hex_digest, post_and_anchor, running, stored
+from anchoring.usecases.change_status import UNTOLD
+from tests.api import PUBLIC_URL, Api, anchor, hex_digest, post_and_anchor, running, seal, stored
 from tests.credanchor import Credanchor
 from tests.factories import UNIVERSITY
 from tests.own_list import OwnList
@@ -63,6 +64,19 @@ def record(credanchor: Credanchor) -> list[dict[str, Any]]:
 
 
 # --- by digest and by file
+
+
+def test_changes_that_verifiers_will_not_see_are_said_to_be_such(credanchor: Credanchor, service: Api) -> None:
+    service.post_numbers(1, 2)
+    anchor(service, seal(service), stated=False)
+
+    revoked = credanchor("status", "revoke", hex_digest(1))
+    [made] = json.loads(credanchor("status", "revoke", hex_digest(1), "--json").out)
+    by_index = credanchor("status", "revoke", "--list", made["list"], "--index", "0", "--index", "1")
+
+    assert (revoked.code, revoked.err) == (0, f"{UNTOLD} (1 of 1)\n")
+    assert made["notes"] == [UNTOLD]
+    assert (by_index.code, by_index.err) == (0, f"{UNTOLD} (2 of 2)\n")
 
 
 def test_credentials_are_revoked_suspended_and_reinstated_by_digest(credanchor: Credanchor, service: Api) -> None:

@@ -142,6 +142,7 @@ def test_a_reserved_index_is_bound_revoked_and_served(lists: Api) -> None:
         "effectiveAt": "2026-11-23T12:00:00Z",
         "recordedAt": "2026-11-23T12:00:00Z",
         "new": True,
+        "notes": [],
     }
     served = lists.follow(made["url"])
     assert bits_of(served) == [index["index"]]
