@@ -14,14 +14,14 @@ import rfc8785
 
 from anchoring.core.base58 import encode_base58
 from anchoring.signing.multikey import PrivateKey, sign, to_jwk, to_multikey
-from scripts.signed_credentials import CREDENTIAL, ED, NOW, OTHER, P256, WEB, Json, did_of, jwt, method_of, part, proven
+from scripts.signed_credentials import CREDENTIAL, ED, NOW, OTHER, P256, P384, WEB, Json, did_of, jwt, method_of, part, proven
 
 PASSED: Final = "passed"
 FAILED: Final = "failed"
 CANNOT_TELL: Final = "cannot tell"
 
 _ORDER_OF_P256: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_P384: Final = "did:key:z82LkvCwHNreneWpsgPEbV3gu1C6NFJEBg4srfJ5gdxEsMGRJUz2sG9FE42shbn2xkZJh54"
+_P521: Final = "did:key:z" + encode_base58(b"\x82\x24\x02" + bytes(65) + b"\x07")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def _case(name: str, credential: str | Json, result: str, **more: Any) -> Signat
 
 
 def _tokens() -> Iterator[SignatureCase]:
-    for kind, key in (("Ed25519", ED), ("P-256", P256)):
+    for kind, key in (("Ed25519", ED), ("P-256", P256), ("P-384", P384)):
         claims = {"issuer": did_of(key)}
         yield _case(f"JWT by {kind}", jwt(claims, key, kid=method_of(key)), PASSED)
         yield _case(f"JWT by {kind}, kid relative", jwt(claims, key, kid=f"#{to_multikey(key.public_key())}"), PASSED)
@@ -64,8 +64,8 @@ def _tokens() -> Iterator[SignatureCase]:
         )
         header, _, signature = jwt(claims, key).split(".")
         yield _case(f"JWT by {kind}, changed", f"{header}.{part(claims | {'n': 1})}.{signature}", FAILED)
-        signed = jwt(claims, key).rpartition(".")[0]
-        for name, wrong in (("of zeros", bytes(64)), ("a byte short", bytes(63)), ("a byte more", bytes(65))):
+        signed, size = jwt(claims, key).rpartition(".")[0], 96 if key is P384 else 64
+        for name, wrong in (("of zeros", bytes(size)), ("a byte short", bytes(size - 1)), ("a byte more", bytes(size + 1))):
             yield _case(f"JWT by {kind}, signature {name}", f"{signed}.{part(wrong)}", FAILED)
     signed, _, signature = jwt({"issuer": did_of(P256)}, P256).rpartition(".")
     r, s = (int.from_bytes(base64.urlsafe_b64decode(signature + "==")[at : at + 32]) for at in (0, 32))
@@ -101,7 +101,9 @@ def _tokens_of_others() -> Iterator[SignatureCase]:
     yield _case("alg none without a signature", f"{part({'alg': 'none'})}.{part(own)}.", FAILED)
     yield _case("ES256 with a key of Ed25519", jwt(own, ED, alg="ES256"), FAILED)
     yield _case("EdDSA with a key of P-256", jwt({"issuer": did_of(P256)}, P256, alg="EdDSA"), FAILED)
-    for algorithm in ("HS256", "ES384", "ES256K", "RS256", "constructor", 'a "name" \u00e9'):
+    yield _case("ES256 with a key of P-384", jwt({"issuer": did_of(P384)}, P384, alg="ES256"), FAILED)
+    yield _case("ES384 with a key of P-256", jwt({"issuer": did_of(P256)}, P256, alg="ES384"), FAILED)
+    for algorithm in ("HS256", "ES512", "ES256K", "RS256", "constructor", 'a "name" \u00e9'):
         yield _case(f"alg {algorithm}", jwt(own, ED, alg=algorithm), CANNOT_TELL)
     yield _case("critical what is not read", jwt(own, ED, crit=["exp"], exp=1), CANNOT_TELL)
     yield _case("critical what is understood", jwt(own, ED, crit=["sigT"], sigT="2026-11-20T10:00:00Z"), PASSED)
@@ -109,8 +111,13 @@ def _tokens_of_others() -> Iterator[SignatureCase]:
     no_names: tuple[Any, ...] = ("exp", {}, None, [["exp"]], [1])
     for critical in no_names:
         yield _case(f"crit {json.dumps(critical)}", jwt(own, ED, crit=critical), FAILED)
-    yield _case("a key of P-384", jwt({"issuer": _P384}, ED), CANNOT_TELL)
-    for name, did in (("none", "did:key:zDnQ"), ("not base58", "did:key:z6Mk0OIl"), ("off the curve", _off_curve())):
+    yield _case("a key of P-521", jwt({"issuer": _P521}, ED), CANNOT_TELL)
+    for name, did in (
+        ("none", "did:key:zDnQ"),
+        ("not base58", "did:key:z6Mk0OIl"),
+        ("off the curve", _off_curve(b"\x80\x24", 32)),
+        ("off the curve P-384", _off_curve(b"\x81\x24", 48)),
+    ):
         yield _case(f"a did:key that is {name}", jwt({"issuer": did}, ED), FAILED)
     yield _case("an issuer by URL", jwt({"issuer": "https://uni.example"}, ED, kid="k"), CANNOT_TELL)
     yield _case("an issuer with a name of its own", jwt({"issuer": "urn:epass:org:1"}, ED), CANNOT_TELL)
@@ -120,9 +127,9 @@ def _tokens_of_others() -> Iterator[SignatureCase]:
     yield _case("claims with a name twice", jwt(b'{"exp": 1, "exp": 2}', ED), CANNOT_TELL)
 
 
-def _off_curve() -> str:
-    """A point of P-256 with an x that no y goes with."""
-    return "did:key:z" + encode_base58(b"\x80\x24\x02" + (7).to_bytes(32))
+def _off_curve(code: bytes, size: int) -> str:
+    """A point with an x that no y goes with, on P-256 and on P-384."""
+    return "did:key:z" + encode_base58(code + b"\x02" + (7).to_bytes(size))
 
 
 def _times() -> Iterator[SignatureCase]:
@@ -157,6 +164,7 @@ def _published_keys() -> Iterator[SignatureCase]:
     yield _case("did:web, nobody is asked", token, CANNOT_TELL)
     yield _case("did:web", token, PASSED, documents=_document(P256))
     yield _case("did:web, kid relative", jwt({"issuer": WEB}, P256, kid="#k"), PASSED, documents=_document(P256))
+    yield _case("did:web, a JWK of P-384", jwt({"issuer": WEB}, P384, kid=f"{WEB}#k"), PASSED, documents=_document(P384))
     multikey = {"type": "Multikey", "publicKeyMultibase": to_multikey(P256.public_key())}
     yield _case("did:web, Multikey", token, PASSED, documents=_document(P256, **multikey))
     for name, documents in (
@@ -164,6 +172,7 @@ def _published_keys() -> Iterator[SignatureCase]:
         ("another's key", _document(ED)),
         ("another's document", _document(P256, did="did:web:other.example")),
         ("a key that is none", _document(P256, publicKeyJwk={"kty": "EC"})),
+        ("a key of P-256 called P-384", _document(P256, publicKeyJwk=jwk | {"crv": "P-384"})),
         ("a key off the curve", _document(P256, publicKeyJwk=jwk | {"y": jwk["x"]})),
         ("a Multikey that is none", _document(P256, type="Multikey", publicKeyMultibase="zDn")),
         ("a key of a type that is not read", _document(P256, type="Other")),
@@ -180,6 +189,7 @@ def _given_keys() -> Iterator[SignatureCase]:
     yield _case("another given key", jwt({"issuer": did_of(ED)}, ED), FAILED, key=key)
     yield _case("another given key of the same kind", jwt({"issuer": did_of(ED)}, ED), FAILED, key=to_jwk(OTHER.public_key()))
     yield _case("a given key for Data Integrity", proven(P256, "urn:any#k"), PASSED, key=key)
+    yield _case("a given key of P-384", proven(P384, "urn:any#k"), PASSED, key=to_jwk(P384.public_key()))
     yield _case("another given key for Data Integrity", proven(), FAILED, key=to_jwk(OTHER.public_key()))
 
 
@@ -226,7 +236,7 @@ def _with_proof(**changes: Any) -> Json:
 
 
 def _proofs() -> Iterator[SignatureCase]:
-    for name, key in (("eddsa-jcs-2022", ED), ("ecdsa-jcs-2019", P256)):
+    for name, key in (("eddsa-jcs-2022", ED), ("ecdsa-jcs-2019", P256), ("ecdsa-jcs-2019 with P-384", P384)):
         yield _case(name, proven(key, issuer=did_of(key)), PASSED)
         yield _case(f"{name}, the issuer an object", proven(key, issuer={"id": did_of(key)}), PASSED)
         yield _case(f"{name}, changed", proven(key, issuer=did_of(key)) | {"name": "changed"}, FAILED)

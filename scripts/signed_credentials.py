@@ -9,13 +9,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchoring.signing.data_integrity import add_proof
-from anchoring.signing.multikey import PrivateKey, sign, to_multikey
+from anchoring.signing.multikey import PrivateKey, kind_of, sign, to_multikey
 
 Json = dict[str, Any]
 
 NOW: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ED: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 P256: Final = ec.derive_private_key(7, ec.SECP256R1())
+P384: Final = ec.derive_private_key(7, ec.SECP384R1())
 OTHER: Final = Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32)
 WEB: Final = "did:web:uni.example"
 
@@ -38,7 +39,7 @@ def part(value: Any) -> str:
 
 def jwt(claims: Any, key: PrivateKey, **header: Any) -> str:
     """A JWS in compact serialization, by the algorithm of the key unless `header` names another."""
-    algorithm = "ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "EdDSA"
+    algorithm = {"P-256": "ES256", "P-384": "ES384", "Ed25519": "EdDSA"}[kind_of(key)]
     signed = f"{part({'alg': algorithm} | header)}.{part(claims)}"
     return f"{signed}.{part(sign(key, signed.encode()))}"
 

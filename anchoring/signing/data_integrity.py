@@ -1,16 +1,13 @@
 """Data Integrity proofs over the JCS form: `eddsa-jcs-2022` and `ecdsa-jcs-2019` (section 3.3 of vc-di-eddsa and of vc-di-ecdsa).
 
-Both hash the same; they differ in the key, which for the second is of P-256.
+They differ in the key, which for the second is of P-256, or of P-384 with SHA-384 throughout.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import rfc8785
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from anchoring.core.base58 import decode_base58, encode_base58
 from anchoring.core.moments import parse_moment
@@ -20,9 +17,22 @@ from anchoring.core.status_judgement import CLOCK_SKEW
 from anchoring.core.strict_json import JsonValue
 from anchoring.errors import InvalidInput
 from anchoring.ports.signing import KeySource
-from anchoring.signing.multikey import BASE58_MAX_CHARACTERS, PrivateKey, PublicKey, from_multikey, is_signed, sign
+from anchoring.signing.multikey import (
+    BASE58_MAX_CHARACTERS,
+    ED25519,
+    P256,
+    P384,
+    PrivateKey,
+    PublicKey,
+    from_multikey,
+    hash_with,
+    is_signed,
+    kind_of,
+    sign,
+)
 
-SUITES: Final[dict[str, type[PublicKey]]] = {"eddsa-jcs-2022": Ed25519PublicKey, "ecdsa-jcs-2019": ec.EllipticCurvePublicKey}
+SUITES: Final = {"eddsa-jcs-2022": (ED25519,), "ecdsa-jcs-2019": (P256, P384)}
+"""The kinds of keys that each is for."""
 
 
 def add_proof(
@@ -38,7 +48,7 @@ def add_proof(
     }
     if "@context" in document:
         options["@context"] = document["@context"]
-    signature = sign(key, _hashed(document, options))
+    signature = sign(key, _hashed(document, options, key))
     return document | {"proof": options | {"proofValue": "z" + encode_base58(signature)}}
 
 
@@ -61,7 +71,8 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource, *, signer: str 
     try:
         key = from_multikey(keys.public_key(method))
         signature = decode_base58(value[1:], most=BASE58_MAX_CHARACTERS) if value[:1] == "z" else b""
-        holds = isinstance(key, SUITES[str(proof["cryptosuite"])]) and is_signed(key, signature, _hashed(unsecured, options))
+        suits = kind_of(key) in SUITES[str(proof["cryptosuite"])]
+        holds = suits and is_signed(key, signature, _hashed(unsecured, options, key))
     except ValueError:  # no base58
         holds = False
     if not holds:
@@ -92,9 +103,9 @@ def _check_context(document: dict[str, JsonValue], proof: dict[str, JsonValue]) 
         raise unverified("the proof has another @context than the document")
 
 
-def _hashed(document: dict[str, Any], options: dict[str, Any]) -> bytes:
-    """What is signed: 64 bytes, the hash of the proof's options before that of the document."""
-    return hashlib.sha256(rfc8785.dumps(options)).digest() + hashlib.sha256(rfc8785.dumps(document)).digest()
+def _hashed(document: dict[str, Any], options: dict[str, Any], key: PublicKey | PrivateKey) -> bytes:
+    """What is signed: the hash of the proof's options before that of the document."""
+    return hash_with(key, rfc8785.dumps(options)) + hash_with(key, rfc8785.dumps(document))
 
 
 def _moment(proof: Mapping[str, JsonValue], name: str) -> datetime | None:

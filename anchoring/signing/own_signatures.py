@@ -26,12 +26,12 @@ from anchoring.core.verification import SignatureFinding
 from anchoring.errors import InvalidInput, TooLarge, VerificationError
 from anchoring.ports.signing import KeySource
 from anchoring.signing.data_integrity import SUITES, check_proof, require_in_time
-from anchoring.signing.multikey import from_multikey, is_signed
+from anchoring.signing.multikey import from_multikey, is_signed, kind_of
 from anchoring.signing.seals import UNDERSTOOD, check_seal
 from anchoring.signing.tokens import ALGORITHMS
 
 THE_GIVEN: Final = "the key that was given"
-_KINDS_OF_DID_KEY: Final = ("did:key:z6Mk", "did:key:zDn")
+_KINDS_OF_DID_KEY: Final = ("did:key:z6Mk", "did:key:zDn", "did:key:z82")
 
 
 class OwnSignatures:
@@ -89,7 +89,7 @@ class OwnSignatures:
         claims = _read(token.payload, "what was signed")
         _require_valid(claims if isinstance(claims, dict) else {}, now)
         method, key = self._key_of(header, body)
-        if not isinstance(from_multikey(key), ALGORITHMS[algorithm]):
+        if kind_of(from_multikey(key)) != ALGORITHMS[algorithm]:
             raise unverified(f"the algorithm {algorithm} does not go with {method}")
         if not is_signed(from_multikey(key), signature_bytes, signed.encode()):
             raise unverified(f"the signature does not hold: {method} did not sign this")
@@ -150,7 +150,7 @@ class _KnownKinds:
     def public_key(self, verification_method: str) -> str:
         did = verification_method.partition("#")[0]
         if did.startswith("did:key:z") and not did.startswith(_KINDS_OF_DID_KEY):
-            raise untold(f"{did} is of a kind of key that is not read here; Ed25519 and P-256 are")
+            raise untold(f"{did} is of a kind of key that is not read here; Ed25519, P-256 and P-384 are")
         return self.keys.public_key(verification_method)
 
 

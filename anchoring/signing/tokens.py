@@ -1,11 +1,10 @@
-"""Signed tokens: JWS in compact serialization (RFC 7515) with ES256, and on reading with Ed25519 too (RFC 8037, RFC 9864)."""
+"""Signed tokens: JWS in compact serialization (RFC 7515) with ES256; on reading with ES384, and Ed25519 (RFC 8037, RFC 9864)."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from anchoring.core.base64url import decode_base64url, encode_base64url
 from anchoring.core.jose import read_compact
@@ -14,13 +13,10 @@ from anchoring.core.status_reading import LIMITS
 from anchoring.core.strict_json import JsonValue, parse
 from anchoring.errors import InvalidInput
 from anchoring.ports.signing import KeySource
-from anchoring.signing.multikey import PublicKey, from_multikey, is_signed, sign
+from anchoring.signing.multikey import ED25519, P256, P384, from_multikey, is_signed, kind_of, sign
 
-ALGORITHMS: Final[dict[str, type[PublicKey]]] = {
-    "ES256": ec.EllipticCurvePublicKey,
-    "Ed25519": Ed25519PublicKey,
-    "EdDSA": Ed25519PublicKey,
-}
+ALGORITHMS: Final = {"ES256": P256, "ES384": P384, "Ed25519": ED25519, "EdDSA": ED25519}
+"""The kind of key that each is for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +51,7 @@ def check_token(content: bytes, keys: KeySource) -> Token:
         key = from_multikey(keys.public_key(token.kid))
     except ValueError as wrong:
         raise unverified(f"the token cannot be checked: {wrong}") from None
-    if not isinstance(key, ALGORITHMS[algorithm]) or not is_signed(key, _part(compact, 2), compact.rpartition(b".")[0]):
+    if kind_of(key) != ALGORITHMS[algorithm] or not is_signed(key, _part(compact, 2), compact.rpartition(b".")[0]):
         raise unverified(f"the signature does not hold: {token.kid} did not sign this")
     return token
 

@@ -1313,8 +1313,8 @@ function nameOf(place) {
 const LIST_LIMITS = Object.freeze({maxBytes: 2 ** 20, maxDepth: 32, maxValues: 10_000});
 const DOCUMENT_LIMITS = Object.freeze({maxBytes: 2 ** 18, maxDepth: 16, maxValues: 20_000});
 const VCDM_2 = 'https://www.w3.org/ns/credentials/v2', VCDM_1 = 'https://www.w3.org/2018/credentials/v1';
-const SUITES = {'eddsa-jcs-2022': 'Ed25519', 'ecdsa-jcs-2019': 'P-256'};
-const ALGORITHMS = {ES256: 'P-256', Ed25519: 'Ed25519', EdDSA: 'Ed25519'};
+const SUITES = {'eddsa-jcs-2022': ['Ed25519'], 'ecdsa-jcs-2019': ['P-256', 'P-384']};
+const ALGORITHMS = {ES256: 'P-256', ES384: 'P-384', Ed25519: 'Ed25519', EdDSA: 'Ed25519'};
 
 /** What a signed list says of itself, and `signed`: what its signature is over, to be checked by `checkSignature`. */
 async function readList(content, mediaType) {
@@ -1543,13 +1543,13 @@ function unixTime(value, name) {
   return BigInt(Math.trunc(number)) * SECOND;
 }
 
-// Signatures of lists: Data Integrity over the JCS form, and tokens; Ed25519 and P-256
+// Signatures of lists: Data Integrity over the JCS form, and tokens; Ed25519, P-256 and P-384
 
 /** Throws StatusListError: VERIFICATION when it does not hold, RETRIEVAL when the key is out of reach or the platform lacks it. */
 async function checkSignature(list, keys) {
   const {document, proof, token} = list.signed;
   const method = token ? token.kid : await checkProof(document, proof, keys);
-  if (token && !await isSigned(await keys.publicKey(token.kid), ALGORITHMS[token.algorithm], token.signature, token.signed)) {
+  if (token && !await isSigned(await keys.publicKey(token.kid), [ALGORITHMS[token.algorithm]], token.signature, token.signed)) {
     throw unverified(`the signature does not hold: ${token.kid} did not sign this`);
   }
   if (method.split('#')[0] !== list.signer) {
@@ -1570,26 +1570,30 @@ async function checkProof(document, proof, keys, signer = null) {
     throw unverified('the proof has another @context than the document');
   }
   const without = (map, name) => encoder.encode(jcs(new Map([...map].filter(([each]) => each !== name))));
-  const hashed = concat(await sha256(without(proof, 'proofValue')), await sha256(without(document, 'proof')));
-  const key = await keys.publicKey(method);
+  const key = await keys.publicKey(method), hashed = [];
+  for (const part of [without(proof, 'proofValue'), without(document, 'proof')]) {
+    hashed.push(new Uint8Array(await crypto.subtle.digest(CURVES[key.curve]?.hash ?? 'SHA-256', part)));
+  }
   const signed = value[0] === 'z' ? base58(value.slice(1)) : new Uint8Array();
-  if (signed === null || !await isSigned(key, SUITES[proof.get('cryptosuite')], signed, hashed)) {
+  if (signed === null || !await isSigned(key, SUITES[proof.get('cryptosuite')], signed, concat(...hashed))) {
     throw unverified(`the proof does not hold: ${signer ?? method} did not sign this`);
   }
   return method;
 }
 
-async function isSigned(key, curve, signed, content) {
-  if (key.curve !== curve || signed.length !== 64) {
+/** Whether the key is of one of these kinds, and made this signature: 64 bytes of Ed25519, r and s of a curve. */
+async function isSigned(key, kinds, signed, content) {
+  const {size, hash} = CURVES[key.curve] ?? {size: 32};
+  if (!kinds.includes(key.curve) || signed.length !== 2 * size) {
     return false;
   }
-  const algorithm = curve === 'P-256' ? {name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256'} : {name: 'Ed25519'};
+  const algorithm = hash ? {name: 'ECDSA', namedCurve: key.curve, hash} : {name: 'Ed25519'};
   try {
     const imported = await crypto.subtle.importKey('raw', key.raw, algorithm, false, ['verify']);
     return await crypto.subtle.verify(algorithm, imported, signed, content);
   } catch (failed) {
     if (failed.name === 'NotSupportedError') {
-      throw untold(`signatures with ${curve} cannot be checked on this platform`);
+      throw untold(`signatures with ${key.curve} cannot be checked on this platform`);
     }
     return false;
   }
@@ -1599,7 +1603,7 @@ const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
 
 /** Bytes, or null when it is none. */
 function base58(text) {
-  if (text.length > 128 || !new RegExp(`^[${BASE58}]*$`).test(text)) {
+  if (text.length > 132 || !new RegExp(`^[${BASE58}]*$`).test(text)) {
     return null;
   }
   let number = 0n;
@@ -1610,7 +1614,7 @@ function base58(text) {
   return concat(new Uint8Array(text.length - text.replace(/^1+/, '').length), fromHex(digits.length % 2 ? `0${digits}` : digits));
 }
 
-const NO_MULTIKEY = 'not a Multikey of Ed25519 or P-256 in base58btc', NO_JWK = 'not a public JWK of Ed25519 or P-256';
+const NO_MULTIKEY = 'not a Multikey of Ed25519, P-256 or P-384 in base58btc', NO_JWK = 'not a public JWK of Ed25519, P-256 or P-384';
 
 /** A Multikey (Controlled Identifiers 1.0 section 2.2.2): {curve, raw}, or null. */
 function fromMultikey(text) {
@@ -1618,51 +1622,62 @@ function fromMultikey(text) {
   if (content?.length === 34 && content[0] === 0xed && content[1] === 0x01) {
     return {curve: 'Ed25519', raw: content.slice(2)};
   }
-  return content?.length === 35 && content[0] === 0x80 && content[1] === 0x24 ? uncompressed(content.slice(2)) : null;
+  const isOf = ({code, size}) => content?.length === 3 + size && content[0] === code && content[1] === 0x24;
+  const curve = Object.keys(CURVES).find(name => isOf(CURVES[name]));
+  return curve ? uncompressed(curve, content.slice(2)) : null;
 }
 
-const P = 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n;
-const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
-
-/** What y squared is at this place of P-256. */
-function square(x) {
-  return ((x * x * x - 3n * x + B) % P + P) % P;
-}
-
-/** A compressed point of P-256 (SEC 1 section 2.3.4), which WebCrypto does not take; null when it is not on the curve. */
-function uncompressed(point) {
-  const x = BigInt(toHex(point.subarray(1)));
-  let root = 1n, base = square(x), exponent = (P + 1n) / 4n;
-  for (; exponent; exponent >>= 1n) {
-    root = exponent & 1n ? root * base % P : root;
-    base = base * base % P;
+/** `code`: the first byte of its multicodec. `size`: of a coordinate, in bytes. `p` and `b`: of y² = x³ - 3x + b modulo p (FIPS 186-5). */
+const CURVES = {
+  'P-256': {
+    code: 0x80, size: 32, hash: 'SHA-256', p: 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n,
+    b: 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn
+  },
+  'P-384': {
+    code: 0x81, size: 48, hash: 'SHA-384', p: 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n,
+    b: 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn
   }
-  if ((point[0] !== 2 && point[0] !== 3) || x >= P || root * root % P !== square(x)) {
+};
+
+/** What y squared is at this place of a curve. */
+function square({p, b}, x) {
+  return ((x * x * x - 3n * x + b) % p + p) % p;
+}
+
+/** A compressed point (SEC 1 section 2.3.4), which WebCrypto does not take; null when it is not on the curve. */
+function uncompressed(curve, point) {
+  const {p, size} = CURVES[curve], x = BigInt(toHex(point.subarray(1))), wanted = square(CURVES[curve], x);
+  let root = 1n, base = wanted, exponent = (p + 1n) / 4n;
+  for (; exponent; exponent >>= 1n) {
+    root = exponent & 1n ? root * base % p : root;
+    base = base * base % p;
+  }
+  if ((point[0] !== 2 && point[0] !== 3) || x >= p || root * root % p !== wanted) {
     return null;
   }
-  const y = BigInt(point[0] & 1) === (root & 1n) ? root : P - root;
-  return {curve: 'P-256', raw: concat(Uint8Array.of(4), point.subarray(1), fromHex(y.toString(16).padStart(64, '0')))};
+  const y = BigInt(point[0] & 1) === (root & 1n) ? root : p - root;
+  return {curve, raw: concat(Uint8Array.of(4), point.subarray(1), fromHex(y.toString(16).padStart(2 * size, '0')))};
 }
 
-function isOnCurve(x, y) {
-  const [one, other] = [x, y].map(each => BigInt(toHex(each)));
-  return one < P && other < P && other * other % P === square(one);
+function isOnCurve(curve, x, y) {
+  const {p} = CURVES[curve], [one, other] = [x, y].map(each => BigInt(toHex(each)));
+  return one < p && other < p && other * other % p === square(CURVES[curve], one);
 }
 
 function fromJwk(jwk) {
-  const coordinate = name => {
-    const text = jwk.get(name), content = typeof text === 'string' ? fromBase64url(text) : null;
-    return content?.length === 32 ? content : null;
-  };
   if (!(jwk instanceof Map)) {
     return null;
   }
+  const curve = jwk.get('crv'), isCurve = jwk.get('kty') === 'EC' && Object.hasOwn(CURVES, curve);
+  const coordinate = name => {
+    const text = jwk.get(name), content = typeof text === 'string' ? fromBase64url(text) : null;
+    return content?.length === (isCurve ? CURVES[curve].size : 32) ? content : null;
+  };
   const x = coordinate('x'), y = coordinate('y');
-  if (jwk.get('kty') === 'OKP' && jwk.get('crv') === 'Ed25519' && x) {
-    return {curve: 'Ed25519', raw: x};
+  if (jwk.get('kty') === 'OKP' && curve === 'Ed25519' && x) {
+    return {curve, raw: x};
   }
-  return jwk.get('kty') === 'EC' && jwk.get('crv') === 'P-256' && x && y && isOnCurve(x, y)
-    ? {curve: 'P-256', raw: concat(Uint8Array.of(4), x, y)} : null;
+  return isCurve && x && y && isOnCurve(curve, x, y) ? {curve, raw: concat(Uint8Array.of(4), x, y)} : null;
 }
 
 /** Public keys of did:key, and of did:web from its document, which is got once. */
@@ -1817,7 +1832,7 @@ async function ownToken(token, body, keys, given, now) {
   if (key.curve !== ALGORITHMS[algorithm]) {
     throw unverified(`the algorithm ${algorithm} does not go with ${method}`);
   }
-  if (!await isSigned(key, key.curve, decoded(latin1(token.signed.subarray(end + 1))), token.signed.subarray(0, end))) {
+  if (!await isSigned(key, [key.curve], decoded(latin1(token.signed.subarray(end + 1))), token.signed.subarray(0, end))) {
     throw unverified(`the signature does not hold: ${method} did not sign this`);
   }
   return `signed with ${method}`;
@@ -1857,8 +1872,8 @@ class KnownKinds {
 
   async publicKey(method) {
     const [did] = method.split('#');
-    if (did.startsWith('did:key:z') && !/^did:key:z(?:6Mk|Dn)/.test(did)) {
-      throw untold(`${did} is of a kind of key that is not read here; Ed25519 and P-256 are`);
+    if (did.startsWith('did:key:z') && !/^did:key:z(?:6Mk|Dn|82)/.test(did)) {
+      throw untold(`${did} is of a kind of key that is not read here; Ed25519, P-256 and P-384 are`);
     }
     return this.keys.publicKey(method);
   }

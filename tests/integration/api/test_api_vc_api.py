@@ -386,4 +386,6 @@ def with_proof(ring: KeyRing, members: dict[str, Any]) -> dict[str, Any]:
     assert key.private is not None
     proof = RingCredentials(ring).add(VALID, SERVICE, NOON)["proof"]
     options = {name: value for name, value in (proof | members).items() if name != "proofValue"}
-    return VALID | {"proof": options | {"proofValue": "z" + encode_base58(sign(key.private, _hashed(VALID, options)))}}
+    return VALID | {
+        "proof": options | {"proofValue": "z" + encode_base58(sign(key.private, _hashed(VALID, options, key.private)))}
+    }

@@ -1,10 +1,12 @@
 """Keys as text, what they sign, and DID documents, against published vectors and an independent library."""
 
 import json
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.jwk import ECKey, OKPKey
 
 from anchoring.core.base58 import decode_base58, encode_base58
@@ -86,12 +88,36 @@ def test_private_jwk_whose_halves_differ_is_refused_without_showing_it():
         ED25519[:-1],
         ED25519 + "1",
         "z" + encode_base58(b"\x80\x24" + b"\x05" * 33),
-        "z82LkvutaARmY8poLhUnMCAhFbts88q4yDBmkqwRFYbxpFvmE1nbGUGLKf9fD66LGUbXDce",
+        "z" + encode_base58(b"\x81\x24\x02" + b"\x07" * 32),
+        "z" + encode_base58(b"\x82\x24\x02" + b"\x07" * 66),
     ],
 )
 def test_multikey_of_another_kind_is_refused(text):
     with pytest.raises(ValueError, match=r"\w"):
         multikey.from_multikey(text)
+
+
+def test_p384_is_read_as_another_library_writes_it_and_is_no_key_of_the_service():
+    key = ec.derive_private_key(7, ec.SECP384R1())
+    theirs: Any = ECKey.import_key(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())).as_dict(private=True)
+    public = {name: theirs[name] for name in ("crv", "kty", "x", "y")}
+
+    assert multikey.to_jwk(multikey.from_jwk(public)) == public == multikey.to_jwk(key.public_key())
+    assert multikey.from_multikey(multikey.to_multikey(key.public_key())) == key.public_key()
+    assert multikey.to_multikey(key.public_key()).startswith("z82")
+    with pytest.raises(ValueError, match="not a private JWK of Ed25519 or P-256"):
+        multikey.private_from_jwk(theirs)
+
+
+def test_p384_signs_as_in_rfc_6979():
+    """Section A.2.6, SHA-384, message `sample`."""
+    secret = 0x6B9D3DAD2E1B8C1C05B19875B6659F4DE23C3B667BF297BA9AA47740787137D896D5724E4C70A825F872C9EA60D2EDF5
+    r = 0x94EDBB92A5ECB8AAD4736E56C691916B3F88140666CE9FA73D64C4EA95AD133C81A648152E44ACF96E36DD1E80FABE46
+    s = 0x99EF4AEB15F178CEA1FE40DB2603138F130E740A19624526203B6351D0A3A94FA329C145786E679E7B82C71A38628AC8
+    key = ec.derive_private_key(secret, ec.SECP384R1())
+    made = multikey.sign(key, b"sample")
+    assert made == r.to_bytes(48) + s.to_bytes(48)
+    assert multikey.is_signed(key.public_key(), made, b"sample")
 
 
 def test_p256_signs_as_in_rfc_6979():

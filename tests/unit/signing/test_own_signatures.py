@@ -144,10 +144,7 @@ def test_key_that_is_given_counts_whatever_the_token_names():
 
 
 def test_key_of_a_kind_that_is_not_read_is_untold():
-    assert (
-        check(jwt({"issuer": "did:key:z82LkvCwHNreneWpsgPEbV3gu1C6NFJEBg4srfJ5gdxEsMGRJUz2sG9FE42shbn2xkZJh54"}, ED))[0]
-        is CANNOT_TELL
-    )
+    assert check(jwt({"issuer": "did:key:z2J9ga"}, ED))[0] is CANNOT_TELL
 
 
 # SD-JWT
@@ -249,7 +246,7 @@ def test_expired_proof_fails():
     }
     from anchoring.core.base58 import encode_base58
 
-    value = "z" + encode_base58(sign(ED, _hashed(dict(CREDENTIAL), options)))
+    value = "z" + encode_base58(sign(ED, _hashed(dict(CREDENTIAL), options, ED)))
     outcome, reason = check(CREDENTIAL | {"proof": options | {"proofValue": value}})
     assert (outcome, "expired" in reason) == (FAILED, True)
 

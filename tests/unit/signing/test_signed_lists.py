@@ -210,7 +210,7 @@ def test_proof_rightly_made_for_something_else_is_refused(option):
     signed = vectors("eddsa-jcs-2022")[0]
     document = {name: member for name, member in signed.items() if name != "proof"}
     options = {name: member for name, member in (signed["proof"] | option).items() if name != "proofValue"}
-    value = "z" + encode_base58(sign(key, _hashed(document, options)))
+    value = "z" + encode_base58(sign(key, _hashed(document, options, key)))
     with pytest.raises(StatusListError) as refused:
         check_proof(document | {"proof": options | {"proofValue": value}}, KeyInFragment())
     assert refused.value.code is StatusErrorCode.VERIFICATION
