@@ -14,11 +14,25 @@ import rfc8785
 
 from anchoring.core.base58 import encode_base58
 from anchoring.signing.multikey import PrivateKey, sign, to_jwk, to_multikey
-from scripts.signed_credentials import CREDENTIAL, ED, NOW, OTHER, P256, P384, WEB, Json, did_of, jwt, method_of, part, proven
-
-PASSED: Final = "passed"
-FAILED: Final = "failed"
-CANNOT_TELL: Final = "cannot tell"
+from scripts.sd_jwt_cases import disclosure_cases, key_binding_cases
+from scripts.signed_credentials import (
+    CANNOT_TELL,
+    CREDENTIAL,
+    ED,
+    FAILED,
+    NOW,
+    OTHER,
+    P256,
+    P384,
+    PASSED,
+    WEB,
+    Json,
+    did_of,
+    jwt,
+    method_of,
+    part,
+    proven,
+)
 
 _ORDER_OF_P256: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _P521: Final = "did:key:z" + encode_base58(b"\x82\x24\x02" + bytes(65) + b"\x07")
@@ -42,7 +56,8 @@ def signature_cases() -> Iterator[SignatureCase]:
     yield from _times()
     yield from _published_keys()
     yield from _given_keys()
-    yield from _selective()
+    for name, credential, result in (*disclosure_cases(), *key_binding_cases()):
+        yield _case(name, credential, result)
     yield from _proofs()
     yield from _several_proofs()
     yield from _unread()
@@ -191,35 +206,6 @@ def _given_keys() -> Iterator[SignatureCase]:
     yield _case("a given key for Data Integrity", proven(P256, "urn:any#k"), PASSED, key=key)
     yield _case("a given key of P-384", proven(P384, "urn:any#k"), PASSED, key=to_jwk(P384.public_key()))
     yield _case("another given key for Data Integrity", proven(), FAILED, key=to_jwk(OTHER.public_key()))
-
-
-def _digest(disclosure: str) -> str:
-    return part(hashlib.sha256(disclosure.encode()).digest())
-
-
-def _sd_jwt(*presented: str, signed: tuple[str, ...] | None = None, tail: str = "", **claims: Any) -> str:
-    allowed = presented if signed is None else signed
-    token = jwt({"issuer": did_of(ED), "_sd": [_digest(one) for one in allowed]} | claims, ED, typ="dc+sd-jwt")
-    return "~".join([token, *presented, tail])
-
-
-def _selective() -> Iterator[SignatureCase]:
-    name, foreign, inner = part(["salt", "name", "Ada"]), part(["salt", "name", "Eve"]), part(["salt2", "city", "Vigo"])
-    outer, item = part(["salt3", "address", {"_sd": [_digest(inner)]}]), part(["salt4", "B2"])
-    yield _case("SD-JWT", _sd_jwt(name), PASSED)
-    yield _case("SD-JWT, nothing disclosed", _sd_jwt(signed=(name,)), PASSED)
-    yield _case("SD-JWT, one disclosed inside another", _sd_jwt(inner, outer, signed=(outer,)), PASSED)
-    yield _case("SD-JWT, the inner one alone", _sd_jwt(inner, signed=(outer,)), FAILED)
-    yield _case("SD-JWT, an item of an array", _sd_jwt(item, signed=(), levels=["A1", {"...": _digest(item)}]), PASSED)
-    yield _case("SD-JWT with a key binding", _sd_jwt(name, tail=jwt({"nonce": "x"}, OTHER)), PASSED)
-    yield _case("SD-JWT, a foreign disclosure", _sd_jwt(name, foreign, signed=(name,)), FAILED)
-    yield _case("SD-JWT, a disclosure twice", _sd_jwt(name, name), FAILED)
-    yield _case("SD-JWT, another hash function", _sd_jwt(name, _sd_alg="sha-512"), CANNOT_TELL)
-    yield _case("SD-JWT, a disclosure that is no JSON", _sd_jwt(part(b"{")), FAILED)
-    yield _case("SD-JWT, a disclosure that is no base64url", _sd_jwt("abcde"), FAILED)
-    stray = inner[:-1] + chr(ord(inner[-1]) + 1)
-    yield _case("SD-JWT, a disclosure with stray bits in its last character", _sd_jwt(stray), FAILED)
-    yield _case("SD-JWT, signed by another", jwt({"issuer": did_of(ED)}, OTHER, kid=method_of(ED)) + "~", FAILED)
 
 
 def _resigned(**options: Any) -> Json:

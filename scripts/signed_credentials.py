@@ -13,6 +13,10 @@ from anchoring.signing.multikey import PrivateKey, kind_of, sign, to_multikey
 
 Json = dict[str, Any]
 
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+CANNOT_TELL: Final = "cannot tell"
+
 NOW: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ED: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 P256: Final = ec.derive_private_key(7, ec.SECP256R1())

@@ -4,6 +4,7 @@ A key counts if the DID that the credential names as its issuer says so, or if t
 along (`jwk`, `jku`, `x5u`) never does. What is signed in a way not read here, or with a key out of reach, is *cannot tell*.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Final
 
 from cryptography import x509
 
-from anchoring.core.base64url import decode_base64url
+from anchoring.core.base64url import decode_base64url, encode_base64url
 from anchoring.core.canonical import Content, content_of
 from anchoring.core.claimed_issuer import claimed_issuer
 from anchoring.core.disclosures import check_disclosures
@@ -26,7 +27,7 @@ from anchoring.core.verification import SignatureFinding
 from anchoring.errors import InvalidInput, TooLarge, VerificationError
 from anchoring.ports.signing import KeySource
 from anchoring.signing.data_integrity import SUITES, check_proof, require_in_time
-from anchoring.signing.multikey import from_multikey, is_signed, kind_of
+from anchoring.signing.multikey import PublicKey, from_jwk, from_multikey, is_signed, kind_of
 from anchoring.signing.seals import UNDERSTOOD, check_seal
 from anchoring.signing.tokens import ALGORITHMS
 
@@ -64,7 +65,8 @@ class OwnSignatures:
             case Content.SD_JWT:
                 token = read_sd_jwt(body)
                 signer = self._token(token, body, now)
-                return "; ".join([signer, *check_disclosures(token, body)])
+                check_disclosures(token, body)
+                return "; ".join([signer, *_key_binding(token, body, now)])
             case Content.JSON_OBJECT:
                 document = _read(body, "the file")
                 assert isinstance(document, dict)
@@ -154,6 +156,50 @@ class _KnownKinds:
         return self.keys.public_key(verification_method)
 
 
+def _key_binding(token: SignedToken, body: bytes, now: datetime) -> list[str]:
+    """What is known of the holder's signature over this presentation (RFC 9901 section 7.3); nothing where there is none."""
+    presented, tilde, binding = body.decode("ascii").strip().rpartition("~")
+    if "." not in binding:
+        return []
+    claims, header = _read(read_compact(binding.encode()).payload, "the key binding"), _header(binding)
+    algorithm, (key, why) = str(header["alg"]), _holders_key(token)
+    if algorithm not in ALGORITHMS:
+        why = f"the algorithm {json.dumps(algorithm)} is not read here"
+    if key is None or why:
+        return [f"its key binding was not checked: {why}"]
+    _require_understood(header)
+    if header.get("typ") != "kb+jwt":
+        raise _unbound("its typ is not kb+jwt")
+    texts = ("aud", "nonce", "sd_hash")
+    if not isinstance(claims, dict) or "iat" not in claims or not all(isinstance(claims.get(name), str) for name in texts):
+        raise _unbound(f"it lacks one of iat, {', '.join(texts)}")
+    if claims["sd_hash"] != encode_base64url(hashlib.sha256((presented + tilde).encode()).digest()):
+        raise _unbound("it is of another presentation")
+    signed, _, signature = binding.rpartition(".")
+    if kind_of(key) != ALGORITHMS[algorithm] or not is_signed(key, _decode(signature), signed.encode()):
+        raise _unbound("the holder's key did not sign it")
+    _require_valid(claims, now, "the key binding")
+    return [f"the key binding of {format_time(_time(claims['iat'], 'iat'))} holds, its nonce and audience were not compared"]
+
+
+def _holders_key(token: SignedToken) -> tuple[PublicKey | None, str]:
+    """The key in `cnf` (RFC 7800), or why there is none."""
+    claims = _read(token.payload, "what was signed")
+    confirmation = claims.get("cnf") if isinstance(claims, dict) else None
+    if not isinstance(claims, dict) or not isinstance(confirmation, dict) or "jwk" not in confirmation:
+        return None, "the issuer names no key of the holder by cnf.jwk"
+    if claims.get("_sd_alg", "sha-256") != "sha-256":
+        return None, "its digest is not by SHA-256"
+    try:
+        return from_jwk(confirmation["jwk"]), ""
+    except ValueError as unread:
+        return None, f"the holder's key is {unread}"
+
+
+def _unbound(why: str) -> StatusListError:
+    return unverified(f"the key binding does not hold: {why}")
+
+
 def _read(content: bytes, what: str) -> JsonValue:
     """JSON that other programs may read in other ways tells nothing of its signature, for or against."""
     try:
@@ -192,14 +238,14 @@ def _issuer(body: bytes) -> str:
     return claimed.identifier
 
 
-def _require_valid(claims: Mapping[str, JsonValue], now: datetime) -> None:
+def _require_valid(claims: Mapping[str, JsonValue], now: datetime, what: str = "the signature") -> None:
     """The times of a JWT (RFC 7519 section 4.1)."""
     times = {name: _time(claims[name], name) for name in ("exp", "nbf", "iat") if name in claims}
     if "exp" in times and times["exp"] <= now:
-        raise unverified(f"the signature counts until {format_time(times['exp'])} only")
+        raise unverified(f"{what} counts until {format_time(times['exp'])} only")
     for name in ("nbf", "iat"):
         if name in times and times[name] > now + CLOCK_SKEW:
-            raise unverified(f"the signature counts from {format_time(times[name])} only")
+            raise unverified(f"{what} counts from {format_time(times[name])} only")
 
 
 def _time(value: JsonValue, name: str) -> datetime:

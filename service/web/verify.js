@@ -1790,7 +1790,8 @@ async function signedBy(body, keys, given, now) {
   }
   if (content === SD_JWT) {
     const token = readSdJwt(body, LIMITS), signer = await ownToken(token, body, keys, given, now);
-    return [signer, ...await checkDisclosures(token, body)].join('; ');
+    await checkDisclosures(token, body);
+    return [signer, ...await keyBinding(token, body, now)].join('; ');
   }
   if (content === OTHER) {
     throw untold(isPdf(body) ? 'signatures in PDF files are not checked here' : 'the file has no signature that is read here');
@@ -1919,14 +1920,14 @@ function issuerWithKeys(body) {
 }
 
 /** The times of a JWT (RFC 7519 section 4.1). */
-function requireValid(claims, now) {
+function requireValid(claims, now, what = 'the signature') {
   const times = Object.fromEntries(['exp', 'nbf', 'iat'].filter(name => claims.has(name)).map(name => [name, claimedTime(claims.get(name), name)]));
   if (times.exp <= now) {
-    throw unverified(`the signature counts until ${formatMoment(times.exp)} only`);
+    throw unverified(`${what} counts until ${formatMoment(times.exp)} only`);
   }
   const later = [times.nbf, times.iat].find(time => time > now + SKEW);
   if (later !== undefined) {
-    throw unverified(`the signature counts from ${formatMoment(later)} only`);
+    throw unverified(`${what} counts from ${formatMoment(later)} only`);
   }
 }
 
@@ -1957,12 +1958,57 @@ function requireInTime(proof, now) {
 
 /** Each disclosure must be one that the issuer signed for (RFC 9901 section 7.1). The key binding is not looked at. */
 async function checkDisclosures(token, body) {
-  const presented = trim(latin1(body)).split('~').slice(1), last = presented.at(-1), hasBinding = last.includes('.');
-  const disclosures = last && !hasBinding ? presented : presented.slice(0, -1);
+  const presented = trim(latin1(body)).split('~').slice(1), last = presented.at(-1);
+  const disclosures = last && !last.includes('.') ? presented : presented.slice(0, -1);
   if (disclosures.length) {
     await requireCovered(disclosures, readInOneWay(token.payload, 'what was signed'));
   }
-  return hasBinding ? ['its key binding was not checked'] : [];
+}
+
+/** What is known of the holder's signature over this presentation (RFC 9901 section 7.3); nothing where there is none. */
+async function keyBinding(token, body, now) {
+  const text = trim(latin1(body)), at = text.lastIndexOf('~') + 1, binding = text.slice(at);
+  if (!binding.includes('.')) {
+    return [];
+  }
+  const {signed, payload} = readCompact(encoder.encode(binding), LIMITS), claims = readInOneWay(payload, 'the key binding');
+  const [head, , signature] = binding.split('.'), header = parseJson(decoded(head)), algorithm = header.get('alg');
+  const {key, why} = holdersKey(token), isRead = Object.hasOwn(ALGORITHMS, algorithm);
+  if (!key || !isRead) {
+    return [`its key binding was not checked: ${isRead ? why : `the algorithm ${ascii(algorithm)} is not read here`}`];
+  }
+  requireUnderstood(header);
+  if (header.get('typ') !== 'kb+jwt') {
+    throw unbound('its typ is not kb+jwt');
+  }
+  const texts = ['aud', 'nonce', 'sd_hash'];
+  if (!(claims instanceof Map) || !claims.has('iat') || !texts.every(name => typeof claims.get(name) === 'string')) {
+    throw unbound(`it lacks one of iat, ${texts.join(', ')}`);
+  }
+  if (claims.get('sd_hash') !== toBase64url(await sha256(encoder.encode(text.slice(0, at))))) {
+    throw unbound('it is of another presentation');
+  }
+  if (!await isSigned(key, [ALGORITHMS[algorithm]], decoded(signature), signed.subarray(0, signed.lastIndexOf(0x2e)))) {
+    throw unbound("the holder's key did not sign it");
+  }
+  requireValid(claims, now, 'the key binding');
+  return [`the key binding of ${formatMoment(claimedTime(claims.get('iat'), 'iat'))} holds, its nonce and audience were not compared`];
+}
+
+/** The key in `cnf` (RFC 7800): {key}, or {why} there is none. */
+function holdersKey(token) {
+  const claims = readInOneWay(token.payload, 'what was signed'), cnf = claims instanceof Map ? claims.get('cnf') : null;
+  if (!(cnf instanceof Map && cnf.has('jwk'))) {
+    return {why: 'the issuer names no key of the holder by cnf.jwk'};
+  }
+  if (claims.has('_sd_alg') && claims.get('_sd_alg') !== 'sha-256') {
+    return {why: 'its digest is not by SHA-256'};
+  }
+  return {key: fromJwk(cnf.get('jwk')), why: `the holder's key is ${NO_JWK}`};
+}
+
+function unbound(why) {
+  return unverified(`the key binding does not hold: ${why}`);
 }
 
 async function requireCovered(disclosures, claims) {
