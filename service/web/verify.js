@@ -1821,7 +1821,7 @@ async function ownToken(token, body, keys, given, now) {
   const end = token.signed.lastIndexOf(0x2e), header = parseJson(decoded(latin1(token.signed.subarray(0, token.signed.indexOf(0x2e)))));
   requireUnderstood(header);
   if (header.has('x5c') && given === null) {
-    throw untold('it is sealed with a certificate, and seals are not checked by this verifier');
+    throw await sealFinding(header, token.signed.subarray(0, end), decoded(latin1(token.signed.subarray(end + 1))));
   }
   const algorithm = header.get('alg');
   if (!Object.hasOwn(ALGORITHMS, algorithm)) {
@@ -1837,6 +1837,48 @@ async function ownToken(token, body, keys, given, now) {
     throw unverified(`the signature does not hold: ${method} did not sign this`);
   }
   return `signed with ${method}`;
+}
+
+/** What is known of a seal (RFC 7515 section 4.1.6), as an error. Never that it passes: whose certificate it is, its chain would show. */
+async function sealFinding(header, signed, signature) {
+  const [first] = [header.get('x5c')].flat(), isText = typeof first === 'string';
+  const der = isText ? fromBase64url(first.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')) : null;
+  if (der === null) {
+    return unverified('x5c holds something that is no certificate');
+  }
+  const algorithm = sealAlgorithm(header.get('alg')), info = publicKeyInfo(der);
+  const key = algorithm && await crypto.subtle.importKey('spki', info, algorithm, false, ['verify']).catch(() => null);
+  if (!key) {
+    return untold(`it is sealed by ${ascii(header.get('alg'))} with a certificate whose key is not read for it by this verifier`);
+  }
+  if (!await crypto.subtle.verify(algorithm, key, signature, signed)) {
+    return unverified('the seal does not hold: its certificate did not sign this');
+  }
+  return untold('sealed with the certificate that it brings; whose that is, and its chain, are not judged by this verifier');
+}
+
+/** For WebCrypto, of a name of RFC 7518 or RFC 8037; null of another. */
+function sealAlgorithm(name) {
+  const [, kind, bits] = /^(RS|PS|ES)(256|384|512)$/.exec(name) ?? [], hash = `SHA-${bits}`;
+  const made = {
+    RS: {name: 'RSASSA-PKCS1-v1_5', hash},
+    PS: {name: 'RSA-PSS', hash, saltLength: bits / 8},
+    ES: {name: 'ECDSA', hash, namedCurve: bits === '512' ? 'P-521' : `P-${bits}`}
+  };
+  return made[kind] ?? (['EdDSA', 'Ed25519'].includes(name) ? {name: 'Ed25519'} : null);
+}
+
+/** SubjectPublicKeyInfo out of a certificate in DER (RFC 5280 section 4.1). What is none leads anywhere, and to no key. */
+function publicKeyInfo(der) {
+  const inside = at => { // where the content of the element at this place begins and ends
+    const count = der[at + 1] > 0x80 ? der[at + 1] & 0x7f : 0, from = at + 2 + count;
+    return [from, from + (count ? der.subarray(at + 2, from).reduce((size, byte) => 256 * size + byte, 0) : der[at + 1])];
+  };
+  let [at] = inside(inside(0)[0]);
+  for (let before = der[at] === 0xa0 ? 6 : 5; before; before--) { // version, serial number, algorithm, issuer, validity, subject
+    [, at] = inside(at);
+  }
+  return der.subarray(at, inside(at)[1]);
 }
 
 /** Each proof that is read here must hold, and one must be the issuer's. */

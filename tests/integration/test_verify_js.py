@@ -21,10 +21,11 @@ from anchoring.signing.key_sources import CarriedKeys, ResolvedKeys
 from anchoring.signing.multikey import from_multikey, to_jwk
 from anchoring.signing.own_signatures import OwnSignatures
 from anchoring.types import as_root, to_hex
-from scripts.signed_credentials import NOW
+from scripts.signed_credentials import ED, NOW, P256, P384
 from tests.factories import UNIVERSITY
 from tests.other_verifiers import ask
 from tests.trees import Posted, make_posted, make_proof, read_vectors, sha256
+from tests.unit.signing.test_own_signatures import AUTHORITY, ROOT_KEY, certificate, seal
 
 VECTORS = read_vectors("canonical.json")
 PROOFS = read_vectors("proof.json")["proofs"]
@@ -403,16 +404,23 @@ def test_module_holds_published_vectors_with_their_key():
     assert [one["outcome"] for one in judged("signature", made)] == expected
 
 
-def test_module_says_that_it_checks_no_seals():
-    sealed = {"payload": b64url({}), "signatures": [{"protected": b64url({"alg": "RS256", "x5c": ["AAAA"]}), "signature": "AA"}]}
-    [found] = judged(
-        "signature", [{"credential": json.dumps(sealed), "proof": PROOF, "key": None, "documents": None, "now": NOW.isoformat()}]
-    )
+def test_module_tells_a_seal_that_does_not_hold_and_never_whose_it_is():
+    made = [seal(), seal(alg="PS256")]
+    for key, alg in ((P256, "ES256"), (P384, "ES384"), (ED, "EdDSA")):
+        by_stranger = certificate("Stranger", key, (AUTHORITY, ROOT_KEY))
+        made.append(seal(key, (by_stranger,), alg=alg))
+    wrong = [one | {"payload": one["payload"].replace("x.y", "x.z")} for one in made]
+    unread = [seal(alg="ES256"), seal(alg="HS256"), seal(P384, (certificate("S", P384, (AUTHORITY, ROOT_KEY)),), alg="ES256")]
+    broken = seal(x5c=["AAAA"]), seal(x5c=["!"])
+    given = {"proof": PROOF, "key": None, "documents": None, "now": NOW.isoformat()}
+    found = judged("signature", [{"credential": json.dumps(one), **given} for one in (*made, *wrong, *unread, *broken)])
 
-    assert (found["outcome"], found["reason"]) == (
-        "cannot tell",
-        "it is sealed with a certificate, and seals are not checked by this verifier",
-    )
+    judgements = [(one["outcome"], one["reason"].partition(" ")[0]) for one in found]
+    assert judgements[:5] == [("cannot tell", "sealed")] * 5
+    assert {(one["outcome"], one["reason"]) for one in found[5:10]} == {
+        ("failed", "the seal does not hold: its certificate did not sign this")
+    }
+    assert [one["outcome"] for one in found[10:]] == ["cannot tell"] * 4 + ["failed"]
 
 
 def test_module_takes_text_and_the_proof_inside_it():

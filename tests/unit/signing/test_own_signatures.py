@@ -294,7 +294,7 @@ def seal(
         protected["x5t#S256"] = named
     payload = part(payload.encode()) if b64 else payload
     signed = f"{part(protected)}.{payload}".encode()
-    if isinstance(key, ec.EllipticCurvePrivateKey):
+    if not isinstance(key, rsa.RSAPrivateKey):
         signature = sign(key, signed)
     else:
         pad = padding.PSS(padding.MGF1(hashes.SHA256()), 32) if protected["alg"] == "PS256" else padding.PKCS1v15()
