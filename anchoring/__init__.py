@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from anchoring.bootstrap.inside import embedded_proof
     from anchoring.core.outcome import Outcome
     from anchoring.core.proof import Registry
-    from anchoring.core.verification import Check, CheckName, Report
+    from anchoring.core.report import Check, CheckName, Report
     from anchoring.verifier import verify, verify_offline
 
 __all__ = ["Check", "CheckName", "Outcome", "Registry", "Report", "embedded_proof", "verify", "verify_offline"]
 
 _WHERE = {
-    "Check": "anchoring.core.verification",
-    "CheckName": "anchoring.core.verification",
+    "Check": "anchoring.core.report",
+    "CheckName": "anchoring.core.report",
     "Outcome": "anchoring.core.outcome",
     "Registry": "anchoring.core.proof",
-    "Report": "anchoring.core.verification",
+    "Report": "anchoring.core.report",
     "embedded_proof": "anchoring.bootstrap.inside",
     "verify": "anchoring.verifier",
     "verify_offline": "anchoring.verifier",

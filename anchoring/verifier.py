@@ -29,8 +29,8 @@ from anchoring.bootstrap.verifying import (
 from anchoring.core.bundle import bundle_of
 from anchoring.core.proof import InclusionProof, Registry, parse_registry
 from anchoring.core.proof_json import parse_proof, proof_from_json
+from anchoring.core.report import Report
 from anchoring.core.strict_json import parse
-from anchoring.core.verification import Report
 from anchoring.errors import InvalidInput, Misconfigured
 from anchoring.types import Did, parse_did, parse_http_url
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from anchoring.core.verification import CheckName
+from anchoring.core.report import CheckName
 from anchoring.errors import MalformedProof
 from anchoring.verifier import verify_offline
 from scripts.bundle_cases import MALFORMED, BundleCase, bundle_cases

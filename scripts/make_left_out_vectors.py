@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
+from anchoring.core.report import Check, CheckName
 from anchoring.core.status_judgement import StatusFindings
-from anchoring.core.verification import Check, CheckName, NoEvidence, verify
+from anchoring.core.verification import NoEvidence, verify
 from scripts.generated import render_vectors, write_or_check
 from scripts.left_out_cases import LeftOutCase, left_out_cases, proof_of
 from scripts.signed_credentials import NOW

@@ -15,9 +15,10 @@ from anchoring.core.bundle import Bundle
 from anchoring.core.canonical import CanonicalForm, Content, canonical_candidates, content_of
 from anchoring.core.finality import parse_finality
 from anchoring.core.proof import InclusionProof, Registry
+from anchoring.core.report import Check, Report
 from anchoring.core.status_judgement import StatusFindings, StatusPlace
 from anchoring.core.status_places import not_told
-from anchoring.core.verification import Check, Evidence, NoEvidence, NoForm, Report, SignatureFinding, verify
+from anchoring.core.verification import Evidence, NoEvidence, NoForm, SignatureFinding, verify
 from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.types import Address, BlockHash, Did, Digest, as_block_hash, parse_address, parse_hash
 

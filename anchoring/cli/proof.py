@@ -34,8 +34,8 @@ from anchoring.core.permalink import ImageKind, permalink
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import LineFormat, ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import parse_proof, proof_to_json
+from anchoring.core.report import REQUIRED, CheckName, report_to_json
 from anchoring.core.strict_json import parse
-from anchoring.core.verification import REQUIRED, CheckName, report_to_json
 from anchoring.errors import InvalidInput
 from anchoring.types import parse_did, parse_digest, parse_http_url, parse_root, parse_salt, to_hex
 

@@ -16,8 +16,8 @@ from anchoring.core.claims import read_claims
 from anchoring.core.moments import parse_moment
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof_json import format_time
+from anchoring.core.report import Check, CheckName
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
-from anchoring.core.verification import Check, CheckName
 from anchoring.errors import InvalidInput
 
 MOST_REFERENCES: Final = 8

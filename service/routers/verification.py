@@ -12,8 +12,9 @@ from anchoring.bootstrap.inside import embedded_proof
 from anchoring.bootstrap.verifying import find_accreditation, find_form
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
+from anchoring.core.report import REQUIRED, CheckName, report_to_json
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
-from anchoring.core.verification import REQUIRED, CheckName, report_to_json, verify
+from anchoring.core.verification import verify
 from anchoring.errors import InvalidInput, MalformedProof, Misconfigured, NotFound, UnsupportedMediaType
 from anchoring.types import Did, parse_did
 from anchoring.usecases.check_status import StatusQuestion, check_status

@@ -11,7 +11,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 
 import anchoring
-from anchoring.core.verification import CheckName
+from anchoring.core.report import CheckName
 from anchoring.pdf.embedding import embed, prepare
 from tests.integration.test_pdf import (
     CERTIFIED,

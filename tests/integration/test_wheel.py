@@ -55,7 +55,7 @@ def test_wheel_is_typed_for_whoever_imports_it(installed: Path, tmp_path: Path):
 
     notes = [line for line in done.stdout.splitlines() if line.startswith("program.py")]
     assert len(notes) == 3, done.stdout + done.stderr
-    assert "-> anchoring.core.verification.Report" in notes[0]
+    assert "-> anchoring.core.report.Report" in notes[0]
     assert 'Argument 1 to "verify" has incompatible type "str"; expected "bytes | None"' in notes[1]
     assert 'Module has no attribute "sign"' in notes[2]
 

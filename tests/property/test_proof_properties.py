@@ -18,9 +18,10 @@ from anchoring.core.outcome import Outcome
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry, parse_registry
 from anchoring.core.proof_formats import ProofFormat, read_any, write_proof
 from anchoring.core.proof_json import proof_from_json, proof_to_json
+from anchoring.core.report import CheckName
 from anchoring.core.status_judgement import StatusFindings
 from anchoring.core.strict_json import parse
-from anchoring.core.verification import CheckName, Evidence, verify
+from anchoring.core.verification import Evidence, verify
 from anchoring.errors import MalformedProof, VerificationError
 from anchoring.types import (
     Address,

@@ -17,7 +17,7 @@ from anchoring.bootstrap.signing import open_key_ring
 from anchoring.core.batch import BatchState
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.outcome import Outcome
-from anchoring.core.verification import CheckName
+from anchoring.core.report import CheckName
 from anchoring.ports.rounds import RoundResult
 from anchoring.ports.signing import KeyKind
 from anchoring.settings import Settings, StatusSettings

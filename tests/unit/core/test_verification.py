@@ -13,19 +13,9 @@ from anchoring.core.canonical import Canonicalization, canonicalize
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.proof_json import proof_from_json, proof_to_json
+from anchoring.core.report import REQUIRED, Check, CheckName, Report, report_to_json
 from anchoring.core.status_judgement import ListFinding, StatusFindings, Verdict
-from anchoring.core.verification import (
-    REQUIRED,
-    Check,
-    CheckName,
-    Evidence,
-    NoEvidence,
-    NoForm,
-    Report,
-    SignatureFinding,
-    report_to_json,
-    verify,
-)
+from anchoring.core.verification import Evidence, NoEvidence, NoForm, SignatureFinding, verify
 from anchoring.errors import InvalidInput
 from anchoring.types import Address, Did, as_block_hash, as_root, as_salt, as_tx_hash, to_hex
 from scripts.devnet import ROOT
