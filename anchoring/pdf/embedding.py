@@ -6,8 +6,6 @@ a signature over them stays what it was. Whoever verifies the longer file must k
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, Final
 
@@ -25,14 +23,13 @@ from anchoring.core.strict_json import JsonValue, parse
 from anchoring.core.verification import NoForm
 from anchoring.errors import InvalidInput
 from anchoring.pdf.changes import BROKEN, fields_of, read_pdf, unreadable, why_not_the_same
-from anchoring.pdf.revisions import MOST_REVISIONS
+from anchoring.pdf.revisions import ends_of, length_of
 from anchoring.types import Digest
 
 FIELD: Final = "CredentialAnchorProof"
 
 _HIDDEN: Final = 2
 _SIGNED_BY_APPENDING: Final = 3
-_END: Final = re.compile(rb"%%EOF(\r\n|\r|\n)?")
 _LAST_ENDS: Final = 8
 _SPACE: Final = b"\0\t\n\f\r "
 
@@ -107,7 +104,7 @@ def embedded_proof(body: bytes) -> dict[str, JsonValue] | None:
 
     It is found as well where something else was put behind it; then no digest of the file is the proof's.
     """
-    for end in [len(body), *list(_ends(body))[: -_LAST_ENDS - 1 : -1]]:
+    for end in [len(body), *list(ends_of(body))[: -_LAST_ENDS - 1 : -1]]:
         try:
             field = _field(read_pdf(body[:end]).root)
             value = parse(str(field.get_object().get("/V", "")).encode()) if field is not None else None
@@ -123,7 +120,7 @@ def later_form(body: bytes, digest: Digest) -> CanonicalForm | NoForm | None:
 
     None where no revision of the file has it.
     """
-    length = _length_of(body, digest)
+    length = length_of(body, digest)
     if length is None:
         return None
     if wrong := why_not_the_same(body, length):
@@ -143,24 +140,6 @@ def _require_proof_alone(reader: PdfFileReader) -> None:
     field = _field(reader.root)
     if value := str(field.get_object().get("/V", "")) if field is not None else "":
         require_proof_alone(parse(value.encode()))
-
-
-def _length_of(body: bytes, digest: Digest) -> int | None:
-    hashed, done = hashlib.sha256(), 0
-    for end in _ends(body):
-        hashed.update(memoryview(body)[done:end])
-        done = end
-        if hashed.digest() == digest:
-            return end
-    return None
-
-
-def _ends(body: bytes) -> Iterator[int]:
-    """Where a revision may end, without the end of the file."""
-    for n, found in enumerate(_END.finditer(body)):
-        if n == MOST_REVISIONS:
-            return
-        yield from sorted({found.start() + len(b"%%EOF"), found.end()} - {len(body)})
 
 
 def _field(root: generic.DictionaryObject) -> generic.IndirectObject | None:

@@ -17,6 +17,7 @@ from anchoring.core.canonical import ANCHOR_PROOF_TYPE, CanonicalForm, Canonical
 from anchoring.core.outcome import Outcome
 from anchoring.core.strict_json import JsonValue
 from anchoring.core.verification import NoForm, SignatureFinding
+from anchoring.pdf.revisions import length_of
 from anchoring.types import Digest
 
 CPU_MOST_S: Final = 20
@@ -32,6 +33,8 @@ class NotJudged(Exception):
 
 def bounded_later_form(body: bytes, digest: Digest) -> CanonicalForm | NoForm | None:
     """As `later_form`. What takes too long is no form that can be told."""
+    if length_of(body, digest) is None:
+        return None
     try:
         answer = _ask({"digest": digest.hex()}, body)
     except NotJudged as why:

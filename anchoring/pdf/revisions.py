@@ -5,6 +5,7 @@ of one number, comments, two values of one name. What one of them judges need no
 allowed here, and what remains is read by all in the same way (ISO 32000-2, 7.5).
 """
 
+import hashlib
 import re
 import zlib
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from anchoring.errors import InvalidInput
+from anchoring.types import Digest
 
 MOST_REVISIONS: Final = 64
 
+_MARK: Final = re.compile(rb"%%EOF(\r\n|\r|\n)?")
 _END: Final = re.compile(rb"[\r\n]startxref[\r\n]+([0-9]{1,10})[\r\n]+%%EOF(?:\r\n|\r|\n)?\Z")
 _END_MOST_BYTES: Final = 64
 _POINTER: Final = re.compile(rb"\nstartxref\n([0-9]{1,10})\n%%EOF\n?")
@@ -53,6 +56,25 @@ _OBJECT: Final = re.compile(
     rb"([0-9]{1,7}) 0 obj\n(?P<value>(?:%s)++)(?:\nstream\n(?P<data>.*)\nendstream)?\nendobj\n" % _TOKEN, re.DOTALL
 )
 _MARKS: Final = re.compile(rb"\bobj\b|endobj|endstream|trailer|startxref|%%EOF")
+
+
+def length_of(body: bytes, digest: Digest) -> int | None:
+    """How long the beginning is that has this digest and ends like a PDF; None where none has, or the whole file alone."""
+    hashed, done = hashlib.sha256(), 0
+    for end in ends_of(body):
+        hashed.update(memoryview(body)[done:end])
+        done = end
+        if hashed.digest() == digest:
+            return end
+    return None
+
+
+def ends_of(body: bytes) -> Iterator[int]:
+    """Where a revision may end, without the end of the file."""
+    for n, found in enumerate(_MARK.finditer(body)):
+        if n == MOST_REVISIONS:
+            return
+        yield from sorted({found.start() + len(b"%%EOF"), found.end()} - {len(body)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,11 @@ def test_proof_goes_in_and_the_issued_bytes_stay(issued):
     assert outcome is (CANNOT_TELL if issued is PREPARED else PASSED)
 
 
+def test_pdf_of_which_no_beginning_has_the_digest_takes_no_process(monkeypatch):
+    monkeypatch.setattr("anchoring.pdf.judge.WAIT_MOST_S", 0)
+    assert bounded_later_form(SIGNED, Digest(bytes(32))) is None
+
+
 def test_pdf_that_is_anchored_first_may_be_sealed_with_its_proof_inside():
     sealed = sign(embed(PREPARED, PROOF, digest_of(PREPARED)))
 
