@@ -355,6 +355,9 @@ class LimitSettings(_Group):
     header_bytes: int = Field(default=32 * 1024, ge=4096, le=1024 * 1024)
     """Largest request line and header fields together, in bytes."""
 
+    header_timeout_s: float = Field(default=10, gt=0, le=3600)
+    """Longest a client may take to send them, in seconds."""
+
 
 class AuditLogSettings(_Group):
     """The record of every write and every administrative act."""

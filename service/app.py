@@ -30,6 +30,7 @@ from service.failed_attempts import FailedAttempts
 from service.figures import FigureReader
 from service.group_commit import GroupCommit
 from service.hot_lane import HotLane
+from service.http_protocol import IN_LIFESPAN
 from service.key_uses import KeyUses
 from service.known_keys import KnownKeys
 from service.known_tokens import KnownTokens
@@ -131,12 +132,12 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     )
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Service]]:
         service.writes.start()
         gc.collect()
         gc.freeze()  # what is loaded by now stays, and need not be looked through again and again while requests come
         gc.set_threshold(GARBAGE)
-        yield
+        yield {IN_LIFESPAN: service}
         await service.key_uses.stop()
         await service.refusals.stop()
         service.writes.stop()

@@ -34,7 +34,8 @@ class Limits:
         self._allowances = allowances
         self._address = Allowance(settings.per_address, settings.window_s) if settings.per_address else None
         self._key = Allowance(settings.per_key, settings.window_s) if settings.per_key else None
-        self._header_bytes = settings.header_bytes
+        self.header_bytes = settings.header_bytes
+        self.header_timeout_s = settings.header_timeout_s
         self._policy = {
             name: f'"{name}";q={allowance.quota};w={settings.window_s}'
             for name, allowance in (("address", self._address), ("key", self._key))
@@ -48,8 +49,8 @@ class Limits:
         size = len(scope["raw_path"]) + len(scope["query_string"])
         for name, value in fields:
             size += len(name) + len(value) + 4
-        if size > self._header_bytes or len(fields) > MOST_FIELDS:
-            raise HeadTooLarge(f"at most {self._header_bytes} bytes in {MOST_FIELDS} fields are taken before the body")
+        if size > self.header_bytes or len(fields) > MOST_FIELDS:
+            raise HeadTooLarge(f"at most {self.header_bytes} bytes in {MOST_FIELDS} fields are taken before the body")
 
     def spend_address(self, scope: Scope) -> None:
         """Count a request of the client's address. Raises: TooManyRequests."""

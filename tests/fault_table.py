@@ -533,8 +533,10 @@ ABUSE: Final[Sequence[Row]] = (
     ),
     Row(
         "H02",
-        "a body that does not come is given up; half-open clients hinder neither others nor the end. Slow headers are the reverse proxy's",
+        "a body that does not come is given up; half-open clients hinder neither others nor the end; a head without end, or that does not come, is given up",
         [
+            I + "http_protocol.py::test_head_without_end_is_refused_when_it_is_too_large",
+            I + "http_protocol.py::test_head_that_comes_drop_by_drop_is_given_up",
             API + "abuse.py::test_body_that_does_not_come_is_given_up_on_every_operation",
             E + "service.py::test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_open_clients",
             E + "service.py::test_service_stops_in_order_while_a_body_is_arriving",

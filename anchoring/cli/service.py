@@ -54,7 +54,7 @@ def run(
                 workers=workers,
                 access_log=False,
                 server_header=False,
-                http="httptools",
+                http="service.http_protocol:HttpProtocol",
                 ws="none",  # what asks for one is answered as though it did not
                 log_config=SERVER_LOGS,
                 forwarded_allow_ips=settings.api.trusted_proxies,

@@ -152,8 +152,8 @@ def servers(database_url: str, folder: Path, keys: Path) -> Iterator[Ports]:
     """The service, and the one that does nothing: one uvicorn worker each, ended by its process id."""
     environment = os.environ | {"CREDANCHOR_STORE__URL": database_url, "CREDANCHOR_STATUS__KEYS": str(keys)} | UNHINDERED
     with (folder / "server.log").open("ab") as log:
-        ours, process = begin("service.app:from_environment", environment, log)
-        idle, idle_process = begin("tests.bench.server:idle", environment, log)
+        ours, process = begin("service.app:from_environment", "service.http_protocol:HttpProtocol", environment, log)
+        idle, idle_process = begin("tests.bench.server:idle", "httptools", environment, log)
     try:
         wait_until_up("127.0.0.1", ours, process)
         wait_until_up("127.0.0.1", idle, idle_process)
@@ -164,10 +164,10 @@ def servers(database_url: str, folder: Path, keys: Path) -> Iterator[Ports]:
             one.wait(30)
 
 
-def begin(factory: str, environment: Mapping[str, str], log: IO[bytes]) -> tuple[int, "subprocess.Popen[bytes]"]:
+def begin(factory: str, http: str, environment: Mapping[str, str], log: IO[bytes]) -> tuple[int, "subprocess.Popen[bytes]"]:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port)]
-    options = ["--http", "httptools", "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
+    options = ["--http", http, "--loop", "uvloop", "--no-access-log", "--log-level", "warning"]
     return port, subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=log)
 
 

@@ -100,6 +100,7 @@ def test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_ope
             answer = answers_to(port, b"POST /v1/verify HTTP/1.1\r\nHost: service\r\nConnection: close\r\n" + content)
             assert answer.startswith(b"HTTP/1.1 400"), (name, answer[:200])
             assert answer.count(b"HTTP/1.1 ") == 1, (name, "one request got two answers")
+            assert b"application/problem+json" in answer, "not by our protocol"
         assert answers_to(port, b"\x16\x03\x01\x02\x00\x01 not HTTP\r\n\r\n").startswith(b"HTTP/1.1 400")
         assert answers_to(port, UPGRADE).startswith(b"HTTP/1.1 200"), "as though it did not ask"
         with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
