@@ -60,8 +60,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_is_there()
         super().on_headers_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        """`msg`: uvicorn's words, which stand in its log."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which stand in its log
+        """What came is no HTTP."""
         self._refuse(problems.problem(HTTPStatus.BAD_REQUEST, "bad-request", "Bad request", "this is no request of HTTP/1.1"))
 
     def _expect_head(self) -> None:
