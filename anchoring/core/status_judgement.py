@@ -21,6 +21,12 @@ from anchoring.types import Digest, ListId, to_hex
 CLOCK_SKEW: Final = timedelta(seconds=60)
 """A signature may be so much younger than now: clocks differ."""
 
+HEAD_AGE: Final = timedelta(days=1)
+"""A node whose newest block is older stands still, or is kept from the others: what it does not show may have been changed since.
+
+As long as a signed list is valid by default; a ledger on which nothing happens for a day still makes blocks.
+"""
+
 
 class Verdict(StrEnum):
     """What is known of one bit."""
@@ -71,10 +77,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadShown:
-    """What the pinned contract showed. `head`: None when it is all zero. `source`: who says so, as of when, such as a block."""
+    """What the pinned contract showed. `head`: None when it is all zero. `source`: who says so, as of when, such as a block.
+
+    `as_of`: that moment.
+    """
 
     head: Head | None
     source: str
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +154,7 @@ def judge(place: StatusPlace, head: HeadShown | HeadNotShown, served: Served | U
     if place.list_id is not None and isinstance(head, HeadNotShown):
         return _unknown(place, head.why)
     if isinstance(head, HeadShown) and head.head is None and place.named_at is None and isinstance(served, Unserved):
-        return _found(
-            place, Outcome.PASSED, Verdict.CLEAR, f"nothing in {place} was ever changed, says {head.source}", Basis.LEDGER
-        )
+        return _never_changed(place, head, now)
     if isinstance(served, Unserved):
         return _unknown(place, f"{place}: {served.why}", served.code)
     try:
@@ -154,7 +162,7 @@ def judge(place: StatusPlace, head: HeadShown | HeadNotShown, served: Served | U
     except StatusListError as unfit:
         return _unknown(place, unfit.message, unfit.code)
     if isinstance(head, HeadShown) and head.head is not None and place.list_id is not None:
-        return _against_head(place, place.list_id, head.head, head.source, served, is_set=is_set, now=now)
+        return _against_head(place, place.list_id, head, head.head, served, is_set=is_set, now=now)
     return _by_signature(place, served, is_set=is_set, now=now)
 
 
@@ -189,17 +197,17 @@ def _finding_to_json(found: ListFinding) -> dict[str, Any]:
 
 
 def _against_head(
-    place: StatusPlace, list_id: ListId, head: Head, source: str, served: Served, *, is_set: bool, now: datetime
+    place: StatusPlace, list_id: ListId, shown: HeadShown, head: Head, served: Served, *, is_set: bool, now: datetime
 ) -> ListFinding:
-    read, version = served.read, f"version {head.version}"
+    read, version, source = served.read, f"version {head.version}", shown.source
     if head_digest(list_id, head.version, read.bits) == head.digest:
         since = f"{version} of {place}, on the ledger since {format_time(head.published_at)}, says {source}"
-        return _verdict(place, read, Basis.LEDGER, since, is_set=is_set, head=head)
-    if served.not_shown is not None:
-        why = f"{served.source} is not {version}, which is on the ledger, and its signature shows nothing: {served.not_shown}"
-        return _unknown(place, why, StatusErrorCode.VERIFICATION, head)
-    if read.signed_at is None:
-        why = f"{served.source} is not {version}, which is on the ledger, and does not say when it was signed"
+        if is_set or not _is_old(shown, now):
+            return _verdict(place, read, Basis.LEDGER, since, is_set=is_set, head=head)
+        return _clear_then(place, shown, head, served, now)
+    if served.not_shown is not None or read.signed_at is None:
+        shows = f"its signature shows nothing: {served.not_shown}" if served.not_shown else "does not say when it was signed"
+        why = f"{served.source} is not {version}, which is on the ledger, and {shows}"
         return _unknown(place, why, StatusErrorCode.VERIFICATION, head)
     if read.signed_at <= head.published_at:
         signed, published = format_time(read.signed_at), format_time(head.published_at)
@@ -213,6 +221,28 @@ def _against_head(
         )
     by = f"{served.word} at {format_time(read.signed_at)}, newer than {version}; not yet on the ledger"
     return _verdict(place, read, Basis.SIGNATURE, f"{place} {by}", is_set=is_set, head=head)
+
+
+def _never_changed(place: StatusPlace, shown: HeadShown, now: datetime) -> ListFinding:
+    if _is_old(shown, now):
+        return _unknown(place, f"{place}: {_old(shown)}")
+    words = f"nothing in {place} was ever changed, says {shown.source}"
+    return _found(place, Outcome.PASSED, Verdict.CLEAR, words, Basis.LEDGER)
+
+
+def _clear_then(place: StatusPlace, shown: HeadShown, head: Head, served: Served, now: datetime) -> ListFinding:
+    """The bit was clear when the block was made, which is long ago; who signed the list may vouch for it until now."""
+    if wrong := _signature_wanting(served, now):
+        return _unknown(place, f"{place}: {_old(shown)}; and {wrong}", StatusErrorCode.VERIFICATION, head)
+    return _verdict(place, served.read, Basis.SIGNATURE, f"{place} {served.word}; {_old(shown)}", is_set=False, head=head)
+
+
+def _is_old(shown: HeadShown, now: datetime) -> bool:
+    return shown.as_of < now - HEAD_AGE
+
+
+def _old(shown: HeadShown) -> str:
+    return f"nothing newer is shown than {shown.source}, and what was changed since is not told"
 
 
 def _by_signature(place: StatusPlace, served: Served, *, is_set: bool, now: datetime) -> ListFinding:

@@ -42,7 +42,8 @@ class HeadReader:
             self._reader, self._why = None, failed.message  # asking again would cost the same wait again
             return HeadNotShown(failed.message)
         head = Head(version=found.version, published_at=found.published_at, digest=found.digest) if found else None
-        return HeadShown(head=head, source=f"the ledger as of block {self._at.block.number} at {format_time(self._at.time)}")
+        source = f"the ledger as of block {self._at.block.number} at {format_time(self._at.time)}"
+        return HeadShown(head=head, source=source, as_of=self._at.time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

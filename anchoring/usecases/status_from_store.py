@@ -38,7 +38,7 @@ class StoreStatus:
         if found is not None and found.head is not None:
             head = Head(version=found.version, published_at=found.head.published_at, digest=found.digest)
         seen = rounds[0].finished_at or rounds[0].started_at
-        return HeadShown(head=head, source=f"this service as of its round at {format_time(seen)}")
+        return HeadShown(head=head, source=f"this service as of its round at {format_time(seen)}", as_of=seen)
 
     def served(self, place: StatusPlace, issuer: Did | None, *, fresh: bool) -> Served | Unserved:  # noqa: ARG002 - it always is
         found = self._uow.status_lists.find(place.list_id) if place.list_id is not None else None

@@ -1123,7 +1123,7 @@ async function decompressed(content, format, maxBytes) {
 // Times of others: microseconds since 1970 as BigInt, so that they compare as they do in Python
 
 const MOMENT = /^([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))$/;
-const SECOND = 1_000_000n, SKEW = 60n * SECOND, FIRST_SECOND = -62_135_596_800, LAST_SECOND = 253_402_300_799;
+const SECOND = 1_000_000n, SKEW = 60n * SECOND, HEAD_AGE = 86_400n * SECOND, FIRST_SECOND = -62_135_596_800, LAST_SECOND = 253_402_300_799;
 
 /** Microseconds of a time with its offset; null when it is none. */
 export function momentOf(text) {
@@ -2269,15 +2269,16 @@ function notTold(why, {code = null, head = null, ...place} = {}) {
   return finding(place, CANNOT_TELL, 'unknown', why, {code, head});
 }
 
-/** What one bit says. `shown`: {head or null, source} or {why}. `served`: as `Lists.served` answers; null where it was not got. */
+/** What one bit says. `shown`: {head or null, source, asOf} or {why}. `served`: as `Lists.served` answers; null where it was not got. */
 async function judge(place, shown, served, now) {
   const isOurs = place.listId !== null;
   if (isOurs && shown.why) {
     return notTold(shown.why, place);
   }
   const hasNoHead = !shown.why && shown.head === null, named = nameOf(place);
+  const old = !shown.why && shown.asOf < now - HEAD_AGE && `nothing newer is shown than ${shown.source}, and what was changed since is not told`;
   if (hasNoHead && place.namedAt === null && !served?.list) {
-    return finding(place, PASSED, 'clear', `nothing in ${named} was ever changed, says ${shown.source}`, {basis: 'ledger'});
+    return old ? notTold(`${named}: ${old}`, place) : finding(place, PASSED, 'clear', `nothing in ${named} was ever changed, says ${shown.source}`, {basis: 'ledger'});
   }
   if (!served?.list) {
     return notTold(`${named}: ${served?.why ?? 'it was not asked for'}`, {...place, code: served?.code ?? RETRIEVAL});
@@ -2304,6 +2305,11 @@ async function judge(place, shown, served, now) {
   }
   const {head} = shown, version = `version ${head.version}`;
   if (equal(await headDigest(place.listId, head.version, list.bits), head.digest)) {
+    if (old && !isBitSet) {
+      return wanting
+        ? notTold(`${named}: ${old}; and ${wanting}`, {...place, code: VERIFICATION, head})
+        : told('signature', `${named} ${word}; ${old}`, head);
+    }
     return told('ledger', `${version} of ${named}, on the ledger since ${formatMoment(head.publishedAt)}, says ${shown.source}`, head);
   }
   const unknown = why => notTold(`${source} is not ${version}, which is on the ledger: ${why}`, {...place, code: VERIFICATION, head});
@@ -2388,7 +2394,8 @@ class Node {
     if (block === null) {
       throw new NoEvidence(`the node shows no block ${numberOrTag}`);
     }
-    return {number: quantity(block.number), hash: hash32(block.hash), time: timeOf(BigInt(quantity(block.timestamp)))};
+    const seconds = BigInt(quantity(block.timestamp));
+    return {number: quantity(block.number), hash: hash32(block.hash), time: timeOf(seconds), asOf: seconds * SECOND};
   }
 
   /** Words of 32 bytes that a function answers with, as of one block. */
@@ -2491,13 +2498,13 @@ function sourceOf(head) {
   return `the ledger as of block ${head.number} at ${head.time}`;
 }
 
-/** The head of a list as of one block: {head: {version, publishedAt, digest} or null, source}, or {why}. */
+/** The head of a list as of one block: {head: {version, publishedAt, digest} or null, source, asOf}, or {why}. */
 async function headShown(node, registry, head, listId) {
   try {
     const [version, timestamp, digest] = await node.ask(registry, STATUS_LIST_OF + toHex(listId).slice(2), 3, head);
     const found = {version, publishedAt: timestamp * SECOND, digest: fromHex(digest.toString(16).padStart(64, '0'))};
     timeOf(timestamp);
-    return {head: version ? found : null, source: sourceOf(head)};
+    return {head: version ? found : null, source: sourceOf(head), asOf: head.asOf};
   } catch (failed) {
     return {why: whyNoEvidence(failed)};
   }

@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ class Case:
     copies: list[bytes] = field(default_factory=list)
     service: str | None = HOST
     signers: list[str] = field(default_factory=list)
+    newest_block: datetime = NOW
 
 
 class Web:
@@ -114,7 +115,7 @@ class Reader:
             raise LedgerUnavailable("the node is down")
 
     def head(self) -> Head:
-        return Head(block=BLOCK, time=NOW, base_fee_wei=0)
+        return Head(block=BLOCK, time=self._case.newest_block, base_fee_wei=0)
 
     def status_head(self, list_id: ListId, at: Head) -> StatusHead | None:
         return self._case.heads.get(to_hex(list_id))
@@ -157,7 +158,7 @@ def for_javascript(case: Case) -> dict[str, Any]:
         "copies": [b64(copy) for copy in case.copies],
         "node": {
             "isUp": case.is_node_up,
-            "block": [BLOCK.number, to_hex(BLOCK.hash), int(NOW.timestamp())],
+            "block": [BLOCK.number, to_hex(BLOCK.hash), int(case.newest_block.timestamp())],
             "anchor": anchor
             and [
                 anchor.sequence,
@@ -204,6 +205,7 @@ class Maker:
             case.credential = None
         case.service = HOST if self.maybe(0.9) else None
         self.publish_keys(case)
+        case.newest_block -= self.chance.choice([*[0] * 5, 1, 2]) * (timedelta(hours=12, seconds=1))
         return case
 
     def credential(self, purpose: StatusPurpose) -> bytes:

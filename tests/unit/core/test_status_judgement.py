@@ -58,10 +58,10 @@ def bits(*indexes: int) -> StatusBits:
 def head(made: StatusBits, place: StatusPlace = PLACE, version: int = 3) -> HeadShown:
     assert place.list_id
     digest = head_digest(place.list_id, version, made)
-    return HeadShown(head=Head(version=version, published_at=NOON, digest=digest), source=SOURCE)
+    return HeadShown(head=Head(version=version, published_at=NOON, digest=digest), source=SOURCE, as_of=NOON)
 
 
-NO_HEAD = HeadShown(head=None, source=SOURCE)
+NO_HEAD = HeadShown(head=None, source=SOURCE, as_of=NOON)
 NOT_SHOWN = HeadNotShown("no node was asked")
 
 
@@ -155,7 +155,9 @@ def test_list_signed_before_the_head_that_differs_is_stale(signed_at: Any, index
 
 
 def test_same_bits_as_another_version_are_not_the_head() -> None:
-    other_version = HeadShown(head=Head(version=4, published_at=NOON, digest=head_digest(LIST_ID, 3, bits())), source=SOURCE)
+    other_version = HeadShown(
+        head=Head(version=4, published_at=NOON, digest=head_digest(LIST_ID, 3, bits())), source=SOURCE, as_of=NOON
+    )
 
     found = judge(PLACE, other_version, served(bits(), signed_at=NOON - timedelta(days=1)), NOW)
 
@@ -386,3 +388,33 @@ def test_findings_are_written_with_what_is_known() -> None:
             "reason": f"the revocation list {FOREIGN_URL}: no answer",
         },
     ]
+
+
+# A node that stands still
+
+
+LATER = NOON + timedelta(days=1)
+
+
+def test_what_an_old_block_does_not_show_may_have_been_changed_since() -> None:
+    served_not = Unserved(code=None, why="it was not asked for")
+    assert told(judge(BATCH, NO_HEAD, served_not, LATER)) == (PASSED, Verdict.CLEAR, Basis.LEDGER, None)
+
+    found = judge(BATCH, NO_HEAD, served_not, LATER + timedelta(seconds=1))
+
+    assert told(found) == (CANNOT_TELL, Verdict.UNKNOWN, None, None)
+    assert found.reason.endswith(f"nothing newer is shown than {SOURCE}, and what was changed since is not told")
+
+
+def test_list_of_an_old_head_counts_by_its_signature_while_that_is_valid() -> None:
+    later = LATER + timedelta(hours=1)
+    fresh, late = served(bits(), valid_until=later + timedelta(hours=1)), served(bits(), valid_until=later)
+
+    assert told(judge(PLACE, head(bits()), fresh, later)) == (PASSED, Verdict.CLEAR, Basis.SIGNATURE, None)
+    assert told(judge(PLACE, head(bits()), late, later)) == (CANNOT_TELL, Verdict.UNKNOWN, None, StatusErrorCode.VERIFICATION)
+
+
+def test_set_bit_of_an_old_head_fails_all_the_same() -> None:
+    found = judge(PLACE, head(bits(SET)), served(bits(SET)), LATER + timedelta(days=300))
+
+    assert told(found) == (FAILED, Verdict.REVOKED, Basis.LEDGER, None)
