@@ -11,16 +11,14 @@ from threading import Lock
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, or_, select
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError
 
 from anchoring.core.audit_log import (
     SOURCE_SALT_BYTES,
     START,
     Act,
     AuditHead,
-    AuditRecord,
     detail_text,
     record_hash,
     record_text,
@@ -33,8 +31,9 @@ from anchoring.ports.audit_log import BEFORE_ALL, PostedHead, ShownRecord, Wante
 from anchoring.store.columns import EPOCH, MICROSECOND
 from anchoring.store.engine import AUDIT_LOCK, driver_errors
 from anchoring.store.entries import read_entry
+from anchoring.store.shown_records import as_bytes, conditions, find_records
 from anchoring.store.tables import audit_head, audit_record, audit_source, batch, canary, entry, issuer
-from anchoring.types import Did, Digest, Salt
+from anchoring.types import Digest, Salt
 
 MOST_SOURCES: Final = 10_000
 
@@ -113,15 +112,10 @@ class SqlAuditLog:
         return _EMPTY if row is None else AuditHead(number=row.number, hash=row.hash)
 
     def find(self, wanted: Wanted, after: int, limit: int) -> Sequence[ShownRecord]:
-        which = audit_record.c.number > after, *_conditions(wanted)
-        try:
-            return [_shown(row) for row in self._connection.execute(_SHOWN.where(*which).limit(limit))]
-        except _UNREADABLE:  # whoever changes a record can make it one that no program reads; the others still are
-            numbers = select(audit_record.c.number).where(*which).order_by(audit_record.c.number).limit(limit)
-            return [self._readable(number) for number in self._connection.execute(numbers).scalars().all()]
+        return find_records(self._connection, (audit_record.c.number > after, *conditions(wanted)), limit)
 
     def number_before_last(self, wanted: Wanted, count: int) -> int:
-        numbers = select(audit_record.c.number).where(*_conditions(wanted)).order_by(audit_record.c.number.desc())
+        numbers = select(audit_record.c.number).where(*conditions(wanted)).order_by(audit_record.c.number.desc())
         found = self._connection.execute(numbers.offset(count).limit(1)).scalar()
         return BEFORE_ALL if found is None else found
 
@@ -140,12 +134,6 @@ class SqlAuditLog:
 
     def forget_sources(self, before: datetime) -> int:
         return self._connection.execute(delete(audit_source).where(audit_source.c.first_seen_at < before)).rowcount
-
-    def _readable(self, number: int) -> ShownRecord:
-        try:
-            return _shown(self._connection.execute(_SHOWN.where(audit_record.c.number == number)).one())
-        except _UNREADABLE:
-            return _unreadable(number)
 
     def _keep_sources(self) -> dict[str, bytes]:
         """Hash of each noted source; they are in the database once this is committed."""
@@ -173,60 +161,6 @@ class SqlAuditLog:
         return _EMPTY if row is None else AuditHead(number=row[0], hash=bytes(row[1]))
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if wanted.since is not None:
-        found.append(audit_record.c.at >= wanted.since)
-    if wanted.until is not None:
-        found.append(audit_record.c.at < wanted.until)
-    if wanted.actor is not None:
-        found.append(audit_record.c.actor == wanted.actor)
-    if wanted.issuer is not None:
-        found.append(audit_record.c.issuer == wanted.issuer)
-    if wanted.result is not None:
-        found.append(audit_record.c.result == wanted.result)
-    if wanted.action is not None:
-        of_noun = audit_record.c.action.startswith(f"{wanted.action}.", autoescape=True)
-        found.append(or_(audit_record.c.action == wanted.action, of_noun))
-    return found
-
-
-def _record(row: Row[Any]) -> AuditRecord:
-    """Raises: TypeError for bytes where text should be, which SQLite keeps."""
-    if not all(isinstance(text, str) for text in (row.actor, row.action, row.result, row.detail, row.issuer or "")):
-        raise TypeError(f"record {row.number} has something else than text")
-    return AuditRecord(
-        number=row.number,
-        at=row.at,
-        actor=row.actor,
-        issuer=None if row.issuer is None else Did(row.issuer),
-        action=row.action,
-        result=row.result,
-        detail=row.detail,
-        source=row.source,
-        hash=row.hash,
-    )
-
-
-def _shown(row: Row[Any]) -> ShownRecord:
-    record = _record(row)
-    return ShownRecord(
-        record,
-        previous=START if row.number == 1 else row.previous,
-        source=row.source_text,
-        source_fits=row.source_text is not None and source_hash(row.source_salt, row.source_text) == record.source,
-    )
-
-
-def _unreadable(number: int) -> ShownRecord:
-    """In place of a record of which no program can have written what is there: its hash is that of nothing."""
-    words = "(cannot be read)"
-    record = AuditRecord(
-        number=number, at=EPOCH, actor=words, issuer=None, action=words, result=words, detail="{}", source=b"", hash=START
-    )
-    return ShownRecord(record, previous=None, source=None, source_fits=False)
-
-
 def _own(row: Row[Any]) -> OwnEntry:
     return OwnEntry(
         id=row.id,
@@ -238,7 +172,6 @@ def _own(row: Row[Any]) -> OwnEntry:
     )
 
 
-_UNREADABLE: Final = (DataError, OverflowError, TypeError, ValueError, AttributeError)
 _EMPTY: Final = AuditHead(number=0, hash=START)
 _COLUMNS: Final = "number, at, actor, issuer, action, result, detail, source, hash"
 _INSERT_ON_SQLITE: Final = (
@@ -256,26 +189,17 @@ _LOCKED_HEAD: Final = (
     f"SELECT pg_advisory_xact_lock({AUDIT_LOCK}); "  # noqa: S608 - a constant
     "SELECT number, hash FROM audit_record ORDER BY number DESC LIMIT 1"
 )
-_HEAD: Final = select(audit_record.c.number, audit_record.c.hash).order_by(audit_record.c.number.desc()).limit(1)
-
-_before: Final = audit_record.alias("before")
-_SHOWN: Final[Select[Any]] = (
-    select(
-        audit_record,
-        _before.c.hash.label("previous"),
-        audit_source.c.source.label("source_text"),
-        audit_source.c.salt.label("source_salt"),
-    )
-    .select_from(
-        audit_record.outerjoin(_before, _before.c.number == audit_record.c.number - 1).outerjoin(
-            audit_source, audit_source.c.hash == audit_record.c.source
-        )
-    )
-    .order_by(audit_record.c.number)
-)
+_HEAD: Final = select(audit_record.c.number, as_bytes(audit_record.c.hash)).order_by(audit_record.c.number.desc()).limit(1)
 
 _OWN: Final[Select[Any]] = (
-    select(entry, audit_head.c.number, audit_record.c.hash, canary.c.entry_id.label("canary_id"))
+    select(
+        entry.c.id,
+        as_bytes(entry.c.digest),
+        as_bytes(entry.c.salt),
+        audit_head.c.number,
+        as_bytes(audit_record.c.hash),
+        canary.c.entry_id.label("canary_id"),
+    )
     .select_from(
         entry.outerjoin(audit_head, audit_head.c.entry_id == entry.c.id)
         .outerjoin(audit_record, audit_record.c.number == audit_head.c.number)
@@ -285,8 +209,16 @@ _OWN: Final[Select[Any]] = (
     .order_by(entry.c.id)
 )
 
-_FINAL_HEADS: Final = (
-    select(audit_head.c.number, entry, issuer.c.did)
+_FINAL_HEADS: Final[Select[Any]] = (
+    select(
+        audit_head.c.number,
+        entry.c.id,
+        as_bytes(entry.c.digest),
+        as_bytes(entry.c.salt),
+        entry.c.canonicalization,
+        entry.c.received_at,
+        issuer.c.did,
+    )
     .select_from(
         audit_head.join(entry, entry.c.id == audit_head.c.entry_id)
         .join(audit_record, and_(audit_record.c.number == audit_head.c.number, audit_record.c.hash == entry.c.digest))

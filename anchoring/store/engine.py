@@ -179,7 +179,7 @@ def _leaving_standbys(connection: Connection) -> Iterator[None]:
 
 def _translation(failed: DBAPIError) -> AnchoringError | None:
     state, words = sqlstate_of(failed), first_line(failed)
-    if state in _DAMAGED or getattr(failed.orig, "sqlite_errorcode", None) in _SQLITE_DAMAGED:
+    if state in _DAMAGED or getattr(failed.orig, "sqlite_errorcode", None) in _SQLITE_DAMAGED or is_no_text(failed):
         return StateCorrupt(f"the database cannot be read: {words}")
     if state in _BROKEN_OFF or state == _READ_ONLY:
         return StoreUnavailable(f"the database broke the transaction off: {words}", may_repeat=True)
@@ -188,6 +188,11 @@ def _translation(failed: DBAPIError) -> AnchoringError | None:
     if isinstance(failed, OperationalError):
         return StoreUnavailable(f"the database did not answer: {words}")
     return None
+
+
+def is_no_text(failed: DBAPIError) -> bool:
+    """Whether SQLite keeps text that is no UTF-8; its driver has one error for that and for a database that does not answer."""
+    return str(failed.orig).startswith("Could not decode to UTF-8")
 
 
 def number_above(connection: Connection, table: str, row_id: int) -> None:

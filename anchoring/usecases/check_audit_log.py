@@ -145,13 +145,19 @@ def _unproven(uow: UnitOfWork, prove: Prove, entry_id: int, digest: Digest) -> l
     if batch is None:
         return []
     try:
-        [entry] = uow.entries.of_digest(digest, CANARY)
-        proof = prove(uow, entry, batch)
+        proof = prove(uow, _own_entry(uow, digest), batch)
         if proof is not None:
             proof.verify_path()
     except (StateCorrupt, VerificationError) as wrong:
         return [f"entry {entry_id} of the service's own cannot be proven, it was changed: {wrong.message}"]
     return []
+
+
+def _own_entry(uow: UnitOfWork, digest: Digest) -> Entry:
+    """Raises: StateCorrupt."""
+    for found in uow.entries.of_digest(digest, CANARY):
+        return found
+    raise StateCorrupt("its digest is nothing that could be posted")
 
 
 def _cut_off(store: Store) -> list[str]:

@@ -429,6 +429,40 @@ def test_a_record_that_cannot_be_read_is_wrong_and_the_others_are_checked(here, 
         assert shown(here.store)[2].record.actor == "(cannot be read)"
 
 
+LAST = "number = (SELECT max(number) FROM audit_record)"
+OF_LAST_HEAD = "id = (SELECT max(entry_id) FROM audit_head)"
+KEPT_BY_SQLITE = {
+    "text that is none": ("UPDATE audit_record SET actor = cast(x'ff' AS text) WHERE number = 3", CHAIN, "records 3 to 4 "),
+    "a hash as text": ("UPDATE audit_record SET hash = hex(hash) WHERE number = 3", CHAIN, "records 3 to 4 "),
+    "the last hash as text that is none": (
+        f"UPDATE audit_record SET hash = cast(x'ff' AS text) WHERE {LAST}",
+        CHAIN,
+        "does not follow",
+    ),
+    "a source's hash as text": ("UPDATE audit_record SET source = 'abc' WHERE number = 3", CHAIN, "records 3 to 4 "),
+    "a source that is no text": ("UPDATE audit_source SET source = cast(x'ff' AS text)", SOURCES, "record 1 "),
+    "a source as bytes": ("UPDATE audit_source SET source = x'ff'", SOURCES, "record 1 "),
+    "a salt that is no text": ("UPDATE audit_source SET salt = cast(x'ff' AS text)", SOURCES, "record 1 "),
+    "a head as text": (f"UPDATE entry SET digest = 'zz' WHERE {OF_LAST_HEAD}", HEADS, "0x7a7a was posted of it"),
+    "a head as text that is none": (
+        f"UPDATE entry SET digest = cast(x'ff' AS text) WHERE {OF_LAST_HEAD}",
+        HEADS,
+        "0xff was posted of it",
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("change", KEPT_BY_SQLITE)
+def test_what_sqlite_keeps_of_other_kinds_is_wrong_and_named(here, change):
+    statement, check, words = KEPT_BY_SQLITE[change]
+    with here.store._engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        connection.exec_driver_sql(statement)
+    assert words in told(verified(here))[check]
+    assert not examine_audit_log(here.store, no_progress).is_right
+
+
 def test_an_anchor_that_the_ledger_does_not_hold_is_no_anchor(here):
     empty = Installation(here.store, ANCHORED)
     report = check_audit_log(here.store, empty.ledger, prove_inclusion, progress=no_progress)
