@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
-from anchoring.core.issuer import without_secrets
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, MalformedBody, ServiceUnavailable, TooLarge, UnsupportedMediaType
 from service.body_memory import HURRY, LARGE_BYTES, PAUSE_S, BodyMemory
@@ -132,7 +131,7 @@ def media_type_of(request: Request) -> str:
 def refuse_unknown_members(names: Collection[str], known: Collection[str], at: str) -> None:
     """A member that is misspelt must not go unnoticed. Raises: InvalidInput naming the first by name."""
     if unknown := set(names) - set(known):
-        raise InvalidInput(f"unknown member {without_secrets(min(unknown)[:64])!a}", at=at)
+        raise InvalidInput(f"unknown member {min(unknown)[:64]!a}", at=at)
 
 
 def refuse_unknown_query(request: Request, *known: str) -> None:

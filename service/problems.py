@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
+from anchoring.core.issuer import without_keys
 from anchoring.core.status_codec import StatusListError
 from anchoring.errors import (
     AnchoringError,
@@ -95,6 +96,7 @@ def problem(status: int, slug: str, title: str, detail: str, **members: Any) -> 
     """One problem document. `members`: extension members; those that are None are left out."""
     body = {"type": TYPE_PREFIX + slug, "title": title, "status": status, "detail": detail}
     body |= {name: value for name, value in members.items() if value is not None}
+    body = {name: without_keys(value) if isinstance(value, str) else value for name, value in body.items()}
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers={"Cache-Control": "no-store"})
 
 

@@ -37,6 +37,7 @@ LONGEST_OVERLAP_S: Final = 90 * 86_400
 
 _KEY: Final = re.compile(r"ca_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 _PREFIX: Final = re.compile(r"[0-9a-f]{8}")
+_KEY_IN_WORDS: Final = re.compile(r"(ca_[0-9a-f]{8})_[A-Za-z0-9_-]+")
 _KEY_IN_PATH: Final = re.compile(r"(ca_[^_/]*|\b[0-9a-f]{8})_[^/]*")
 
 
@@ -136,6 +137,11 @@ def parse_key_prefix(text: str, *, at: str) -> str:
     if not _PREFIX.fullmatch(text):
         raise InvalidInput("give the 8 characters between ca_ and the next _ of the key, and nothing more", at=at)
     return text
+
+
+def without_keys(words: str) -> str:
+    """A sentence or a place that names what a client chose, such as a member, which may be a key or the beginning of one."""
+    return _KEY_IN_WORDS.sub(r"\1_…", words) if KEY_START in words else words
 
 
 def without_secrets(path: str) -> str:
