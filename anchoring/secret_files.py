@@ -1,4 +1,4 @@
-"""Files with secrets in them: of this user, readable by no other, in folders that no other can write."""
+"""Files with secrets in them: of this user, readable by no other, under folders that no other can write."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from anchoring.errors import Misconfigured
 def read_secret(path: Path, setting: str) -> str:
     """Raises: Misconfigured naming setting and file, when it cannot be read or others could read or replace it."""
     try:
-        folder = path.parent.stat().st_mode
+        replaceable = _replaceable(path)
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as file:  # who writes to a pipe is not waited for
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
@@ -20,9 +20,18 @@ def read_secret(path: Path, setting: str) -> str:
         raise Misconfigured(f"{setting}: {path} cannot be read: {type(failed).__name__}") from None
     if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.getuid():
         raise Misconfigured(f"{setting}: {path} must belong to this user and be readable by no other: chmod 600 {path}")
-    if folder & 0o022 and not folder & stat.S_ISVTX:
-        raise Misconfigured(f"{setting}: others could replace {path}: chmod go-w {path.parent}")
+    if replaceable is not None:
+        raise Misconfigured(f"{setting}: others could replace {path}: chmod go-w {replaceable}")
     return content
+
+
+def _replaceable(path: Path) -> Path | None:
+    """A folder in which others could put something else in the place of the file, or of a folder or link that leads to it."""
+    for folder in (*path.absolute().parents, *path.resolve().parents):
+        mode = folder.stat().st_mode
+        if mode & 0o022 and not mode & stat.S_ISVTX:
+            return folder
+    return None
 
 
 def write_secret(path: Path, content: str, what: str) -> None:

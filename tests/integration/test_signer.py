@@ -73,6 +73,21 @@ def test_folder_in_which_others_could_replace_the_file_is_refused(keystore, pass
             signer_from_keystore(keystore, password_file)
 
 
+@pytest.mark.parametrize("is_link", [False, True])
+def test_folder_above_in_which_others_could_replace_what_leads_to_the_file_is_refused(keystore, password_file, is_link):
+    above = keystore.parent / "above"
+    inner = above / "inner"
+    inner.mkdir(parents=True)
+    moved = keystore.rename(inner / keystore.name)
+    if is_link:
+        keystore.symlink_to(moved)
+        moved = keystore
+    assert signer_from_keystore(moved, password_file).address == ADDRESS
+    above.chmod(0o777)
+    with pytest.raises(Misconfigured, match=f"others could replace {moved}: chmod go-w {above}$"):
+        signer_from_keystore(moved, password_file)
+
+
 def test_file_of_another_user_is_refused(keystore, password_file, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
     with pytest.raises(Misconfigured, match="must belong to this user"):
