@@ -43,11 +43,13 @@ from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import ListId, to_hex
 from anchoring.usecases.seal_batches import seal_batches
 from anchoring.worker_processes import WorkerProcesses
+from tests.bench.authentication import time_authentication
 from tests.bench.load import request_bytes, run_load
 from tests.bench.rounds import DIGESTS, time_rounds
 from tests.bench.service import (
     LEAVES,
     SEALERS,
+    Installed,
     Ports,
     anonymous_mb,
     installed,
@@ -294,6 +296,21 @@ def bench_service(database: str, url: str, folder: Path) -> Iterator[Ratio]:
         yield from bench_requests(database, ports, key)
         yield from bench_status(database, ports, key, insert_plainly(engine, issuer, 1))
         yield anonymous_memory(database, ports)
+        yield from bench_authentication(database, url, folder, here)
+
+
+def bench_authentication(database: str, url: str, folder: Path, here: Installed) -> Iterator[Ratio]:
+    """A single post with authentication; against the same route of a service that is told who asks."""
+    taken, without = time_authentication(url, folder, here)
+    for way, ms in taken.items():
+        yield Ratio(
+            name=f"{database}: single POST with {way}",
+            measured=ms,
+            limit=without,
+            limit_is="the same route without authentication",
+            unit="ms",
+            ratio=ms / without,
+        )
 
 
 def bench_bulk(

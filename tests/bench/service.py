@@ -143,6 +143,8 @@ def installed(url: str, folder: Path) -> Iterator[Installed]:
     engine.dispose()
 
 
+HTTP = "service.http_protocol:HttpProtocol"
+
 UNHINDERED = {"CREDANCHOR_LIMITS__PER_ADDRESS": "100000000", "CREDANCHOR_LIMITS__PER_KEY": "100000000"}
 """Requests are counted, and none is refused."""
 
@@ -152,7 +154,7 @@ def servers(database_url: str, folder: Path, keys: Path) -> Iterator[Ports]:
     """The service, and the one that does nothing: one uvicorn worker each, ended by its process id."""
     environment = os.environ | {"CREDANCHOR_STORE__URL": database_url, "CREDANCHOR_STATUS__KEYS": str(keys)} | UNHINDERED
     with (folder / "server.log").open("ab") as log:
-        ours, process = begin("service.app:from_environment", "service.http_protocol:HttpProtocol", environment, log)
+        ours, process = begin("service.app:from_environment", HTTP, environment, log)
         idle, idle_process = begin("tests.bench.server:idle", "httptools", environment, log)
     try:
         wait_until_up("127.0.0.1", ours, process)
