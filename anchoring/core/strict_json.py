@@ -12,11 +12,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import accumulate
-from math import isinf
 from typing import Final, Never, TypeAlias
 
+from anchoring.core.json_numbers import NOT_A_NUMBER, integer, no_number, real
 from anchoring.errors import InvalidInput, MalformedBody, TooLarge
 
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
@@ -130,45 +129,7 @@ def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     return members
 
 
-_MAX_SAFE_INTEGER: Final = 2**53 - 1
-_FIRST_WITH_EXPONENT: Final = 1e21
-_UNSAFE: Final = "integers of 2^53 and more are not the same number to every reader; write it as a string"
-_MINUS_ZERO: Final = "-0 and 0 are one number; write 0"
-_NOT_A_NUMBER: Final = "NaN and infinities are not JSON"
-
-
-def _integer(literal: str) -> int:
-    # The length first: int() raises above 4,300 digits, and takes quadratic time below.
-    if len(literal) > len("-9007199254740991") or abs(value := int(literal)) > _MAX_SAFE_INTEGER:
-        raise ValueError(_UNSAFE)
-    if literal == "-0":
-        raise ValueError(_MINUS_ZERO)
-    return value
-
-
-def _float(literal: str) -> float:
-    value = float(literal)
-    if value == 0:
-        if literal.startswith("-"):
-            raise ValueError(_MINUS_ZERO)
-        if literal.lower().partition("e")[0].strip("0."):
-            raise ValueError("too small for a double")
-    elif isinf(value):
-        raise ValueError("too large for a double")
-    elif _MAX_SAFE_INTEGER < abs(value) < _FIRST_WITH_EXPONENT:
-        # ES6 writes it as an integer literal, so its canonical form would be refused.
-        raise ValueError(_UNSAFE)
-    elif literal != (shortest := repr(value)) and Decimal(literal) != Decimal(shortest):
-        # repr() writes the same shortest digits as ES6, in another notation.
-        raise ValueError("a double does not hold all these digits; leave out the excess ones, or write it as a string")
-    return value
-
-
-def _constant(_literal: str) -> Never:
-    raise ValueError(_NOT_A_NUMBER)
-
-
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=integer, parse_float=real, parse_constant=no_number)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -254,11 +215,11 @@ class _Scan:
             self._string(start)
         elif word := _WORD.match(self.text, start):
             if word[1]:
-                self._fail(_NOT_A_NUMBER)
+                self._fail(NOT_A_NUMBER)
             self.at = word.end()
         elif number := _NUMBER.match(self.text, start):
             try:
-                _float(number[0]) if number["real"] else _integer(number[0])
+                real(number[0]) if number["real"] else integer(number[0])
             except ValueError as wrong:
                 self._refuse(str(wrong), start)
             self.at = number.end()
