@@ -174,7 +174,7 @@ async def get_list(
     As it is now, at once after a change; as of a version on the ledger; or as it was at a time.
     """
     refuse_unknown_query(request, "cryptosuite", "version", "timestamp", "time")
-    media_type = negotiate(field_of(request.scope, b"accept") or None)
+    media_type = negotiate(field_of(request.scope, b"accept"))
     if media_type is None:
         return _problem(415, StatusErrorCode.RETRIEVAL, f"this list is offered as {', '.join(FORMS)}")
     form = FORMS[media_type]
