@@ -123,10 +123,13 @@ def qr(
     from anchoring.qr import draw_qr
     from anchoring.settings import read_settings
 
+    client = read_settings().client
+    if url is None and "url" not in client.model_fields_set:
+        raise InvalidInput("say whose page it opens, here or in CREDANCHOR_CLIENT__URL: the default is this machine", at="--url")
     content = read_file(proof)
     with about(proof):
         found = parse_proof(content)
-    write_bytes(output, draw_qr(permalink(url or read_settings().client.url, found.digest, found.issuer), kind))
+    write_bytes(output, draw_qr(permalink(url or client.url, found.digest, found.issuer), kind))
 
 
 @app.command()

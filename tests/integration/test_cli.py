@@ -588,6 +588,21 @@ def test_service_that_does_not_answer_may_be_tried_again(credanchor: Credanchor,
     assert done.error.startswith(error)
 
 
+def test_proof_qr_is_drawn_for_a_named_service_only(credanchor: Credanchor, tmp_path: Path) -> None:
+    vector = next(one for one in read_vectors("formats.json")["formats"] if one["name"] == "size 7, leaf 3")
+    proof = write(tmp_path / "proof.json", vector["credanchor"])
+
+    unnamed = credanchor("proof", "qr", proof)
+    by_option = credanchor("proof", "qr", proof, "--url", "http://127.0.0.1:8000")
+    credanchor.set(CLIENT__URL="http://127.0.0.1:8000")
+    by_setting = credanchor("proof", "qr", proof)
+
+    assert (unnamed.code, unnamed.out) == (2, "")
+    assert "--url: say whose page it opens, here or in CREDANCHOR_CLIENT__URL" in unnamed.err
+    assert by_option.out.startswith("<?xml")
+    assert by_setting.out == by_option.out
+
+
 @pytest.mark.parametrize("wanted", ["merkletools", "chainpoint-v3", "chainpoint-v3-binary", "merkleproof2019"])
 def test_proof_convert_writes_the_same_proof_in_another_format(credanchor: Credanchor, tmp_path: Path, wanted: str) -> None:
     vector = next(one for one in read_vectors("formats.json")["formats"] if one["name"] == "size 7, leaf 3")
