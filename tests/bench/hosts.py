@@ -1,4 +1,4 @@
-"""`make bench-hosts`: API workers and rounds on several hosts, one PostgreSQL. Table on stderr, JSON on stdout.
+"""`make bench-hosts`: API workers and rounds on several hosts, one PostgreSQL and a replica of it. Table on stderr, JSON on stdout.
 
 The hosts are network namespaces of this machine, joined by a bridge: the database, the ledger, the client and each worker have an
 address of their own, and share nothing but it. Needs root, and iproute2. All share the machine's cores, so what is seen is whether
@@ -12,11 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
+import psycopg
 from eth_account import Account
 
 from anchoring.store.engine import make_engine
@@ -26,14 +26,11 @@ from anchoring.types import HASH_BYTES, to_hex
 from scripts.devnet import COMMAND, ROOT, anvil_binary
 from tests.api import make_key
 from tests.bench.load import request_bytes, run_loads
+from tests.bench.namespaces import HOSTS, NETWORK, START_S, WORKERS, DatabaseHost, Hosts, cpu_s, run
 from tests.bench.service import machine, numbered, postgres, require, say, wait_until_up
 from tests.factories import add_issuer
 from tests.networks import FREE
-from tests.postgres_cluster import SYSTEM_USER, PostgresCluster
 
-NETWORK: Final = "10.77.0."
-WORKERS: Final = ("worker-1", "worker-2", "worker-3")
-HOSTS: Final = {name: f"{NETWORK}{number}" for number, name in enumerate(("database", "ledger", "client", *WORKERS), start=1)}
 API_PORT: Final = 8000
 RPC_PORT: Final = 8545
 BULK_REQUESTS: Final = 24
@@ -41,72 +38,8 @@ BULK_DIGESTS: Final = 10_000
 SINGLE_REQUESTS: Final = 6_000
 BULK_CLIENTS: Final = 4
 CONNECTIONS: Final = 60
-START_S: Final = 60
 ADMIN_KEY: Final = "0x" + "11" * 32
 ANCHOR_KEY: Final = "0x" + "22" * 32
-
-
-@dataclass
-class Hosts:
-    """Namespaces, and what runs in them."""
-
-    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
-
-    @contextmanager
-    def joined(self) -> Iterator[None]:
-        """A bridge, and a cable to each host. They end with this process: its network is its own."""
-        run("mount", "-t", "tmpfs", "tmpfs", "/run")
-        run("ip", "link", "add", "bridge", "type", "bridge")
-        run("ip", "link", "set", "bridge", "up")
-        for number, (host, address) in enumerate(HOSTS.items()):
-            run("ip", "netns", "add", host)
-            run("ip", "link", "add", f"cable{number}", "type", "veth", "peer", "name", "eth0", "netns", host)
-            run("ip", "link", "set", f"cable{number}", "master", "bridge", "up")
-            run(*self.on(host), "ip", "address", "add", f"{address}/24", "dev", "eth0")
-            for device in ("eth0", "lo"):
-                run(*self.on(host), "ip", "link", "set", device, "up")
-        try:
-            yield
-        finally:
-            for process in self.processes:
-                process.kill()
-                process.wait()
-
-    def on(self, host: str) -> list[str]:
-        return ["ip", "netns", "exec", host]
-
-    def begin(self, host: str, *words: object, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        command = [*self.on(host), *map(str, words)]
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.processes.append(process)
-        return process
-
-
-class DatabaseHost(PostgresCluster):
-    """PostgreSQL that is reached over the network."""
-
-    def __init__(self, folder: Path, hosts: Hosts) -> None:
-        super().__init__(folder)
-        self._hosts = hosts
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://postgres@{HOSTS['database']}/postgres"
-
-    def start(self) -> None:
-        with (self.data / "pg_hba.conf").open("a") as rules:
-            rules.write(f"host all all {NETWORK}0/24 trust\n")
-        options = f"-h {HOSTS['database']} -k {self.folder}"
-        self._run("pg_ctl", "-w", "-D", self.data, "-l", self.folder / "log", "-o", options, "start")
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-w", "-D", self.data, "-m", "immediate", "stop")
-
-    def _run(self, *words: object) -> None:
-        """Root enters the namespace, and the system's user for servers does the work there."""
-        as_user = ["setpriv", f"--reuid={SYSTEM_USER}", f"--regid={SYSTEM_USER}", "--clear-groups"]
-        command = [*self._hosts.on("database"), *as_user, *self._command(*words)]
-        subprocess.run(command, check=True, timeout=START_S, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def main() -> None:
@@ -120,12 +53,11 @@ def main() -> None:
         os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, "-m", "tests.bench.hosts", "inside"])
     hosts, found = Hosts(), []
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cpg-", ignore_cleanup_errors=True)))
-        folder.chmod(0o777)
+        folder, of_replica = (Path(stack.enter_context(_folder_for_anyone())) for _ in range(2))
         with postgres(folder):
             pass  # this makes the system's user that runs servers
         stack.enter_context(hosts.joined())
-        database = DatabaseHost(folder, hosts)
+        database = DatabaseHost(folder, hosts, "database")
         database.initialize("max_connections = 200")
         database.start()
         stack.callback(database.stop)
@@ -134,15 +66,19 @@ def main() -> None:
         for workers in range(1, len(WORKERS) + 1):
             begin_worker(hosts, WORKERS[workers - 1], environment)
             found.append(measure(hosts, WORKERS[:workers], key, environment))
+        replica = DatabaseHost(of_replica, hosts, "replica")
+        stack.callback(replica.stop)
+        replicas = read_from_replica(hosts, database, replica, key, environment)
         rounds = both_at_once(hosts, environment)
-    print(json.dumps({"machine": machine(), "workers": found, "rounds": rounds}, indent=2))
+    print(json.dumps({"machine": machine(), "workers": found, "replica": replicas, "rounds": rounds}, indent=2))
 
 
-def run(*words: object) -> str:
-    done = subprocess.run([*map(str, words)], check=False, capture_output=True, text=True, timeout=START_S)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, words))}: {done.stderr.strip()}")
-    return done.stdout
+@contextmanager
+def _folder_for_anyone() -> Iterator[str]:
+    """The server does not run as root."""
+    with tempfile.TemporaryDirectory(prefix="cpg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o777)
+        yield folder
 
 
 def settings(url: str, folder: Path) -> dict[str, str]:
@@ -187,35 +123,70 @@ def measure(hosts: Hosts, workers: Sequence[str], key: str, environment: Mapping
     """What one client gets through all workers together, a second, and how many cores each kind of host was busy with meanwhile."""
     found: dict[str, Any] = {"workers": len(workers)}
     for what in ("bulk", "single", "proof"):
-        before = {host: cpu_s(hosts, host) for host in ("database", *workers)}
-        done = ask(hosts, environment, what=what, addresses=[HOSTS[worker] for worker in workers], key=key)
-        used = {host: (cpu_s(hosts, host) - before[host]) / done["seconds"] for host in before}
+        asked = {"what": what, "addresses": [HOSTS[worker] for worker in workers], "key": key}
+        [done], used = under_load(hosts, environment, [asked], ("database", *workers))
         cores = {"database": used.pop("database"), "workers": sum(used.values()), "client": done["cpu_s"] / done["seconds"]}
         found[what] = {"per_second": done["per_second"], "cores": cores}
-        shown = "  ".join(f"{who} {busy:.2f}" for who, busy in cores.items())
-        say(f"{len(workers)} workers  {what:<8} {done['per_second']:>12,.0f}/s   cores: {shown}")
+        say(f"{len(workers)} workers  {what:<8} {done['per_second']:>12,.0f}/s   cores: {shown(cores)}")
         if what == "single":
             subprocess.run(round_on(hosts, workers[0]), env=environment, check=True, capture_output=True)
     return found
 
 
-def ask(hosts: Hosts, environment: Mapping[str, str], **asked: object) -> dict[str, float]:
-    """Load, from the client's host."""
-    command = [*hosts.on("client"), sys.executable, "-m", "tests.bench.hosts", "load"]
-    words = json.dumps(asked).encode()
-    done = subprocess.run(command, input=words, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    found: dict[str, float] = json.loads(done.stdout)
+def read_from_replica(
+    hosts: Hosts, primary: DatabaseHost, replica: DatabaseHost, key: str, environment: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Proofs by a worker that reads a streaming standby: alone, and while another worker posts to the primary in bulk."""
+    replica.follow(primary)
+    replica.start()
+    begin_worker(hosts, "reader", {**environment, "CREDANCHOR_STORE__URL": replica.url})
+    proofs = {"what": "proof", "addresses": [HOSTS["reader"]], "key": key}
+    bulk = {"what": "bulk", "addresses": [HOSTS[WORKERS[0]]], "key": key}
+    found = []
+    for loads in ([proofs], [bulk], [proofs, bulk]):
+        done, cores = under_load(hosts, environment, loads, ("database", WORKERS[0], "replica", "reader"))
+        behind_s = seconds_behind(primary, replica)
+        rates = {str(asked["what"]): one["per_second"] for asked, one in zip(loads, done, strict=True)}
+        found.append({"per_second": rates, "cores": cores, "behind_s": behind_s})
+        said = "  ".join(f"{what} {rate:,.0f}/s" for what, rate in rates.items())
+        say(f"with a replica  {said}   cores: {shown(cores)}   replica behind at the end: {behind_s:.2f} s")
     return found
 
 
-def cpu_s(hosts: Hosts, host: str) -> float:
-    """Of the processes on a host; those of the database live as long as their connections."""
-    ticks = 0
-    for process in run("ip", "netns", "pids", host).split():
-        with suppress(FileNotFoundError):
-            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))  # of its own, and of children it has waited for
-    return ticks / os.sysconf("SC_CLK_TCK")
+def seconds_behind(primary: DatabaseHost, replica: DatabaseHost) -> float:
+    """Until the replica has replayed all that the primary has written by now."""
+    with psycopg.connect(primary.url, autocommit=True) as written, psycopg.connect(replica.url, autocommit=True) as replayed:
+        [end] = one_row(written, "SELECT pg_current_wal_flush_lsn()")
+        began = time.perf_counter()
+        while not one_row(replayed, "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", end)[0]:
+            time.sleep(0.01)
+        return time.perf_counter() - began
+
+
+def one_row(connection: "psycopg.Connection[Any]", statement: LiteralString, *values: object) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = connection.execute(statement, values).fetchone()
+    assert row is not None
+    return row
+
+
+def under_load(
+    hosts: Hosts, environment: Mapping[str, str], loads: Sequence[Mapping[str, object]], watched: Sequence[str]
+) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """What each load came to, all at once from the client's host, and with how many cores each watched host was busy."""
+    before = {host: cpu_s(host) for host in watched}
+    command = [*hosts.on("client"), sys.executable, "-m", "tests.bench.hosts", "load"]
+    clients = [subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in loads]
+    for client, asked in zip(clients, loads, strict=True):
+        assert client.stdin is not None
+        client.stdin.write(json.dumps(asked).encode())
+        client.stdin.close()
+    done = [json.loads(client.stdout.read()) for client in clients if client.stdout is not None]
+    seconds = max(one["seconds"] for one in done)
+    return done, {host: (cpu_s(host) - before[host]) / seconds for host in watched}
+
+
+def shown(cores: Mapping[str, float]) -> str:
+    return "  ".join(f"{who} {busy:.2f}" for who, busy in cores.items())
 
 
 def load() -> None:
@@ -254,7 +225,7 @@ def round_on(hosts: Hosts, host: str) -> list[str]:
 
 def both_at_once(hosts: Hosts, environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """Two hosts begin a round at the same moment, with digests waiting: one does it, the other stands by."""
-    ask(hosts, environment, what="bulk", addresses=[HOSTS[WORKERS[0]]], key=environment["KEY"])
+    under_load(hosts, environment, [{"what": "bulk", "addresses": [HOSTS[WORKERS[0]]], "key": environment["KEY"]}], ())
     begun = [subprocess.Popen(round_on(hosts, host), env=environment, stderr=subprocess.PIPE, text=True) for host in WORKERS[:2]]
     ended = [(process.communicate(timeout=START_S)[1], process.returncode) for process in begun]
     found = [
