@@ -22,7 +22,8 @@ from anchoring.ports.runtime import THIS_PROCESS, Clock, Progress, Workers
 from anchoring.ports.store import Store
 from anchoring.types import Root
 from anchoring.usecases.check_canaries import check_canaries
-from anchoring.usecases.follow_ledger import Followed, FollowRules, follow_ledger
+from anchoring.usecases.follow_ledger import Followed, follow_ledger
+from anchoring.usecases.follow_ledger.look import FollowRules
 from anchoring.usecases.keep_bundles import keep_bundles
 from anchoring.usecases.keep_manifests import keep_manifests
 from anchoring.usecases.match_anchors import Reconciliation, match_new_anchors, reconcile, require_reconciled

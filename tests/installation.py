@@ -20,7 +20,7 @@ from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import Ledger
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import ListId, Root
-from anchoring.usecases.follow_ledger import FollowRules
+from anchoring.usecases.follow_ledger.look import FollowRules
 from anchoring.usecases.open_submission import SubmissionRules
 from tests.factories import add_issuer, post
 from tests.fake_chain import FakeChain

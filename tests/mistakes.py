@@ -16,7 +16,8 @@ from anchoring.core.batch import Anchor, Attempt
 from anchoring.store import entries, tables
 from anchoring.store.batches import SqlBatches, recorded_in
 from anchoring.store.submissions import SqlSubmissions
-from anchoring.usecases import follow_ledger, open_submission
+from anchoring.usecases import open_submission
+from anchoring.usecases.follow_ledger import look, submissions
 
 PLANT: Final = pytest.MonkeyPatch()
 
@@ -33,9 +34,9 @@ def broadcast_before_it_is_persisted() -> None:
 
 
 def success_judged_by_status_alone() -> None:
-    confirm = follow_ledger._confirm
+    confirm = submissions._confirm
 
-    def believe(store: Any, clock: Any, submission: Any, mined: Any, receipt: Any) -> None:
+    def believe(seen: Any, submission: Any, mined: Any, receipt: Any) -> None:
         shown = {anchor.root for anchor in receipt.anchors}
         believed = [
             Anchor(
@@ -45,14 +46,14 @@ def success_judged_by_status_alone() -> None:
                 anchored_by=submission.signer,
                 transaction=mined.tx_hash,
                 block=mined.block,
-                anchored_at=clock.now(),
+                anchored_at=seen.clock.now(),
             )
             for item in submission.roots
             if item.root not in shown
         ]
-        confirm(store, clock, submission, mined, replace(receipt, anchors=(*receipt.anchors, *believed)))
+        confirm(seen, submission, mined, replace(receipt, anchors=(*receipt.anchors, *believed)))
 
-    PLANT.setattr(follow_ledger, "_confirm", believe)
+    PLANT.setattr(submissions, "_confirm", believe)
 
 
 def block_hash_not_compared() -> None:
@@ -61,7 +62,7 @@ def block_hash_not_compared() -> None:
     def judge_by_height(recorded: Any, *, hash_there: Any, final_height: int) -> Any:
         return judge(recorded, hash_there=hash_there and recorded.hash, final_height=final_height)
 
-    PLANT.setattr(follow_ledger, "judge", judge_by_height)
+    PLANT.setattr(look, "judge", judge_by_height)
 
 
 def state_not_compared_in_updates() -> None:

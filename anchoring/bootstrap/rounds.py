@@ -13,7 +13,7 @@ from anchoring.jobs import Round, RoundRules
 from anchoring.ports.runtime import THIS_PROCESS, Progress, Workers
 from anchoring.settings import Settings
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.usecases.follow_ledger import FollowRules
+from anchoring.usecases.follow_ledger.look import FollowRules
 from anchoring.usecases.open_submission import SubmissionRules
 from anchoring.worker_processes import WorkerProcesses
 
