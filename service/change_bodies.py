@@ -11,7 +11,7 @@ from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, TooLarge, UnsupportedMediaType
 from anchoring.settings import ApiSettings
 from anchoring.types import parse_digest, parse_list_id
-from anchoring.usecases.change_status import StatusRequest
+from anchoring.usecases.change_status.targets import StatusRequest
 from service.bodies import media_type_of, read_body, refuse_unknown_members, understand
 from service.ndjson import in_line, read_lines
 

@@ -24,7 +24,8 @@ from anchoring.ledger.signer import signer_from_key
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import ListId, parse_digest, to_hex
-from anchoring.usecases.change_status import StatusRequest, change_status
+from anchoring.usecases.change_status import change_status
+from anchoring.usecases.change_status.targets import StatusRequest
 from scripts.devnet import COMMAND
 from tests.api import running
 from tests.conftest import Anvil, run_anvil

@@ -24,7 +24,8 @@ from anchoring.ports.entries import Entry
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import as_root, to_hex
-from anchoring.usecases.change_status import StatusRequest, change_status
+from anchoring.usecases.change_status import change_status
+from anchoring.usecases.change_status.targets import StatusRequest
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.rebuild_store import RebuildRules, rebuild_store
 from tests.api import make_app

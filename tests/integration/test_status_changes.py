@@ -18,7 +18,8 @@ from anchoring.ports.store import UnitOfWork
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import ListId
-from anchoring.usecases.change_status import MadeChange, StatusRequest, change_status
+from anchoring.usecases.change_status import MadeChange, change_status
+from anchoring.usecases.change_status.targets import StatusRequest
 from anchoring.usecases.create_status_list import create_status_list
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.reserve_indexes import reserve_indexes

@@ -12,7 +12,8 @@ from anchoring.core.canonical import canonicalize
 from anchoring.core.status import head_digest
 from anchoring.core.status_change import StatusAction
 from anchoring.types import ListId, TxHash, parse_digest, to_hex
-from anchoring.usecases.change_status import StatusRequest, change_status
+from anchoring.usecases.change_status import change_status
+from anchoring.usecases.change_status.targets import StatusRequest
 from tests.api import Api, anchor, check_problem, seal
 from tests.factories import ACADEMY, UNIVERSITY
 from tests.records import BLOCK
