@@ -1,9 +1,10 @@
 /** What a reader gives: files, photos of QR codes, pasted text. */
 import {readPermalink, tokenIn} from './judgement.js';
-import {canonicalCandidates, isProof, toHex} from './verify.js';
+import {canonicalCandidates, isProof, latin1, parseJson, Refused, toHex} from './verify.js';
 
 export const MAX_MB = 100;
-const LONGEST_TOKEN = 2 ** 20;
+const LONGEST_TOKEN = 2 ** 20, LONGEST_PROOF = 2 ** 18, JSON_OBJECT = /^\s*\{/;
+const MERKLETOOLS = ['targetHash', 'merkleRoot', 'proof'], OTHER_PROOFS = ['Chainpoint', 'MerkleProof2019'];
 
 /** {files, proofs}: [{name, bytes}] each; or {fault}, a key of the messages. */
 export async function readFiles(given) {
@@ -54,5 +55,25 @@ export async function linkInPicture(file) {
     return codes.map(one => one.rawValue).find(one => readPermalink(one, location.origin)) ?? null;
   } catch {
     return null; // then it is a file like any other
+  }
+}
+
+/** Whether a file is a proof and no credential: ours, or as `credanchor proof convert` writes it in JSON, which is not read here. */
+export function isAnyProof(bytes) {
+  if (isProof(bytes)) {
+    return true;
+  }
+  const found = bytes.length > LONGEST_PROOF ? null : JSON_OBJECT.test(latin1(bytes.subarray(0, 64))) && parsedOrNull(bytes);
+  return found instanceof Map && (MERKLETOOLS.every(name => found.has(name)) || OTHER_PROOFS.includes(found.get('type')));
+}
+
+function parsedOrNull(bytes) {
+  try {
+    return parseJson(bytes);
+  } catch (refused) {
+    if (refused instanceof Refused) {
+      return null;
+    }
+    throw refused;
   }
 }

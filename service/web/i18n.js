@@ -43,6 +43,25 @@ export function translatePage(titleKey) {
   }
 }
 
+/** The switch of language changes it in place. `titleKey`: of the page. `changed`, `failed`: called when it did, or did not. */
+export function listenToLanguages(titleKey, changed, failed) {
+  for (const link of document.querySelectorAll('nav a[hreflang]')) {
+    link.addEventListener('click', async event => {
+      event.preventDefault();
+      try {
+        await loadMessages(link.hreflang);
+      } catch {
+        return failed();
+      }
+      translatePage(titleKey);
+      const here = new URL(location.href);
+      here.searchParams.set('lang', link.hreflang);
+      history.replaceState(null, '', here);
+      return changed();
+    });
+  }
+}
+
 /** An element. `children`: elements and texts; null is left out. */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);

@@ -1,5 +1,5 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, momentOf, numberOf, parseJson, PASSED, readableClaims} from './verify.js';
+import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, latin1, momentOf, numberOf, parseJson, PASSED, readableClaims} from './verify.js';
 
 const OF_VALIDITY = {over: {key: 'expired', tone: 'warn'}, early: {key: 'early', tone: 'warn'}, unclear: {key: 'unclear', tone: 'warn'}};
 
@@ -16,11 +16,11 @@ export function verdictOf(report, hasFile, word, validity = null) {
   if (outcomes.digest === FAILED) {
     return {key: 'changed', tone: 'bad'};
   }
+  if (OF_THE_PROOF.some(name => outcomes[name] === FAILED)) {
+    return {key: 'broken', tone: 'bad'};
+  }
   if (outcomes['issuer-match'] === FAILED) {
     return {key: 'stranger', tone: 'bad'};
-  }
-  if (['path', 'registry', 'root'].some(name => outcomes[name] === FAILED)) {
-    return {key: 'broken', tone: 'bad'};
   }
   // A revocation counts even where something else cannot be told, and as soon as the service shows it.
   for (const bad of ['revoked', 'suspended']) {
@@ -28,15 +28,17 @@ export function verdictOf(report, hasFile, word, validity = null) {
       return {key: bad, tone: 'bad'};
     }
   }
+  if (report.isAddedTo) {
+    return {key: 'added', tone: 'warn'};
+  }
   if (outcomes.status === FAILED) {
     return {key: 'stale', tone: 'warn'};
   }
   if (hasFile && outcomes.digest !== PASSED) {
     return {key: 'untold', tone: 'calm'};
   }
-  const isDirect = outcomes.registry === PASSED && outcomes.root === PASSED;
-  if (!isDirect) {
-    return outcomes.registry === PASSED && word?.holds && word.status === 'clear'
+  if (!isDirect(outcomes)) {
+    return isByWord(outcomes, word) && word.status === 'clear'
       ? hasFile ? {key: 'service', tone: 'warn'} : {key: 'digest', tone: 'calm'} : {key: 'untold', tone: 'calm'};
   }
   if (outcomes.finality !== PASSED) {
@@ -61,10 +63,43 @@ export function verdictOf(report, hasFile, word, validity = null) {
   return outcomes['issuer-match'] === PASSED ? {key: 'genuine', tone: 'good'} : {key: 'anchored', tone: 'part'};
 }
 
-/** The same of a file that holds, but is another than the link names that the reader opened. */
-export function verdictBesideLink(judged, isOther) {
-  return isOther && judged.tone !== 'bad' ? {key: 'other', tone: 'warn'} : judged;
+const OF_THE_PROOF = ['path', 'registry', 'root'];
+const isDirect = outcomes => outcomes.registry === PASSED && outcomes.root === PASSED;
+const isByWord = (outcomes, word) => outcomes.registry === PASSED && word?.holds === true;
+
+/**
+ * With what reserve it is told who anchored what and when: a key of the messages below `r.`, null where the ledger shows it of this file, or
+ * of what the link names. Nothing that a proof does not hold for is claimed of the file. Arguments: of `verdictOf`.
+ */
+export function reserveOf(report, hasFile, word) {
+  const outcomes = outcomesOf(report);
+  if (OF_THE_PROOF.some(name => outcomes[name] === FAILED)) {
+    return 'broken';
+  }
+  if (hasFile && outcomes.digest !== PASSED) {
+    return outcomes.digest === FAILED ? 'changed' : report.isAddedTo ? 'added' : 'untold';
+  }
+  return isDirect(outcomes) ? null : isByWord(outcomes, word) ? 'service' : 'unshown';
 }
+
+/**
+ * What a link says beside the file that was given: {isOther, issuer}, where `issuer` is whom it names in place of who anchored the file, or
+ * null. `given`: {bytes, isOther}. `expected`: digest and issuer of the link, or null.
+ */
+export function besideLink({bytes, isOther}, expected, anchorer) {
+  const named = bytes && !isOther ? expected?.issuer ?? null : null;
+  return {isOther, issuer: named === anchorer ? null : named};
+}
+
+/** The verdict on a file that holds, but is another than its link names, or of another where it does not say itself whose it is. */
+export function verdictBesideLink(judged, link, match) {
+  if (judged.tone === 'bad' || link.isOther) {
+    return judged.tone === 'bad' ? judged : {key: 'other', tone: 'warn'};
+  }
+  return link.issuer && match !== PASSED && !UNSHOWN.includes(judged.key) ? {key: 'misnamed', tone: 'warn'} : judged;
+}
+
+const UNSHOWN = ['added', 'stale', 'untold']; // whose anchor it is does not stand there
 
 /** Of a credential that waits: {key, tone, match}, where `match` is the outcome of *issuer-match*. `status`: as the service says it. `validity`: as `verdictOf` takes it. */
 export function verdictOfWaiting(credential, issuer, status, validity) {
@@ -81,11 +116,12 @@ export function outcomesOf(report) {
 
 /** The checks whose advice a reader should see first: what failed, else what could not be told; nothing that the verdict says itself. */
 export function toDo(report, required, verdict) {
-  if (verdict.key === 'digest') {
+  if (verdict.key === 'digest' || verdict.key === 'added') {
     return report.checks.filter(one => one.check === 'digest');
   }
-  const failed = report.checks.filter(one => one.outcome === FAILED && !(one.check === 'status' && verdict.tone === 'bad'));
-  if (failed.length || verdict.tone === 'good' || ['revoked', 'suspended'].includes(verdict.key)) {
+  const isSaid = name => verdict.tone === 'bad' && (name === 'status' || name === 'issuer-match');
+  const failed = report.checks.filter(one => one.outcome === FAILED && !isSaid(one.check));
+  if (failed.length || verdict.tone === 'good' || verdict.tone === 'bad') {
     return failed;
   }
   const untold = report.checks.filter(one => one.outcome === CANNOT_TELL && required.includes(one.check));
@@ -93,8 +129,15 @@ export function toDo(report, required, verdict) {
   return untold.some(one => one.check === 'root') ? untold.filter(one => !['finality', 'status'].includes(one.check)) : untold;
 }
 
-/** Digest and issuer of a permalink: {digest, issuer}, or null. `origin`: of this page, the only one whose links are opened here. */
+const DIGEST = /^(0x)?[0-9a-f]{64}$/i;
+
+export const isDigest = text => DIGEST.test(text);
+
+/** Digest and issuer of a permalink, or a digest alone: {digest, issuer}, or null. `origin`: of this page, the only one whose links are opened here. */
 export function readPermalink(text, origin) {
+  if (isDigest(text)) {
+    return {digest: `0x${text.replace(/^0x/i, '').toLowerCase()}`, issuer: null};
+  }
   let url;
   try {
     url = new URL(text, origin);
@@ -102,8 +145,8 @@ export function readPermalink(text, origin) {
     return null;
   }
   const digest = url.searchParams.get('digest'), issuer = url.searchParams.get('issuer');
-  const isOne = url.origin === origin && /^(0x)?[0-9a-f]{64}$/i.test(digest ?? '') && (issuer === null || /^did:[a-z0-9]+:.{1,500}$/.test(issuer));
-  return isOne ? {digest: `0x${digest.replace(/^0x/, '').toLowerCase()}`, issuer} : null;
+  const isOne = url.origin === origin && isDigest(digest ?? '') && (issuer === null || /^did:[a-z0-9]+:.{1,500}$/.test(issuer));
+  return isOne ? {...readPermalink(digest, origin), issuer} : null;
 }
 
 // When a file is valid by its own words: nothing is verified here
@@ -142,7 +185,7 @@ function secondsOf(value) {
   return typeof seconds === 'number' && seconds > 0 && seconds <= LAST_SECOND ? formatMoment(BigInt(Math.floor(seconds)) * 1_000_000n) : null;
 }
 
-/** Why a file that begins like JSON cannot be read as it: Refused; null for other files. */
+/** Why a file that begins like JSON is not compared as it: {key, reason}, where the key is `large`, `form` or `json`; null for other files. */
 export function faultOfJson(bytes) {
   if (!/^[\s\ufeff]*[{[]/.test(new TextDecoder().decode(bytes.subarray(0, 64)))) {
     return null;
@@ -151,9 +194,16 @@ export function faultOfJson(bytes) {
     parseJson(bytes);
     return null;
   } catch (refused) {
-    return refused;
+    // A byte order mark, or a value that not every reader takes alike: whole, and without a form that is compared.
+    const isWhole = refused.slug === 'invalid-input' || bytes[0] === 0xef;
+    return {key: refused.slug === 'too-large' ? 'large' : isWhole ? 'form' : 'json', reason: refused.message};
   }
 }
+
+const PICTURES = [/^\xff\xd8\xff/, /^\x89PNG\r\n/, /^GIF8[79]a/, /^RIFF[^]{4}WEBP/, /^[^]{4}ftyp(?:heic|heix|mif1|avif)/];
+
+/** Whether a file is a picture, as the photo of a QR code is, by its first bytes. */
+export const isPicture = bytes => PICTURES.some(kind => kind.test(latin1(bytes.subarray(0, 16))));
 
 /** The signed token in a text, without the line breaks that mail programs put in, quotes, or the `Bearer` of a header; null for other texts. */
 export function tokenIn(text) {

@@ -1,6 +1,6 @@
 /** What the page at /verify shows of a result: verdict, facts, checks. It asks nobody. */
-import {date, dateTime, element, has, language, number, plain, say, svg} from './i18n.js';
-import {faultOfJson, outcomesOf, toDo, validityOf, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
+import {date, dateTime, duration, element, has, language, number, plain, say, svg} from './i18n.js';
+import {faultOfJson, isPicture, outcomesOf, reserveOf, toDo, validityOf, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
 import {namedAccreditations} from './accreditation.js';
 import {REQUIRED, toHex} from './verify.js';
 
@@ -26,7 +26,7 @@ const actions = (...buttons) => element('div', {class: 'actions'}, ...buttons.fi
 const button = (key, click) => element('button', {type: 'button', click}, say(key));
 const againButton = () => button('again', () => byId('file').click());
 
-export function advice(sentences, tone) {
+function advice(sentences, tone) {
   return sentences.length ? element('div', {class: `advice ${tone}`},
     element('h3', {}, say('advice')), element('ul', {}, ...sentences.map(one => element('li', {}, one)))) : null;
 }
@@ -43,47 +43,62 @@ const own = text => element('bdi', {}, plain(text));
 const cut = text => text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 const code = text => element('code', {}, text);
 
-/** `name`: null where the operator has none, undefined where that could not be asked. */
+/** `name`: null where the operator has none, undefined where that could not be asked, or is still to come. */
 function issuerFact(term, did, name) {
-  return [term, own(name ?? did), name ? did : name === null ? say('f.unnamed') : null];
+  return [term, own(cut(name ?? did)), name ? did : name === null ? say('f.unnamed') : null];
 }
 
+/** Words for those who look further, in English as the verifier gives them. */
+const technical = reason => element('p', {class: 'reason', lang: 'en'}, plain(reason));
+
 /**
- * `given`: {bytes, name}. `word`: what the service says, as verdictOf takes it. `isKnown`: whether the service knows the digest.
- * `asked`: {node, registry}, the URLs that were asked, or null. `retry`, `forgetLink`: judge it again, or without the link.
+ * `given`: {bytes, name}. `word`: what the service says, as verdictOf takes it. `isKnown`: whether the service gave the proof.
+ * `asked`: {node, registry}, the URLs that were asked, or null. `trusted`: {registry, finality, isOwn}, the contract that was read.
+ * `link`: of besideLink. `retry`, `forgetLink`: judge it again, or without the link.
  */
-export function result({given, report, word, name, isKnown, asked, retry, forgetLink}) {
-  const {proof} = report, {state = null, from, until} = given.bytes ? validityOf(given.bytes, report.checkedAt) : {};
-  const judged = verdictOf(report, given.bytes !== null, word, state);
-  const {key, tone} = verdictBesideLink(judged, given.isOther);
-  const values = {issuer: name ?? proof.issuer, date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)};
+export function result({given, report, word, name, isKnown, asked, trusted, link, retry, forgetLink}) {
+  const {proof} = report, hasFile = given.bytes !== null, {state = null, from, until} = hasFile ? validityOf(given.bytes, report.checkedAt) : {};
+  const judged = verdictOf(report, hasFile, word, state), reserve = reserveOf(report, hasFile, word);
+  const {key, tone} = verdictBesideLink(judged, link, outcomesOf(report)['issuer-match']), isShown = [null, 'service'].includes(reserve);
+  const values = {issuer: cut(name ?? proof.issuer), date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)};
+  const ofProof = [
+    issuerFact('f.issuer', proof.issuer, name),
+    ['f.anchored', dateTime(proof.anchor.anchoredAt), say('f.block', {block: number(proof.anchor.blockNumber), ledger: proof.anchor.ledger})],
+    ['f.status', ...statusFact(isShown || reserve === 'unshown' ? report : NO_REPORT, word)]
+  ];
+  const ofFile = [
+    until && ['f.until', date(until), say('f.until.says')],
+    hasFile && isShown && key !== 'stranger' && ['f.accreditation', ...accreditationFact(given.bytes, report, asked.registry)],
+    ...givenFacts(given, isKnown, link)
+  ];
+  const ofLedger = [
+    ['f.ledger', ledgerFact(report, asked.node)],
+    trusted.registry && ['f.contract', code(trusted.registry), say(trusted.isOwn ? 'f.contract.own' : 'f.contract.operator', {rule: trusted.finality})],
+    ['f.digest', code(proof.digest)]
+  ], ofNow = ['f.checked', dateTime(report.checkedAt)];
   return [
     head(key, tone, say(`v.${key}.text`, values)),
     advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given, report)), tone),
-    facts([
-      issuerFact('f.issuer', proof.issuer, name),
-      ['f.anchored', dateTime(proof.anchor.anchoredAt), say('f.block', {block: number(proof.anchor.blockNumber), ledger: proof.anchor.ledger})],
-      [key === 'changed' ? 'f.status.anchored' : 'f.status', ...statusFact(report, word)],
-      until && ['f.until', date(until), say('f.until.says')],
-      given.bytes && ['f.accreditation', ...accreditationFact(given.bytes, report, asked.registry)],
-      ...givenFacts(given, isKnown),
-      ['f.ledger', ledgerFact(report, asked.node)],
-      ['f.digest', code(proof.digest)],
-      ['f.checked', dateTime(report.checkedAt)]
-    ]),
+    ...reserve === null ? [facts([...ofProof, ...ofFile, ...ofLedger, ofNow])] : [
+      element('div', {class: 'said', 'data-reserve': reserve}, element('h3', {}, say(`r.${reserve}`)), facts([...ofProof, ...ofLedger])),
+      facts([...ofFile, ofNow])
+    ],
     checks(report, given),
-    isKnown ? share(proof) : null,
-    actions(key === 'other' && button('forget', forgetLink), PASSING.includes(key) && button('retry', retry),
+    isShown && key !== 'stranger' && (isKnown || word.isKnown) ? share(proof) : null,
+    actions(['other', 'misnamed'].includes(key) && button('forget', forgetLink), (PASSING.includes(key) || word.isSilent) && button('retry', retry),
       againButton(), button('print', () => print()))
   ].filter(Boolean);
 }
 
+const NO_REPORT = {checks: [], statusLists: []};
+
 /** What was given and how it was taken. `isKnown`: whether the service gave the proof that counts. */
-function givenFacts(given, isKnown) {
+function givenFacts(given, isKnown, link) {
   return [
-    given.name && ['f.file', own(given.name)],
+    given.name && ['f.file', own(cut(given.name))],
     (given.isProofLeft || given.proof && isKnown) && ['f.proof', say('f.proof.left')],
-    given.isOther && ['f.link', say('f.link.other')],
+    link.isOther && ['f.link', say('f.link.other')],
+    link.issuer && ['f.link', own(cut(link.issuer)), say('f.link.issuer')],
     given.others?.length && ['f.others', own(given.others.slice(0, MOST_OTHERS).join(', ')), say('f.others.says', {count: number(given.others.length)})]
   ];
 }
@@ -98,7 +113,8 @@ function statusFact(report, word) {
   if (outcomes.status === 'failed') {
     return [say('v.stale')];
   }
-  return [say(outcomes.status === 'passed' ? 'f.clear' : word.status === 'clear' ? 'f.clear.service' : 'cannot tell')];
+  const key = outcomes.status === 'passed' ? 'f.clear' : word.status === 'clear' ? 'f.clear.service' : 'cannot tell';
+  return [say(key), word.isSilent ? say('f.silent') : null];
 }
 
 /** What the registry shows, or what the file says of itself, which nobody checked. */
@@ -120,7 +136,7 @@ const OF_THE_FILE = ['issuer-match', 'credential-signature', 'accreditation', 's
 function meaning({check: name, outcome, reason}, given, report) {
   const hasFile = given.bytes !== null, isUntold = outcome === 'cannot tell';
   const key = !hasFile && isUntold && OF_THE_FILE.includes(name) ? 'unknown.file'
-    : hasFile && isUntold && name === 'digest' ? 'c.digest.unread'
+    : hasFile && isUntold && name === 'digest' ? report.isAddedTo ? 'c.digest.added' : 'c.digest.unread'
       : isUntold && name === 'root' && report.isOtherLedger ? 'c.root.foreign' : `c.${name}.${outcome}`;
   return has(key) ? say(key) : reason;
 }
@@ -131,7 +147,7 @@ function checks(report, given) {
     element('div', {},
       element('strong', {}, say(`c.${one.check}`)),
       element('p', {}, meaning(one, given, report)),
-      element('details', {}, element('summary', {}, say('reason')), element('p', {class: 'reason', lang: 'en'}, plain(one.reason))))));
+      element('details', {}, element('summary', {}, say('reason')), technical(one.reason)))));
   return element('details', {class: 'all'}, element('summary', {}, say('checks')), element('ul', {class: 'checks'}, ...items));
 }
 
@@ -151,19 +167,19 @@ function share({digest, issuer}) {
     element('div', {}, element('h3', {}, say('share')), element('p', {class: 'small'}, say('share.text')), element('p', {}, address), actions(copy)));
 }
 
-/** `word`: {status, since}, as the service says it. `found`: its answer. `name`: of who handed it in. */
-export function waiting({given, found: {body, retryAfterS, digest}, name, word, retry}) {
+/** `word`: of statusOf. `found`: the service's answer. `name`: of who handed it in. `link`: of besideLink. */
+export function waiting({given, found: {body, retryAfterS, digest}, name, word, link, retry}) {
   const {state = null, until = null} = given.bytes ? validityOf(given.bytes, new Date().toISOString()) : {};
-  const judged = verdictOfWaiting(given.bytes, body.issuer, word.status, state), {key, tone} = verdictBesideLink(judged, given.isOther);
-  const minutes = number(Math.max(1, Math.ceil(retryAfterS / 60)));
-  const values = {issuer: name ?? body.issuer, date: dateTime(body.receivedAt), until: until && date(until), minutes};
+  const judged = verdictOfWaiting(given.bytes, body.issuer, word.status, state), {key, tone} = verdictBesideLink(judged, link, judged.match);
+  const wait = duration(retryAfterS);
+  const values = {issuer: cut(name ?? body.issuer), date: dateTime(body.receivedAt), until: until && date(until), wait};
   return verdict(key, tone, say(`v.${key}.text`, values), facts([
     issuerFact('f.handed', body.issuer, name),
     given.bytes && ['c.issuer-match', say(`f.match.${judged.match}`)],
-    ['f.received', dateTime(body.receivedAt), key === 'waiting' ? null : say('f.waiting', {minutes})],
-    ['f.status', ...statusFact({checks: [], statusLists: []}, word)],
+    ['f.received', dateTime(body.receivedAt), key === 'waiting' ? null : say('f.waiting', {wait})],
+    ['f.status', ...statusFact(NO_REPORT, word)],
     until && ['f.until', date(until), say('f.until.says')],
-    ...givenFacts(given, true),
+    ...givenFacts(given, true, link),
     ['f.digest', code(digest)]
   ]), {retry});
 }
@@ -175,13 +191,18 @@ export function unknown(given, forms, expected) {
   }
   const fault = forms.length > 1 ? null : faultOfJson(given.bytes);
   if (fault !== null) {
-    const key = fault.slug === 'too-large' ? 'large' : 'json';
-    return verdict(key, 'warn', say(`e.${key}.text`, {reason: fault.message}), null, {group: 'e'});
+    return verdict(fault.key, 'warn', say(`e.${fault.key}.text`), facts([['reason', technical(fault.reason)]]), {group: 'e'});
   }
-  const digests = forms.map(form => element('div', {}, code(toHex(form.digest))));
-  return verdict('unknown', 'calm', say('v.unknown.text'), element('div', {}, advice([say('unknown.todo')], 'calm'), facts([
-    given.name && ['f.file', own(given.name)], ['f.digest', element('div', {}, ...digests)]
-  ])));
+  const digests = forms.map(form => element('div', {}, code(toHex(form.digest)))), isOfCamera = isPicture(given.bytes);
+  const more = [advice([say(isOfCamera ? 'unknown.picture.todo' : 'unknown.todo')], 'calm'), facts([
+    given.name && ['f.file', own(cut(given.name))], ['f.digest', element('div', {}, ...digests)]
+  ])];
+  return verdict('unknown', 'calm', say(isOfCamera ? 'unknown.picture' : 'v.unknown.text'), element('div', {}, ...more));
+}
+
+/** What was given as a proof and is none, and why. */
+export function unreadable(reason) {
+  return verdict('broken', 'bad', say('v.broken.text'), facts([['reason', technical(reason)]]));
 }
 
 /** `issuers`: [did, name]. `choose`: takes the DID. */
@@ -196,6 +217,6 @@ export function files(given, choose) {
 
 function choices(key, values, options) {
   const buttons = options.map(([label, note, click]) => element('button', {type: 'button', click},
-    own(label), note === null ? null : element('small', {}, note)));
+    own(cut(label)), note === null ? null : element('small', {}, note)));
   return [head(key, 'calm', say(`v.${key}.text`, values)), element('div', {class: 'choices'}, ...buttons)];
 }

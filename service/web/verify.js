@@ -2541,9 +2541,9 @@ function whyNoEvidence(failed) {
  * key, a JWK or Multikey, for the credential's own signature; `fetchKeys`: keys of a did:web may be got from its host. A server that
  * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
- * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, isOtherLedger, checkedAt}: `proof` as it was
- * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers;
- * `isOtherLedger`: whether it is of another chain or has not the contract. Throws Refused for what is no proof, and for arguments that cannot be used.
+ * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, isOtherLedger, isAddedTo, checkedAt}: `proof` as it was
+ * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers; `isOtherLedger`: whether it is of
+ * another chain or has not the contract; `isAddedTo`: whether the proof is of the beginning of a PDF, and what follows was not judged. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
 export async function verify(credential, proof = null, options = {}) {
   const {
@@ -2707,7 +2707,7 @@ async function reportOf(credential, proof, ledger, {forms, found, required, at, 
   const anchor = ledger.evidence?.anchor ?? null;
   return {
     outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(proof, checks, anchor), checks,
-    statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, checkedAt: formatMoment(at)
+    statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, isAddedTo: forms.isAddedTo === true, checkedAt: formatMoment(at)
   };
 }
 
@@ -2732,7 +2732,7 @@ function worst(checks) {
   return [FAILED, CANNOT_TELL].find(outcome => found.has(outcome)) ?? PASSED;
 }
 
-/** The forms that a file may have been anchored in: {forms, why}. `why`: nobody can tell whether it is the anchored one, or null. */
+/** The forms that a file may have been anchored in: {forms, why, isAddedTo}. `why`: nobody can tell whether it is the anchored one, or null. */
 async function formsFor(proof, credential) {
   const forms = credential === null ? [] : await canonicalCandidates(credential, proof.canonicalization);
   if (credential === null || forms.some(form => equal(form.digest, proof.digest))) {
@@ -2742,7 +2742,7 @@ async function formsFor(proof, credential) {
     return {forms, why: isLikeBlockcerts(credential) ? 'the rule of Blockcerts may give the digest of the proof: this verifier does not compute it' : null};
   }
   const {laterForm} = await import('./pdf.js'), later = await laterForm(credential, proof.digest);
-  return {forms: later?.form ? [...forms, later.form] : forms, why: later?.why ?? null};
+  return {forms: later?.form ? [...forms, later.form] : forms, why: later?.why ?? null, isAddedTo: Boolean(later?.why)};
 }
 
 /** Whether it has the members of a Blockcerts credential, finished or not (docs/blockcerts.md, section 4). */

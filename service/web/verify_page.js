@@ -1,15 +1,13 @@
 /** The page at /verify: takes a credential, checks it in this browser, and shows what was found. */
-import {accreditationClaim, checkAccreditation} from './accreditation.js';
-import {ask, fetchOfOthers, findProof, isPdfReaderHere, nameOf, statusOf} from './asking.js';
-import {enteredUrl} from './entered_url.js';
-import {linkInPicture, MAX_MB, readFiles, withProof} from './given.js';
-import {element, language, loadMessages, number, say, translatePage} from './i18n.js';
-import {readPermalink, textOf} from './judgement.js';
-import {advice, choice, files, result, unknown, verdict, waiting} from './result_view.js';
-import {canonicalCandidates, claimedIssuer, embeddedProof, isPdf, isProof, readProof, Refused, toHex, verify} from './verify.js';
+import {ask, find, isPdfReaderHere, judged, LONGER_MS, namesOf, patience, statusOf} from './asking.js';
+import {afterReload, enteredContract, enteredUrl, trustedContract} from './entered.js';
+import {isAnyProof, linkInPicture, MAX_MB, readFiles, withProof} from './given.js';
+import {element, language, listenToLanguages, loadMessages, number, say, translatePage} from './i18n.js';
+import {besideLink, isDigest, readPermalink, textOf} from './judgement.js';
+import {choice, files, result, unknown, unreadable, verdict, waiting} from './result_view.js';
+import {canonicalCandidates, claimedIssuer, embeddedProof, isPdf, readProof, Refused} from './verify.js';
 
 const byId = id => document.getElementById(id);
-const RELOADED = 'credanchor-reloaded';
 const NO_FILE = {bytes: null, name: null, proof: null};
 
 const page = {
@@ -27,15 +25,18 @@ function begin() {
   return () => turn !== page.turn;
 }
 
-async function ledger() {
-  page.ledger = (await ask('/v1/ledger'))?.body ?? page.ledger;
-  return page.ledger;
+async function ledger(signal) {
+  page.ledger = (await ask('/v1/ledger', signal))?.body ?? page.ledger;
+  [node, contract, issuersRegistry].forEach(one => one.show());
 }
 
 // Checking
 
-/** `given`: {bytes, name, proof}; bytes null for a permalink alone; proof: bytes or a value, or null. `issuer`: chosen by the reader. */
-async function check(given, issuer = page.expected?.issuer ?? null, isLate = begin()) {
+/**
+ * `given`: {bytes, name, proof, issuer}; bytes null for a permalink alone; proof: bytes or a value, or null; issuer: whom the reader chose,
+ * where several anchored it. `ends`: of patience(), where they run already; else all that is asked must answer in its time.
+ */
+async function check(given, isLate = begin(), ends = null) {
   page.given = given;
   try {
     await progress('progress.read', isLate);
@@ -43,16 +44,15 @@ async function check(given, issuer = page.expected?.issuer ?? null, isLate = beg
     if (isLate()) {
       return;
     }
-    if (given.bytes !== null && !forms.length) {
-      return showError('empty');
-    }
-    if (given.bytes !== null && isProof(given.bytes)) {
-      return showError('proof');
+    const fault = given.bytes === null ? null : !forms.length ? 'empty' : isAnyProof(given.bytes) ? 'proof' : null;
+    if (fault) {
+      return showError(fault);
     }
     await progress('progress.ask', isLate);
-    const {found, isOther} = await find(forms, issuer);
+    const {proof, all} = ends ?? patience();
+    const [{found, isOther}] = await Promise.all([find(forms, given.issuer ?? null, page.expected, proof), ledger(proof)]);
     if (!isLate()) {
-      await show({...given, isOther}, found, forms, isLate);
+      await show({...given, isOther}, found, forms, isLate, all);
     }
   } catch (fault) {
     if (!isLate()) {
@@ -62,25 +62,16 @@ async function check(given, issuer = page.expected?.issuer ?? null, isLate = beg
   }
 }
 
-/** {found, isOther}: what the service has, and whether that is of another file than the link names. */
-async function find(forms, issuer) {
-  const digests = forms.map(form => toHex(form.digest)), {expected} = page, isOfLink = digests.includes(expected?.digest);
-  const [, own] = await Promise.all([ledger(), findProof(isOfLink ? [expected.digest] : digests, issuer)]);
-  if (expected && own?.status >= 400) {
-    return {found: await findProof([expected.digest], expected.issuer), isOther: false}; // then it is compared with what the link promised
-  }
-  return {found: own, isOther: expected !== null && own !== null && !isOfLink};
-}
-
-async function show(given, found, forms, isLate) {
+async function show(given, found, forms, isLate, signal) {
   if (found?.status === 300) {
-    return showIssuers(given, found.body.issuers, isLate);
+    return showIssuers(given, found.body.issuers, isLate, signal);
   }
   if (found?.status === 202) {
-    const {issuer} = found.body, [name, word] = await Promise.all([nameOf(issuer), statusOf(found.digest, issuer)]);
-    return isLate() || present(() => waiting({given, found, name, word, retry}));
+    const {issuer} = found.body, [{names, late}, word] = await Promise.all([namesOf([issuer], signal), statusOf(found.digest, issuer, signal)]);
+    const link = besideLink(given, page.expected, issuer);
+    return presentWithNames(() => waiting({given, found, name: names.get(issuer), word, link, retry}), late, isLate);
   }
-  if (given.bytes && isPdf(given.bytes) && !await isPdfReaderHere()) {
+  if (given.bytes && isPdf(given.bytes) && !await isPdfReaderHere(signal)) {
     return isLate() || showError('service');
   }
   const proof = found?.status === 200 ? found.body : given.proof ?? (given.bytes && await embeddedProof(given.bytes));
@@ -97,62 +88,49 @@ async function show(given, found, forms, isLate) {
     if (!(refused instanceof Refused)) {
       throw refused;
     }
-    return present(() => verdict('broken', 'bad', say('v.broken.text'), advice([refused.message], 'bad')));
+    return present(() => unreadable(refused.message));
   }
-  const shown = await askEverybody(given, proof, read, found?.status === 200);
-  return isLate() || present(() => result(shown));
+  const isKnown = found?.status === 200, asked = {node: node.value(), registry: issuersRegistry.value()};
+  const trusted = trustedContract(contract.own(), page.ledger), link = besideLink(given, page.expected, read.issuer);
+  const {report, word, names, late} = await judged(given.bytes, proof, read, {isKnown, trusted, asked, signal});
+  const draw = () => result({given, report, word, name: names.get(read.issuer), isKnown, asked, trusted, link, retry, forgetLink});
+  return presentWithNames(draw, late, isLate);
 }
 
-/** Whom the file names is whose anchor counts; where it names none of them, the reader chooses. */
-async function showIssuers(given, issuers, isLate) {
-  const named = given.bytes && claimedIssuer(given.bytes).claimed, others = issuers.filter(did => did !== named);
-  if (others.length < issuers.length) {
-    return check({...given, others}, named, isLate);
+/** Whom the file names is whose anchor counts, else whom the link names; where both name none of them, the reader chooses. */
+async function showIssuers(given, issuers, isLate, signal) {
+  const named = [given.bytes && claimedIssuer(given.bytes).claimed, page.expected?.issuer].find(one => issuers.includes(one));
+  const chosen = did => ({...given, issuer: did, others: issuers.filter(one => one !== did)});
+  if (named) {
+    return check(chosen(named), isLate, {proof: signal, all: signal});
   }
-  const pairs = await Promise.all(issuers.map(async did => [did, await nameOf(did)]));
-  return isLate() || present(() => choice(pairs, did => check({...given, others: issuers.filter(one => one !== did)}, did)));
+  const {names, late} = await namesOf(issuers, signal);
+  return presentWithNames(() => choice(issuers.map(did => [did, names.get(did)]), did => check(chosen(did))), late, isLate);
 }
 
-/** What `result` shows. `read`: the proof. `isKnown`: whether the service gave it. All are asked at the same time. */
-async function askEverybody(given, proof, {issuer, digest, anchor}, isKnown) {
-  const asked = {node: node.url(), registry: issuersRegistry.url()}, claim = given.bytes && accreditationClaim(given.bytes);
-  const [report, name, told, accreditation] = await Promise.all([
-    verify(given.bytes, proof, {
-      registry: page.ledger?.contract ? `${page.ledger.ledger}:${page.ledger.contract}` : null, rpcUrl: asked.node,
-      finality: page.ledger?.finality, service: location.origin, allowPrivate: true, fetch: fetchOfOthers
-    }),
-    nameOf(issuer),
-    statusOf(toHex(digest), issuer),
-    checkAccreditation(claim, asked.registry, {anchoredAt: anchor.anchoredAt, fetch: fetchOfOthers})
-  ]);
-  report.checks = report.checks.map(one => one.check === accreditation.check ? accreditation : one);
-  const word = {holds: isKnown && anchor.state === 'final', ...told};
-  return {given, report, word, name, isKnown, asked, retry, forgetLink};
-}
-
-const retry = () => check(page.given);
+const retry = () => check(page.given, begin(), patience(LONGER_MS));
 
 /** The file counts alone. */
 function forgetLink() {
   page.expected = null;
   history.replaceState(null, '', `/verify?lang=${language()}`);
-  return check(page.given);
+  return check({...page.given, issuer: null, others: []});
 }
 
-// The node and the registry of trusted issuers that are asked: the operator's, or those that the reader entered
+// The node, the registry of trusted issuers and the contract: the operator's, or those that the reader entered
 
-const node = enteredUrl('node', 'credanchor-node', () => page.ledger?.publicNode, reload);
-const issuersRegistry = enteredUrl('registry', 'credanchor-issuers', () => page.ledger?.publicIssuersRegistry, reload);
-
-/** Files do not outlive it: the page then says so, where the reader was. */
-function reload(kind) {
-  sessionStorage.setItem(RELOADED, JSON.stringify({kind, hadFile: page.given !== null && page.given.bytes !== null}));
-  location.reload();
-}
+const hadFile = () => page.given !== null && page.given.bytes !== null;
+const node = enteredUrl('node', 'credanchor-node', () => page.ledger?.publicNode, hadFile);
+const issuersRegistry = enteredUrl('registry', 'credanchor-issuers', () => page.ledger?.publicIssuersRegistry, hadFile);
+const contract = enteredContract(() => trustedContract(null, page.ledger).registry, () => {
+  contract.show();
+  if (page.given) {
+    retry();
+  }
+});
 
 function goOnAfterReload() {
-  const {kind, hadFile} = JSON.parse(sessionStorage.getItem(RELOADED) ?? '{}');
-  sessionStorage.removeItem(RELOADED);
+  const {kind, hadFile} = afterReload();
   if (kind) {
     byId(kind).closest('details').open = true;
   }
@@ -181,15 +159,29 @@ function rest() {
 }
 
 function present(draw) {
-  const first = page.draw !== draw;
+  const first = page.draw !== draw, place = byId('result'), wasInside = place.contains(document.activeElement);
+  const isOpen = !first && place.querySelector('details.all')?.open;
   page.draw = draw;
-  byId('result').replaceChildren(element('div', {class: 'card'}, ...draw()));
-  byId('result').hidden = false;
+  place.replaceChildren(element('div', {class: 'card'}, ...draw()));
+  place.querySelector('details.all')?.toggleAttribute('open', isOpen === true);
+  place.hidden = false;
   document.body.classList.add('shown');
   rest();
-  if (first) {
-    byId('result').focus({preventScroll: true});
-    scrollTo(0, 0);
+  if (first || wasInside) {
+    place.focus({preventScroll: true});
+    scrollTo(0, first ? 0 : scrollY);
+  }
+}
+
+/** At once, and again when the names that are late have come. */
+async function presentWithNames(draw, late, isLate) {
+  if (isLate()) {
+    return;
+  }
+  present(draw);
+  await late;
+  if (late && page.draw === draw) {
+    present(draw);
   }
 }
 
@@ -215,24 +207,29 @@ async function take(given) {
   if (link) {
     return open(link);
   }
-  const one = async (file, late) => check(await withProof(file, proofs, read.length === 1), undefined, late);
+  const one = async (file, late) => check(await withProof(file, proofs, read.length === 1), late);
   return read.length > 1 ? present(() => files(read, file => one(file, begin()))) : one(read[0], isLate);
+}
+
+/** What was dropped or pasted: files, else text. */
+const takeWhole = carried => carried.files.length ? take([...carried.files]) : takeText(carried.getData('text'));
+
+/** Text: a link, a digest, or a credential. */
+function takeText(pasted) {
+  const text = textOf(pasted);
+  return /^https?:\/\/\S+$/.test(text) || isDigest(text) ? open(text)
+    : check({bytes: new TextEncoder().encode(text), name: null, proof: null});
 }
 
 function open(text) {
   const found = readPermalink(text.trim(), location.origin);
   if (!found) {
-    let host = '…';
-    try {
-      host = new URL(text).host;
-    } catch {
-      // it is no address at all
-    }
-    return showError('link', {host});
+    const [, host = location.host] = /^https?:\/\/([^/?#]+)/i.exec(text.trim()) ?? [];
+    return host === location.host ? showError('link') : showError('elsewhere', {host});
   }
   page.expected = found;
   history.replaceState(null, '', `/verify?digest=${found.digest}${found.issuer ? `&issuer=${encodeURIComponent(found.issuer)}` : ''}&lang=${language()}`);
-  return check(NO_FILE, found.issuer);
+  return check(NO_FILE);
 }
 
 function listen() {
@@ -253,40 +250,26 @@ function listen() {
       drop.classList.toggle('over', name === 'dragover');
     });
   }
-  document.addEventListener('drop', event => take([...event.dataTransfer.files]));
+  document.addEventListener('drop', event => takeWhole(event.dataTransfer));
   document.addEventListener('paste', event => {
-    if (!event.target.closest('textarea, input') && event.clipboardData.files.length) {
-      take([...event.clipboardData.files]);
+    if (!event.target.closest('textarea, input')) {
+      takeWhole(event.clipboardData);
     }
   });
   byId('paste').addEventListener('submit', event => {
     event.preventDefault();
-    const text = textOf(byId('text').value);
-    return /^https?:\/\/\S+$/.test(text) ? open(text) : check({bytes: new TextEncoder().encode(text), name: null, proof: null});
+    takeText(byId('text').value);
   });
   byId('open').addEventListener('submit', event => {
     event.preventDefault();
     open(byId('link').value);
   });
-  for (const link of document.querySelectorAll('nav a[hreflang]')) {
-    link.addEventListener('click', async event => {
-      event.preventDefault();
-      try {
-        await loadMessages(link.hreflang);
-      } catch {
-        return showError('service');
-      }
-      translatePage('title');
-      const here = new URL(location.href);
-      here.searchParams.set('lang', link.hreflang);
-      history.replaceState(null, '', here);
-      node.show();
-      issuersRegistry.show();
-      if (page.draw) {
-        present(page.draw);
-      }
-    });
-  }
+  listenToLanguages('title', () => {
+    [node, contract, issuersRegistry].forEach(one => one.show());
+    if (page.draw) {
+      present(page.draw);
+    }
+  }, () => showError('service'));
   // What is printed is whole.
   for (const [name, isOpen] of [['beforeprint', true], ['afterprint', false]]) {
     addEventListener(name, () => document.querySelectorAll('#result details.all').forEach(one => { one.open = isOpen; }));
@@ -304,15 +287,14 @@ byId('qr').dataset.t = 'BarcodeDetector' in globalThis ? 'qr.photo' : 'qr';
 translatePage('title');
 byId('given').hidden = false;
 byId('settings').hidden = false;
-await Promise.all([ledger(), isPdfReaderHere()]);
-node.show();
-issuersRegistry.show();
 goOnAfterReload();
-document.documentElement.dataset.ready = 'true';
 if (!globalThis.crypto?.subtle) {
   showError('insecure'); // browsers compute digests on pages from https and localhost only
 } else if (page.expected) {
-  await check(NO_FILE);
-} else if (new URL(location.href).searchParams.get('digest') !== null) {
-  showError('link', {host: location.host});
+  check(NO_FILE); // which asks for the ledger as well
+} else if (['digest', 'issuer'].some(name => new URL(location.href).searchParams.has(name))) {
+  showError('link');
 }
+const {all: loading} = patience();
+await Promise.all([page.given ? null : ledger(loading), isPdfReaderHere(loading)]);
+document.documentElement.dataset.ready = 'true';

@@ -300,7 +300,11 @@ def test_changed_credential_fails_against_its_proof_and_against_its_link(reader:
 
     assert (beside, alone, by_link) == ("changed", "digest", "changed")
     assert (outcomes["digest"], outcomes["path"]) == ("failed", "passed")
-    assert "Status of the file that was anchored" in reader.text()
+    assert "What the proof says, of another file than this one" in reader.text()
+    assert reader.page.locator("#result > .card > dl").inner_text().count("Anchored by") == 0, (
+        "nothing of it is claimed of this file"
+    )
+    assert reader.page.locator(".share").count() == 0
     reader.picture("changed")
     reader.unfold()
     assert reader.violations() == []
@@ -345,7 +349,7 @@ def test_waiting_credential_is_neither_valid_nor_unknown(reader: Reader) -> None
 
     assert reader.give(("diploma.json", WAITING)) == "waiting"
     assert NAME in reader.text()
-    assert "min" in reader.text()
+    assert "try again in" in reader.text()
     assert "Whom the file names as its issuer is who handed it in" in reader.text()
     assert reader.violations() == []
     reader.picture("waiting")
@@ -412,6 +416,11 @@ def test_of_several_issuers_the_named_one_counts_and_else_the_reader_chooses(rea
     reader.picture("choice")
     reader.page.click(f".choices button:has-text('{NAME}')")
     reader.page.wait_for_selector("[data-verdict=anchored]")
+    for content, verdict in ((OF_SEVERAL, "genuine"), (PDF_OF_SEVERAL, "anchored")):
+        reader.open(f"/verify?digest={to_hex(digest_of(content))}&issuer={installation.self_signer}")
+        assert reader.give(("diploma", content)) == verdict
+        assert (NAME in reader.page.inner_text("#verdict + p")) == (verdict == "genuine"), "the file counts, else the link"
+        assert ("who is not the one that counts here" in reader.text()) == (verdict == "genuine")
 
 
 def test_accreditation_is_looked_up_in_the_operators_registry(reader: Reader, installation: Installation) -> None:
@@ -432,10 +441,10 @@ def test_accreditation_is_looked_up_in_the_operators_registry(reader: Reader, in
 def test_accreditation_that_nobody_looked_up_is_shown_as_the_file_names_it(reader: Reader, installation: Installation) -> None:
     reader.open()
     reader.page.click("details:has(#registry) summary")
-    reader.page.fill("#registry-url", "not an address")
+    reader.page.fill("#registry-entry", "not an address")
     reader.page.click("#registry button[type=submit]")
     assert "not a plain address" in reader.page.inner_text("#registry-now")
-    reader.page.fill("#registry-url", f"http://127.0.0.1:{free_port()}/issuers")
+    reader.page.fill("#registry-entry", f"http://127.0.0.1:{free_port()}/issuers")
     with reader.page.expect_navigation():
         reader.page.click("#registry button[type=submit]")
     reader.page.wait_for_selector("html[data-ready]")
@@ -460,6 +469,29 @@ def test_credential_that_is_not_valid_now_by_its_own_words_is_not_green(reader: 
     assert reader.give(("diploma.json", UNCLEAR)) == "unclear"
 
 
+def test_contract_that_the_reader_entered_is_the_one_that_counts(reader: Reader, installation: Installation) -> None:
+    operators = installation.proofs[GENUINE]["anchor"]["contract"]
+    reader.open()
+    reader.give(("diploma.json", GENUINE))
+    assert f"Contract\neip155:31337:{operators}" in reader.text()
+    reader.page.click("details:has(#contract) summary")
+    reader.page.fill("#contract-entry", "0x12")
+    reader.page.click("#contract button[type=submit]")
+    assert "not a contract" in reader.page.inner_text("#contract-now")
+
+    reader.page.fill("#contract-entry", f"eip155:31337:0x{'12' * 20}")
+    reader.page.click("#contract button[type=submit]")
+    reader.page.wait_for_selector("[data-verdict=broken]")
+
+    assert "Entered by you" in reader.text()
+    reader.page.fill("#contract-entry", f"eip155:31337:{operators} depth:1")
+    reader.page.click("#contract button[type=submit]")
+    reader.page.wait_for_selector("[data-verdict=genuine]")
+    assert "depth:1" in reader.text()
+    reader.page.click("#contract-forget")
+    assert "named by the operator" in reader.page.inner_text("#contract-now")
+
+
 # What is not there
 
 
@@ -468,7 +500,7 @@ def test_dead_node_is_no_verdict_of_the_ledger(reader: Reader) -> None:
     reader.open()
     reader.give(("diploma.json", GENUINE))
     reader.page.click("#settings summary")
-    reader.page.fill("#node-url", dead)
+    reader.page.fill("#node-entry", dead)
     with reader.page.expect_navigation():
         reader.page.click("#node button[type=submit]")
     reader.page.wait_for_selector("html[data-ready]")
@@ -583,6 +615,7 @@ def test_service_that_goes_away_in_the_middle_leaves_what_the_ledger_shows(reade
     assert reader.give(("diploma.json", GENUINE)) == "genuine"
     assert ISSUER in reader.text()
     assert "no name for it" not in reader.text(), "nobody was asked"
+    assert "did not answer how it stands" in reader.text()
 
 
 def test_page_that_did_not_load_in_full_says_so(reader: Reader) -> None:
@@ -618,6 +651,7 @@ def test_page_without_https_says_why_it_computes_nothing(reader: Reader) -> None
     ("link", "verdict", "words"),
     [
         ("?digest=0x12&issuer=did:web:a.example", "e.link", "leads to no credential"),
+        ("?issuer=did:web:a.example", "e.link", "cut short"),
         (f"?digest=0x{'ab' * 32}&issuer=did:web:a.example", "unknown", "cut short"),
     ],
 )
@@ -632,15 +666,15 @@ def test_link_that_leads_nowhere_says_so(reader: Reader, link: str, verdict: str
 @pytest.mark.parametrize(
     ("files", "verdict", "words"),
     [
-        ([("x.json", b'{"a": 1,\n "a": 2}')], "e.json", "$.a (line 2, column 2)"),
+        ([("x.json", b'{"a": 1,\n "a": 2}')], "e.form", "$.a (line 2, column 2)"),
         ([("x.json", b'{"a": 1')], "e.json", "line 1"),
         ([("empty.pdf", b"")], "e.empty", "no digest"),
-        ([("proof.json", b'{"type": "CredentialAnchorProof"}')], "e.proof", "together with this file"),
+        ([("proof.json", b'{"type": "CredentialAnchorProof"}')], "e.proof", "Choose the credential"),
         ([("diploma.json", GENUINE), ("proof.json", b'{"type": "CredentialAnchorProof", "version": 2}')], "genuine", NAME),
         ([("x.json", NEVER_POSTED), ("proof.json", b'{"type": "CredentialAnchorProof", "version": 2}')], "broken", "$.version"),
         ([("x.json", b'{"a": "' + b"x" * (20 * 2**20) + b'"}')], "e.large", "at most 20971520 are read"),
         ([("gpj.\u202eanolpid.json", NEVER_POSTED)], "unknown", "gpj.\ufffdanolpid.json"),
-        ([("photo.jpg", b"\xff\xd8\xff\xe0 a photo")], "unknown", "A scan, a photo"),
+        ([("photo.jpg", b"\xff\xd8\xff\xe0 a photo")], "unknown", "This is a picture"),
     ],
     ids=[
         "twice",
@@ -714,7 +748,7 @@ def test_credential_whose_own_signature_does_not_hold_is_not_genuine(reader: Rea
     assert reader.violations() == []
 
 
-def test_pdf_that_carries_its_proof_passes_and_one_with_more_in_it_cannot_be_told(
+def test_pdf_that_carries_its_proof_passes_and_what_was_added_behind_it_is_told(
     reader: Reader, installation: Installation
 ) -> None:
     proof = installation.proofs[DIPLOMA]
@@ -724,13 +758,17 @@ def test_pdf_that_carries_its_proof_passes_and_one_with_more_in_it_cannot_be_tol
 
     assert reader.give(("diploma.pdf", whole)) == "anchored"
     assert reader.outcomes()["digest"] == "passed"
-    assert reader.give(("diploma.pdf", more)) == "untold"
+    assert f"{installation.url}{installation.link(DIPLOMA)}" in reader.page.inner_text(".share")
+    assert reader.give(("diploma.pdf", more)) == "added"
     assert reader.outcomes()["digest"] == "cannot tell"
+    assert "before something was added" in reader.page.inner_text(".said")
+    assert reader.page.locator(".share").count() == 0
+    reader.picture("added")
     assert "credanchor proof verify" in reader.text()
     reader.unfold()
     assert reader.violations() == []
     reader.open(installation.link(DIPLOMA))
-    assert reader.give(("diploma.pdf", more)) == "untold"
+    assert reader.give(("diploma.pdf", more)) == "added"
 
 
 # How it is used
@@ -768,6 +806,10 @@ def test_link_is_opened_from_wherever_it_is_pasted(reader: Reader, installation:
     reader.page.click("#paste button")
 
     assert reader.verdict() == "digest"
+    reader.forget()
+    reader.page.fill("#text", to_hex(digest_of(PDF)))
+    reader.page.click("#paste button")
+    assert reader.verdict() == "digest", "a digest alone is looked up"
 
 
 def test_text_is_pasted_and_checked_with_the_keyboard_alone(reader: Reader) -> None:
@@ -805,7 +847,7 @@ def test_link_is_opened_and_one_of_elsewhere_is_not(reader: Reader, installation
     reader.page.click("#more summary")
     reader.page.fill("#link", "https://elsewhere.example/verify?digest=" + "ab" * 32)
     reader.page.click("#open button")
-    assert reader.verdict() == "e.link"
+    assert reader.verdict() == "e.elsewhere"
     assert "elsewhere.example" in reader.text()
     reader.forget()
 
@@ -826,6 +868,12 @@ def test_dropped_file_is_checked(reader: Reader) -> None:
     reader.page.dispatch_event("#drop", "drop", {"dataTransfer": carried})
 
     assert reader.verdict() == "genuine"
+    reader.forget()
+    text = reader.page.evaluate_handle(
+        "text => { const data = new DataTransfer(); data.setData('text/plain', text); return data; }", NEVER_POSTED.decode()
+    )
+    reader.page.dispatch_event("#drop", "drop", {"dataTransfer": text})
+    assert reader.verdict() == "unknown", "text as well"
 
 
 @pytest.mark.parametrize(
@@ -944,6 +992,7 @@ def test_print_view_has_the_result_and_no_form(reader: Reader) -> None:
     reader.page.emulate_media(media="print")
 
     assert reader.page.is_visible("#verdict")
+    assert reader.page.is_visible("[data-check=digest]"), "without the events of printing"
     assert not reader.page.is_visible("#given")
     assert not reader.page.is_visible("nav")
     reader.page.evaluate("dispatchEvent(new Event('beforeprint'))")

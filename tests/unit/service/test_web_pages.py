@@ -9,9 +9,9 @@ import pytest
 
 from service.web_pages import LANGUAGES, WEB, assets, choose_language, messages, page, policy, url_in_cookie
 
-PAGE_CODE: Final = ("verify_page.js", "result_view.js", "asking.js", "given.js", "entered_url.js", "i18n.js", "status_page.js")
+PAGE_CODE: Final = ("verify_page.js", "result_view.js", "asking.js", "given.js", "entered.js", "i18n.js", "status_page.js")
 BY_KEY: Final = re.compile(
-    r"\b(?:say|has|tile|plot|button)\('([a-z][a-zA-Z0-9 .-]*)'|'((?:[cefvs]|node|registry|share|progress|status|unknown)\.[a-zA-Z0-9 .-]+)'"
+    r"\b(?:say|has|tile|plot|button)\('([a-z][a-zA-Z0-9 .-]*)'|'((?:[cefvs]|node|registry|contract|r|share|progress|status|unknown)\.[a-zA-Z0-9 .-]+)'"
 )
 MADE: Final = {"v", "v.text", "e", "e.text", "c", "c.outcome", "s.result"}
 
@@ -50,9 +50,11 @@ def test_every_key_is_used():
         "e.",
         "c.",
         "f.accreditation.",
+        "r.",
         "f.match.",
         "node.none",
         "registry.none",
+        "contract.none",
         "qr.photo",
         "s.done",
         "s.interrupted",

@@ -1,0 +1,342 @@
+"""The modules of the page at /verify without a browser: what is said of a credential, and what it takes for a verdict."""
+
+import base64
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from tests.other_verifiers import ask
+from tests.trees import read_vectors
+
+ISSUER, OTHER = "did:web:uni.example", "did:web:other.example"
+NAME = "University of Somewhere"
+CONTRACT = "eip155:31337:0x" + "c3" * 20
+DIGEST, ELSEWHERE = "0x" + "12" * 32, "0x" + "34" * 32
+PASSED, FAILED, CANNOT_TELL = "passed", "failed", "cannot tell"
+ALL_PASSED = dict.fromkeys(
+    ("digest", "path", "registry", "root", "finality", "issuer-match", "credential-signature", "accreditation", "status"), PASSED
+)
+CREDENTIAL = json.dumps({"type": ["VerifiableCredential"], "issuer": ISSUER}).encode()
+CLEAR = {"holds": True, "status": "clear", "since": None, "isKnown": True, "isSilent": False}
+SILENT = {"holds": False, "status": None, "since": None, "isKnown": False, "isSilent": True}
+NO_LINK = {"isOther": False, "issuer": None}
+
+
+def in_base64(content: bytes | None) -> str | None:
+    return None if content is None else base64.b64encode(content).decode()
+
+
+def shown(
+    outcomes: dict[str, str], credential: bytes | None = CREDENTIAL, *, is_added_to: bool = False, **how: Any
+) -> dict[str, Any]:
+    """A case for `result`, whose node was asked."""
+    anchor = {"anchoredAt": "2026-11-23T12:00:05Z", "blockNumber": 7, "ledger": "eip155:31337", "state": "final"}
+    checks = [
+        {"check": name, "outcome": outcome, "reason": f"reason of {name}"} for name, outcome in (ALL_PASSED | outcomes).items()
+    ]
+    report = {
+        "checks": checks,
+        "statusLists": [],
+        "proof": {"issuer": ISSUER, "digest": DIGEST, "anchor": anchor},
+        "isLedgerRead": True,
+        "isOtherLedger": False,
+        "isAddedTo": is_added_to,
+        "checkedAt": "2026-11-24T12:00:05Z",
+    }
+    return {
+        "judge": "result",
+        "credential": in_base64(credential),
+        "report": report,
+        "word": CLEAR,
+        "name": NAME,
+        "isKnown": True,
+        "asked": {"node": "https://node.example", "registry": "https://registry.example"},
+        "trusted": {"registry": CONTRACT, "finality": "finalized", "isOwn": False},
+        "link": NO_LINK,
+    } | how
+
+
+def draw(*cases: dict[str, Any]) -> list[dict[str, Any]]:
+    found = ask("page", cases)
+    assert [one for one in found if "error" in one] == []
+    return found
+
+
+def judge(name: str, **given: Any) -> Any:
+    found: Any = ask("page", [{"judge": name, **given}])[0]
+    assert not isinstance(found, dict) or "error" not in found, found
+    return found
+
+
+def test_nothing_is_claimed_of_a_file_that_its_proof_does_not_hold_for() -> None:
+    """Whatever the checks say: who anchored it, and a link to show around, stand there without reserve where all of that was shown."""
+    values = {
+        "digest": (PASSED, FAILED, CANNOT_TELL),
+        "path": (PASSED, FAILED),
+        "registry": (PASSED, FAILED, CANNOT_TELL),
+        "root": (PASSED, FAILED, CANNOT_TELL),
+        "issuer-match": (PASSED, FAILED, CANNOT_TELL),
+        "status": (PASSED, CANNOT_TELL),
+    }
+    combined = [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+    cases = [(outcomes, word, added) for outcomes in combined for word in (CLEAR, SILENT) for added in (False, True)]
+    cases = [one for one in cases if not one[2] or one[0]["digest"] == CANNOT_TELL]
+
+    found = draw(*(shown(outcomes, word=word, isKnown=word["isKnown"], is_added_to=added) for outcomes, word, added in cases))
+
+    seen = set()
+    for (outcomes, word, added), drawn in zip(cases, found, strict=True):
+        is_of_file = outcomes["digest"] == outcomes["path"] == outcomes["registry"] == PASSED and outcomes["root"] != FAILED
+        is_shown = is_of_file and (outcomes["root"] == PASSED or word["holds"])
+        told = (outcomes, word, added, drawn["verdict"])
+        assert (drawn["reserve"] is None) == (is_of_file and outcomes["root"] == PASSED), told
+        assert "Anchored by" not in drawn["plain"] or drawn["reserve"] is None, told
+        assert NAME not in drawn["plain"] or is_shown or drawn["verdict"] == "stranger", told
+        assert "accredited" not in drawn["plain"] or is_shown, told
+        assert drawn["link"] == (is_shown and drawn["verdict"] != "stranger" and word["isKnown"]), told
+        assert drawn["tone"] not in {"good", "part"} or (is_shown and FAILED not in outcomes.values()), told
+        seen.add((drawn["verdict"], drawn["reserve"]))
+    assert {("genuine", None), ("anchored", None), ("stranger", None), ("service", "service")} <= seen
+    assert {("changed", "changed"), ("broken", "broken"), ("added", "added"), ("untold", "untold"), ("untold", "unshown")} <= seen
+
+
+@pytest.mark.parametrize("failed", ["digest", "path", "registry", "root"])
+def test_checks_of_a_proof_that_does_not_hold_say_nothing_of_the_file(failed: str) -> None:
+    [drawn] = draw(shown({failed: FAILED}))
+
+    for untrue in ("leads from this file", "who anchored it", "was anchored, unchanged", "anchored exactly this file"):
+        assert untrue not in drawn["text"]
+
+
+def test_what_was_added_behind_the_anchored_part_is_told() -> None:
+    outcomes = {"digest": CANNOT_TELL, "issuer-match": CANNOT_TELL}
+    added, revoked = draw(
+        shown(outcomes, b"%PDF-1.7", is_added_to=True),
+        shown(outcomes, b"%PDF-1.7", is_added_to=True, word=CLEAR | {"status": "revoked"}),
+    )
+
+    assert (added["verdict"], added["tone"], added["reserve"]) == ("added", "warn", "added")
+    assert "may cover or replace what you read" in added["plain"]
+    assert "Only its beginning is what the proof is of" in added["text"]
+    assert "before something was added" in added["text"]
+    assert (revoked["verdict"], revoked["reserve"]) == ("revoked", "added")
+
+
+def test_sentence_about_the_issuer_tells_what_the_file_does_not_say_from_what_it_says() -> None:
+    [drawn] = draw(shown({}))
+
+    assert f"{NAME} anchored exactly this file on 23 November 2026, and the file names the same issuer" in drawn["plain"]
+    assert f"names {NAME}" not in drawn["text"]
+
+
+def test_long_names_are_cut() -> None:
+    found = draw(
+        shown({}, name="x" * 5000),
+        shown({}, link={"isOther": False, "issuer": "did:web:" + "x" * 5000}),
+        {"judge": "waiting", "credential": None, "found": waiting_answer(), "name": "x" * 5000, "word": CLEAR, "link": NO_LINK},
+    )
+
+    assert ["x" * 200 in one["text"] for one in found] == [True, False, True]
+    assert [one["text"] for one in found if "x" * 201 in one["text"]] == []
+
+
+def waiting_answer(retry_after_s: int = 3) -> dict[str, Any]:
+    return {"body": {"issuer": ISSUER, "receivedAt": "2026-11-23T12:00:05Z"}, "retryAfterS": retry_after_s, "digest": DIGEST}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(3, "try again in 3\N{NO-BREAK SPACE}s"), (600, "try again in 10\N{NO-BREAK SPACE}min")]
+)
+def test_what_waits_is_to_be_asked_for_when_the_service_says(seconds: int, words: str) -> None:
+    case = {"judge": "waiting", "credential": in_base64(CREDENTIAL), "name": NAME, "word": CLEAR, "link": NO_LINK}
+
+    [drawn] = draw(case | {"found": waiting_answer(seconds)})
+
+    assert words in drawn["plain"]
+
+
+def test_service_that_does_not_say_how_it_stands_is_named() -> None:
+    spoken, silent, dead = draw(
+        shown({}), shown({}, word=CLEAR | {"status": None, "isSilent": True}), shown({"status": CANNOT_TELL}, word=SILENT)
+    )
+
+    assert "did not answer how it stands" not in spoken["text"]
+    assert (silent["verdict"], dead["verdict"]) == ("genuine", "untold")
+    assert "did not answer how it stands" in silent["plain"]
+    assert "did not answer how it stands" in dead["plain"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "is_known", "is_silent"),
+    [
+        ([200, {"status": "revoked", "since": "2026-11-23T12:00:05Z"}], "revoked", True, False),
+        ([200, {"status": "cannot tell"}], None, True, False),
+        ([404, {}], None, False, False),
+        ([503, {}], None, False, True),
+        ([429, {}], None, False, True),
+        ([400, {}], None, False, True),
+        (None, None, False, True),
+    ],
+    ids=["revoked", "cannot tell", "not known", "out of order", "too often", "refused", "hangs"],
+)
+def test_status_that_the_service_does_not_give_is_told_from_one_that_it_does_not_have(
+    answer: Any, status: str | None, is_known: bool, is_silent: bool
+) -> None:
+    answers = {"/v1/status/0x00?issuer=did%3Aweb%3Aa.example": answer}
+
+    found = judge("statusOf", answers=answers, timeoutMs=50)
+
+    assert (found["status"], found["isKnown"], found["isSilent"]) == (status, is_known, is_silent)
+
+
+def test_contract_that_was_read_is_shown_with_whose_word_it_is() -> None:
+    operators, own = draw(shown({}), shown({}, trusted={"registry": CONTRACT, "finality": "depth:12", "isOwn": True}))
+
+    assert CONTRACT in operators["plain"]
+    assert "Named by the operator of this page; anchors stay by the rule “finalized”" in operators["plain"]
+    assert "Entered by you; anchors stay by the rule “depth:12”" in own["plain"]
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "registry", "finality", "is_own"),
+    [
+        (None, True, CONTRACT, "depth:3", False),
+        (None, False, None, "finalized", False),
+        ("eip155:1:0x" + "aa" * 20, True, "eip155:1:0x" + "aa" * 20, "depth:3", True),
+        ("eip155:1:0x" + "aa" * 20 + " depth:12", True, "eip155:1:0x" + "aa" * 20, "depth:12", True),
+        ("eip155:1:0x" + "aa" * 20, False, "eip155:1:0x" + "aa" * 20, "finalized", True),
+        ("nonsense", True, CONTRACT, "depth:3", False),
+    ],
+    ids=["operator's", "nobody's", "own", "own with a rule", "own and the service is silent", "nonsense"],
+)
+def test_contract_that_the_reader_entered_counts(
+    own: str | None, known: bool, registry: str | None, finality: str, is_own: bool
+) -> None:
+    ledger = {"ledger": "eip155:31337", "contract": "0x" + "c3" * 20, "finality": "depth:3"} if known else None
+
+    assert judge("trustedContract", own=own, ledger=ledger) == {"registry": registry, "finality": finality, "isOwn": is_own}
+
+
+def test_issuer_of_a_link_does_not_replace_whom_the_service_has_for_the_file() -> None:
+    """Asked without an issuer, the service answers for whoever anchored it; the link alone is asked for as it stands."""
+    expected = {"digest": DIGEST, "issuer": OTHER}
+    answers = {
+        f"/v1/proofs/{DIGEST}": [200, {"issuer": ISSUER}],
+        f"/v1/proofs/{DIGEST}?issuer=did%3Aweb%3Aother.example": [200, {"issuer": OTHER}],
+    }
+
+    of_file = judge("find", digests=[DIGEST], issuer=None, expected=expected, answers=answers)
+    chosen = judge("find", digests=[DIGEST], issuer=OTHER, expected=expected, answers=answers)
+    of_link = judge("find", digests=[], issuer=None, expected=expected, answers=answers)
+    another = judge("find", digests=[ELSEWHERE], issuer=None, expected=expected, answers=answers)
+
+    assert [one["found"]["body"]["issuer"] for one in (of_file, chosen, of_link, another)] == [ISSUER, OTHER, OTHER, OTHER]
+    assert another["asked"][0] == f"/v1/proofs/{ELSEWHERE}", "the file first, then what it is compared with"
+    assert not any(one["isOther"] for one in (of_file, chosen, of_link, another))
+
+
+@pytest.mark.parametrize("status", [403, 429, 500])
+def test_answer_about_something_else_is_no_word_on_a_file(status: int) -> None:
+    found = judge("find", digests=[DIGEST], issuer=None, expected=None, answers={f"/v1/proofs/{DIGEST}": [status, {}]})
+
+    assert found["found"] is None
+
+
+def test_link_that_names_another_issuer_is_told_as_such() -> None:
+    beside = judge("besideLink", credential=in_base64(CREDENTIAL), expected={"digest": DIGEST, "issuer": OTHER}, anchorer=ISSUER)
+    same = judge("besideLink", credential=in_base64(CREDENTIAL), expected={"digest": DIGEST, "issuer": ISSUER}, anchorer=ISSUER)
+    genuine, pdf, unshown = draw(
+        shown({}, link=beside),
+        shown({"issuer-match": CANNOT_TELL}, b"%PDF-1.7", link=beside),
+        shown({"issuer-match": CANNOT_TELL, "root": CANNOT_TELL}, b"%PDF-1.7", link=beside, word=SILENT),
+    )
+
+    assert (beside, same) == ({"isOther": False, "issuer": OTHER}, NO_LINK)
+    assert [one["verdict"] for one in (genuine, pdf, unshown)] == ["genuine", "misnamed", "untold"]
+    for one in (genuine, pdf, unshown):
+        assert f"Link {OTHER} The link names this issuer, who is not the one that counts here" in " ".join(one["plain"].split())
+
+
+@pytest.mark.parametrize(
+    ("body", "forms", "verdict", "words"),
+    [
+        (b'{"a": -0}', 1, "e.form", "not damaged"),
+        (b'{"a": 12345678901234567890}', 1, "e.form", "not damaged"),
+        (b'\xef\xbb\xbf{"a": 1}', 1, "e.form", "byte order mark"),
+        (b'{"a": 1', 1, "e.json", "damaged"),
+        (b"\xff\xd8\xff\xe0 a photo", 1, "unknown", "This is a picture"),
+        (b"\x89PNG\r\n\x1a\n", 1, "unknown", "open the link in the QR code"),
+        (b"\x00\x00\x00\x18ftypheic", 1, "unknown", "This is a picture"),
+        (b"%PDF-1.7", 1, "unknown", "A scan, a photo"),
+    ],
+)
+def test_file_that_nobody_posted_is_told_what_is_wrong_with_it(body: bytes, forms: int, verdict: str, words: str) -> None:
+    [drawn] = draw({"judge": "unknown", "credential": in_base64(body), "forms": forms})
+
+    assert drawn["verdict"] == verdict
+    assert words in drawn["plain"]
+
+
+def test_reason_in_the_words_of_the_module_stands_apart_from_the_sentence() -> None:
+    deep = b'{"a' + b"a" * 39 + b'": ' + b'{"a": ' * 40 + b"-0" + b"}" * 41
+    by_form, by_proof = draw(
+        {"judge": "unknown", "credential": in_base64(deep), "forms": 1}, {"judge": "unreadable", "reason": "$.version: no"}
+    )
+
+    assert "In technical words $.version: no" in " ".join(by_proof["plain"].split())
+    assert ".a.a.a" in by_form["plain"]
+    assert not any("$." in line and "JSON" in line for line in by_form["plain"].splitlines())
+
+
+@pytest.mark.parametrize("name", ["merkletools", "chainpoint-v3", "merkleproof2019", "credanchor"])
+def test_proof_in_any_format_is_told_from_a_credential(name: str) -> None:
+    proof = read_vectors("formats.json")["formats"][1][name]
+
+    assert judge("isAnyProof", body=in_base64(json.dumps(proof).encode())) is True
+    assert judge("isAnyProof", body=in_base64(CREDENTIAL)) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "digest"),
+    [
+        (DIGEST, DIGEST),
+        (DIGEST[2:].upper(), DIGEST),
+        (f"https://anchor.example/verify?digest={DIGEST}", DIGEST),
+        (DIGEST[:-1], None),
+    ],
+)
+def test_digest_alone_is_looked_up(text: str, digest: str | None) -> None:
+    found = judge("readPermalink", text=text)
+
+    assert found == (digest and {"digest": digest, "issuer": None})
+
+
+def test_names_hold_nothing_back() -> None:
+    answers = {"/v1/issuers/did%3Aweb%3Aa.example": [200, {"name": NAME}], "/v1/issuers/did%3Aweb%3Ab.example": None}
+
+    found = judge("namesOf", answers=answers, timeoutMs=1000)
+
+    assert found["isLate"]
+    assert found["tookMs"] < 900
+    assert (found["first"], found["last"]) == ({"did:web:a.example": NAME}, {"did:web:a.example": NAME})
+
+
+def test_questions_that_hang_end_together() -> None:
+    """Node, status and name; the node is asked several things, one after the other."""
+    proof = read_vectors("formats.json")["formats"][1]["credanchor"]
+    hanging = [
+        f"/v1/status/{proof['digest']}?issuer={proof['issuer'].replace(':', '%3A')}",
+        f"/v1/issuers/{proof['issuer'].replace(':', '%3A')}",
+    ]
+
+    found = judge("judged", proof=proof, ms=400, answers=dict.fromkeys(["https://node.example", *hanging]))
+
+    assert 300 < found["tookMs"] < 2000
+    assert found["word"]["isSilent"]
+    assert (found["outcomes"]["path"], found["outcomes"]["root"], found["outcomes"]["status"]) == (
+        PASSED,
+        CANNOT_TELL,
+        CANNOT_TELL,
+    )
