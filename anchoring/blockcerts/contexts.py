@@ -1,6 +1,7 @@
 """The JSON-LD contexts that Blockcerts credentials name. They come with the project: nothing is fetched."""
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -30,3 +31,37 @@ def known_context(url: str) -> dict[str, Any] | None:
     text = files("anchoring.blockcerts").joinpath(f"contexts/{_FILES[url]}.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return content
+
+
+@cache
+def known_names() -> dict[str, str]:
+    """What the contexts that are known here call a meaning, by its IRI: the same in all of them."""
+    return {iri: term for term, iri in terms()}
+
+
+@cache
+def known_prefixes() -> frozenset[str]:
+    """The terms that can stand before a colon."""
+    return frozenset(term for term, iri in terms() if iri.endswith(("/", "#", ":")))
+
+
+def terms() -> list[tuple[str, str]]:
+    """Every term of the contexts that are known here, however deep, with its IRI."""
+    found = [pair for name in _FILES for pair in _terms((known_context(name) or {})["@context"])]
+    prefixes = {term: iri for term, iri in found if iri.endswith(("/", "#", ":"))}
+    return [(term, _written_out(iri, prefixes)) for term, iri in found]
+
+
+def _terms(context: Any) -> Iterator[tuple[str, str]]:
+    """Terms and their IRIs, as they are written."""
+    for term, definition in context.items() if isinstance(context, dict) else ():
+        if isinstance(definition, dict):
+            yield term, definition["@id"]
+            yield from _terms(definition.get("@context"))
+        elif not term.startswith("@"):
+            yield term, definition
+
+
+def _written_out(iri: str, prefixes: dict[str, str]) -> str:
+    prefix, _, rest = iri.partition(":")
+    return prefixes[prefix] + rest if prefix in prefixes else iri

@@ -1,6 +1,7 @@
 """Blockcerts' rule: the RDF graph of a credential without its proof, in canonical form (docs/blockcerts.md, section 4).
 
-A graph does not hold what its contexts say nothing of, so whatever would be left out is refused. Its blank nodes are named by
+A graph does not hold what its contexts say nothing of, nor what things are called, so whatever would be left out or could be
+written in another way is refused (anchoring/blockcerts/spelling.py). Its blank nodes are named by
 RDFC-1.0, which PyLD calls URDNA2015; the time that takes grows with the factorial of those that look alike, so these are few.
 """
 
@@ -14,6 +15,7 @@ from pyld import jsonld
 from pyld.canon import URDNA2015
 
 from anchoring.blockcerts.contexts import known_context
+from anchoring.blockcerts.spelling import RDF, require_plain_contexts, require_plain_members, require_whole
 from anchoring.core.blockcerts import unfinished
 from anchoring.core.canonical import CanonicalForm, Canonicalization
 from anchoring.errors import InvalidInput
@@ -52,7 +54,9 @@ def blockcerts_form(body: bytes) -> CanonicalForm:
         return {"contextUrl": None, "documentUrl": url, "document": found, "contentType": "application/ld+json"}
 
     options = {"documentLoader": load, "processingMode": "json-ld-1.1", "base": RELATIVE}
+    processor = jsonld.JsonLdProcessor()
     try:
+        active = processor.process_context(processor.process_context({}, None, options), document["@context"], options)
         expanded = jsonld.expand(document, options, on_property_dropped=dropped.append)
         dataset = jsonld.to_rdf(document, options)
     except _BROKEN as broken:
@@ -63,8 +67,12 @@ def blockcerts_form(body: bytes) -> CanonicalForm:
     if dropped:
         raise InvalidInput("has members that look like keywords of JSON-LD and are none, so its digest would not cover them")
     _require_covered(expanded)
+    require_plain_contexts(contexts, active)
+    require_plain_members({name: member for name, member in document.items() if name != "@context"}, active)
     _require_few_alike(dataset)
-    data = str(URDNA2015().main(dataset, {"format": _NQUADS})).encode()
+    quads = str(URDNA2015().main(dataset, {"format": _NQUADS}))
+    require_whole(expanded, {line for line in quads.split("\n") if line})
+    data = quads.encode()
     return CanonicalForm(
         canonicalization=Canonicalization.BLOCKCERTS_RDFC, data=data, digest=as_digest(hashlib.sha256(data).digest())
     )
@@ -84,6 +92,8 @@ def _require_covered(expanded: Any) -> None:
         if iri.startswith(RELATIVE) or _ABSOLUTE.fullmatch(iri) is None:
             found = ascii(iri.removeprefix(RELATIVE)[:100])
             raise InvalidInput(f"{found} stands where an identifier is meant and is no URL, so the digest would not cover it")
+        if iri.startswith(RDF):
+            raise InvalidInput(f"{iri[:100]} is of RDF itself, and could be written in another way")
 
 
 def _iris(value: Any) -> Iterator[str]:

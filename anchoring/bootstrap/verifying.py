@@ -229,8 +229,8 @@ def find_form(credential: bytes | None, proof: InclusionProof) -> CanonicalForm 
             return open_blockcerts_rule()(credential)
     except Misconfigured as cannot:
         return NoForm(cannot.message)
-    except InvalidInput:
-        return None  # the rule of Blockcerts has no digest for it
+    except InvalidInput as refused:
+        return NoForm(f"the rule of Blockcerts gives the credential no digest: {refused}")
     return None
 
 

@@ -10,17 +10,20 @@ from typing import Any, Final
 from anchoring.core.canonical import Content, content_of
 from anchoring.core.credential_form import issuer_of
 from anchoring.core.left_right import LeftRightProof
-from anchoring.core.merkleproof2019 import NETWORKS, PROOF_TYPE, to_merkleproof2019
+from anchoring.core.merkleproof2019 import NETWORKS, PROOF_TYPE, from_merkleproof2019, to_merkleproof2019
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time
-from anchoring.core.strict_json import JsonValue, parse
-from anchoring.errors import InvalidInput
+from anchoring.core.status_codec import unverified
+from anchoring.core.strict_json import JsonValue, json_path, parse
+from anchoring.errors import InvalidInput, MalformedProof
 from anchoring.types import Address, Digest, to_hex
 
 VC_CONTEXTS: Final = ("https://www.w3.org/2018/credentials/v1", "https://www.w3.org/ns/credentials/v2")
 CONTEXTS: Final = "https://w3id.org/blockcerts/"
 """What the addresses of Blockcerts' own contexts begin with."""
 PROOF: Final = "proof"
+MEMBERS: Final = frozenset({"type", "created", "proofPurpose", "proofValue", "verificationMethod"})
+"""Of a proof."""
 
 
 def is_finished(body: bytes) -> bool:
@@ -57,6 +60,30 @@ def unfinished(body: bytes) -> dict[str, JsonValue]:
     return {name: member for name, member in value.items() if name != PROOF}
 
 
+def require_own_proof(body: bytes, digest: Digest) -> None:
+    """What finishes a credential, if anything does, must be a proof of `digest`, as `finish` makes it, and nothing besides.
+
+    Raises: StatusListError, STATUS_VERIFICATION_ERROR.
+    """
+    value = parse(body)
+    if not isinstance(value, dict) or PROOF not in value:
+        return
+    proof, issuer = value[PROOF], issuer_of(value)
+    assert isinstance(proof, dict)  # `unfinished` has seen to it
+    if unknown := [name for name in proof if name not in MEMBERS]:
+        raise unverified(f"the proof inside has a member that {PROOF_TYPE} has not: {json_path((PROOF, unknown[0]))}")
+    try:
+        read = from_merkleproof2019(proof)
+    except MalformedProof as wrong:
+        raise unverified(f"what stands inside as a proof is none that is read here: {wrong.message}") from None
+    if read.digest != digest:
+        raise unverified(f"the proof inside is of {to_hex(read.digest)}; the credential has {to_hex(digest)} (blockcerts-rdfc)")
+    if to_merkleproof2019(read)["proofValue"] != proof["proofValue"] or proof.get("proofPurpose") != "assertionMethod":
+        raise unverified(f"the proof inside is not written as {PROOF_TYPE} is")
+    if str(proof.get("verificationMethod", issuer)).partition("#")[0] != issuer:
+        raise unverified("the proof inside names a verificationMethod that is not of the credential's issuer")
+
+
 def finish(body: bytes, proof: InclusionProof, digest: Digest, *, verification_method: str | None) -> bytes:
     """The credential with its proof. `digest`: the credential's own, by Blockcerts' rule. `verification_method`: else its issuer.
 
@@ -67,7 +94,10 @@ def finish(body: bytes, proof: InclusionProof, digest: Digest, *, verification_m
         raise InvalidInput(f"the proof is of {to_hex(proof.digest)}; the credential has {to_hex(digest)} (blockcerts-rdfc)")
     members = unfinished(body)
     proof.verify_path()
-    written = to_merkleproof2019(LeftRightProof.of(proof)) | {"verificationMethod": verification_method or issuer_of(members)}
+    issuer = issuer_of(members)
+    if (method := verification_method or str(issuer)).partition("#")[0] != issuer:
+        raise InvalidInput(f"must be a key of the credential's issuer, {issuer}", at="--verification-method")
+    written = to_merkleproof2019(LeftRightProof.of(proof)) | {"verificationMethod": method}
     return json.dumps(members | {PROOF: written}, indent=2, ensure_ascii=False).encode() + b"\n"
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from anchoring.core.blockcerts import require_own_proof
 from anchoring.core.bundle import bundle_of
-from anchoring.core.canonical import Canonicalization
+from anchoring.core.canonical import CanonicalForm, Canonicalization
 from anchoring.core.disclosures import check_disclosures
 from anchoring.core.embedding import embedded_proofs
 from anchoring.core.jose import read_sd_jwt
@@ -23,13 +24,16 @@ _MEMBERS: Final[Mapping[tuple[str, ...], frozenset[str]]] = {
 }
 
 
-def require_nothing_added(credential: bytes, rule: Canonicalization) -> None:
-    """`rule`: under which the file has its proof's digest. Raises: StatusListError saying what was added, or cannot be told."""
-    if rule is Canonicalization.SD_JWT_ISSUER:
-        check_disclosures(read_sd_jwt(credential), credential)
-    if rule is Canonicalization.JCS:
-        for proof in embedded_proofs(credential):
-            require_proof_alone(proof)
+def require_nothing_added(credential: bytes, form: CanonicalForm) -> None:
+    """`form`: in which the file has its proof's digest. Raises: StatusListError saying what was added, or cannot be told."""
+    match form.canonicalization:
+        case Canonicalization.SD_JWT_ISSUER:
+            check_disclosures(read_sd_jwt(credential), credential)
+        case Canonicalization.JCS:
+            for proof in embedded_proofs(credential):
+                require_proof_alone(proof)
+        case Canonicalization.BLOCKCERTS_RDFC:
+            require_own_proof(credential, form.digest)
 
 
 def require_proof_alone(value: JsonValue) -> None:

@@ -124,7 +124,7 @@ def _digest(proof: InclusionProof, credential: bytes | None, further: CanonicalF
 def _nothing_added(credential: bytes, form: CanonicalForm) -> Check:
     """What the rule leaves out may differ, and yet anybody could have added to it: it must be what its kind allows."""
     try:
-        require_nothing_added(credential, form.canonicalization)
+        require_nothing_added(credential, form)
     except StatusListError as added:
         untold = added.code is StatusErrorCode.RETRIEVAL
         return _cannot_tell(CheckName.DIGEST, added.message) if untold else _failed(CheckName.DIGEST, added.message)

@@ -1,13 +1,20 @@
 """What Blockcerts' rule covers, and what it refuses to hash because it would not."""
 
 import json
+from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from anchoring.blockcerts.contexts import terms
 from anchoring.blockcerts.rdfc import blockcerts_form
-from anchoring.core.blockcerts import require_named
+from anchoring.core.blockcerts import finish, require_named, require_own_proof
+from anchoring.core.proof import Registry
+from anchoring.core.status_codec import StatusListError
 from anchoring.errors import InvalidInput
+from tests.factories import UNIVERSITY
+from tests.trees import Posted, make_posted, make_proof
 
 TERMS = {"ex": "https://terms.example/", "part": "ex:part", "title": "ex:title", "page": {"@id": "ex:page", "@type": "@id"}}
 CREDENTIAL: dict[str, Any] = {
@@ -27,10 +34,15 @@ def subject(**members: Any) -> dict[str, Any]:
     return {"credentialSubject": CREDENTIAL["credentialSubject"] | members}
 
 
-def test_proof_and_order_and_spelling_of_types_change_nothing():
+def with_terms(terms: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The credential's contexts with further terms, and other changes."""
+    return {"@context": [*CREDENTIAL["@context"], terms], **more}
+
+
+def test_proof_and_order_and_one_of_many_change_nothing():
     proof = {"type": "MerkleProof2019", "proofValue": "z1"}
-    expanded = {"https://terms.example/title": [{"@value": "one"}], "id": "urn:uuid:2"}
-    assert form(proof=proof) == form() == form(credentialSubject=expanded)
+    several, reversed_types = {"credentialSubject": [CREDENTIAL["credentialSubject"]]}, {"type": CREDENTIAL["type"][::-1]}
+    assert form(proof=proof) == form() == form(**several) == form(**reversed_types)
 
 
 def test_every_value_is_covered():
@@ -53,6 +65,37 @@ def test_every_value_is_covered():
         (subject(part={"id": "_:b0"}), "_:b0 is a label of a blank node"),
         (subject(part={"id": "urn:x> <urn:y"}), "stands where an identifier is meant"),
         ({"@grade": "x"}, "look like keywords"),
+        (subject(**{"@index": "Doctor"}), "$.credentialSubject: '@index' is no plain name"),
+        (subject(title={"@value": "one", "@index": "two"}), "$.credentialSubject.title: '@value' is no plain name"),
+        (subject(**{"@type": []}), "$.credentialSubject: '@type' is no plain name"),
+        (subject(**{"ex:title": "one"}), "'ex:title' is no plain name"),
+        (subject(**{"https://terms.example/title": "one"}), "'https://terms.example/title' is no plain name"),
+        (subject(ex="one"), "'https://terms.example/' is a prefix"),
+        ({"type": ["VerifiableCredential", "ex:Diploma"]}, "$.type[1]: is written with the prefix 'ex'"),
+        (subject(page="ex:page7"), "$.credentialSubject.page: is written with the prefix 'ex'"),
+        (subject(part={"id": "schema:part"}), "is written with the prefix 'schema'"),
+        (subject(title=["one", None]), "$.credentialSubject.title[1]: is empty"),
+        (subject(title=[]), "$.credentialSubject.title: is empty"),
+        (subject(title=["one", ["two"]]), "is an array in an array"),
+        (subject(title=["one", "one"]), "says the same twice"),
+        (subject(title=0.1234567890123456789), "has more than 16 digits"),
+        (subject(part=[{"id": "urn:x", "title": "one"}, {"id": "urn:x"}]), "'urn:x' has members in one place"),
+        ({"id": "urn:uuid:2"}, "'urn:uuid:2' has members in one place"),
+        (with_terms({"grade": "@index"}, **subject(grade="A")), "].grade: must be called '@index'"),
+        (with_terms({"grade": "ex:title"}), "].grade: must be called 'title'"),
+        (with_terms({"title": "ex:part", "part": "ex:title"}), "].part: must be called 'title'"),
+        (with_terms({"Best": "https://www.w3.org/2018/credentials#VerifiableCredential"}), "must be called 'VerifiableCredential'"),
+        (with_terms({"encodingFormat": "https://schema.org/encodingFormat"}), "must be called 'mediaType'"),
+        (with_terms({"inner": {"@id": "@nest"}}), "must be called '@nest'"),
+        (with_terms({"title": {"@id": "ex:title", "@container": "@index"}}, **subject(title={"A": "one"})), "must be a URL, or an"),
+        (with_terms({"title": {"@id": "ex:title", "@context": {}}}), "must be a URL, or an object"),
+        (with_terms({"part": {"@reverse": "ex:part"}}), "must be a URL, or an object"),
+        (with_terms({"title": {"@id": "ex:title", "@type": "@none"}}), "must be a URL, or an object"),
+        (with_terms({"note": None}), "must be a URL, or an object"),
+        (with_terms({"@language": "en"}), "must be absent"),
+        (with_terms({"@base": "https://a.example/"}), "must be absent"),
+        (with_terms({"@vocab": "ex:best-"}, **subject(grade="A")), "for @vocab a URL that ends with"),
+        (with_terms({"@vocab": "http://www.w3.org/1999/02/22-rdf-syntax-ns#"}, **subject(first="A")), "is of RDF itself"),
         ({"@context": "https://www.w3.org/ns/credentials/v2"}, "$['@context']: must be an array"),
         ({"@context": [CREDENTIAL["@context"][0], TERMS]}, "$['@context']: must hold a context of Blockcerts"),
         ({"@context": [*CREDENTIAL["@context"], {"@version": 7}]}, "is no JSON-LD: invalid @version value"),
@@ -64,6 +107,49 @@ def test_what_the_digest_would_not_cover_is_refused(changes, words):
     with pytest.raises(InvalidInput) as refused:
         form(**changes)
     assert words in refused.value.message
+
+
+def test_terms_that_are_called_by_the_last_part_of_their_url_are_taken():
+    own = {
+        "grade": {"@id": "urn:x#grade", "@type": "xsd:decimal", "@container": "@list"},
+        "xsd": "http://www.w3.org/2001/XMLSchema#",
+    }
+    taken = [form(**with_terms(own, **subject(grade=[1, 2]))), form(**with_terms({"@vocab": "urn:x#"}, **subject(grade="A")))]
+    assert len({one.digest for one in [form(), *taken]}) == 3
+    assert form(**with_terms(own, **subject(grade=[2, 1]))).digest != taken[0].digest
+
+
+def test_contexts_that_are_known_have_one_name_for_each_meaning():
+    names = defaultdict(set)
+    for term, iri in terms():
+        names[iri].add(term)
+    assert [found for found in names.values() if len(found) > 1] == []
+
+
+def finished(**changes: Any) -> bytes:
+    """The credential with its proof, whose members are changed."""
+    body = json.dumps(CREDENTIAL).encode()
+    made = make_proof(Posted(UNIVERSITY, make_posted(0).salt, form().digest))
+    named = replace(made, anchor=replace(made.anchor, registry=Registry(chain_id=1, contract=made.anchor.registry.contract)))
+    whole = json.loads(finish(body, named, form().digest, verification_method=None))
+    return json.dumps(whole | {"proof": whole["proof"] | changes}).encode()
+
+
+def test_what_finishes_a_credential_is_the_proof_of_its_digest_alone():
+    other = json.loads(finished())["proof"]["proofValue"]
+    require_own_proof(finished(), form().digest)
+    for changes, words in (
+        ({"grade": "A"}, r"MerkleProof2019 has not: \$\.proof\.grade"),
+        ({"proofValue": "zzz"}, "is none that is read here"),
+        ({"proofValue": other[1:]}, "is not written as"),
+        ({"created": "yesterday"}, "is none that is read here"),
+        ({"proofPurpose": "authentication"}, "is not written as"),
+        ({"verificationMethod": "Excellent"}, "not of the credential's issuer"),
+    ):
+        with pytest.raises(StatusListError, match=words):
+            require_own_proof(finished(**changes), form().digest)
+    with pytest.raises(StatusListError, match="the proof inside is of 0x"):
+        require_own_proof(finished(), form(id="urn:uuid:9").digest)
 
 
 def test_graph_whose_naming_takes_for_ever_is_refused_at_once():
