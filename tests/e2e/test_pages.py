@@ -618,6 +618,25 @@ def test_service_that_goes_away_in_the_middle_leaves_what_the_ledger_shows(reade
     assert "did not answer how it stands" in reader.text()
 
 
+def test_name_that_comes_late_is_added_to_the_result(reader: Reader) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    reader.page.route("**/v1/issuers/**", hold)
+    reader.open()
+
+    assert reader.give(("diploma.json", GENUINE)) == "genuine"
+    assert NAME not in reader.text()
+    reader.unfold()
+    held[0].continue_()
+    reader.page.wait_for_selector(f"#verdict + p:has-text('{NAME}')")
+
+    assert reader.page.is_visible("[data-check=digest]"), "what the reader opened stays open"
+    assert reader.page.evaluate("document.activeElement.id") == "result"
+
+
 def test_page_that_did_not_load_in_full_says_so(reader: Reader) -> None:
     reader.page.route("**/web/messages/en.json", lambda route: route.fulfill(status=429, body="{}"))
 
