@@ -4,12 +4,14 @@ from pathlib import Path
 
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.findings import Finding
+from anchoring.ports.partitions import Partition
 from anchoring.ports.runtime import Progress
 from anchoring.settings import StoreSettings
 from anchoring.store.backup import restore_backup, save_backup
 from anchoring.store.backup_file import BackupHeader
 from anchoring.store.engine import make_engine, opened
 from anchoring.store.integrity import check_database
+from anchoring.store.partitions import add_partition, list_partitions
 from anchoring.store.presence import be_present
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
@@ -43,6 +45,21 @@ def restore_store(settings: StoreSettings, path: Path, progress: Progress, *, re
     """Raises: Conflict, InvalidInput, Misconfigured, StoreUnavailable."""
     with opened(settings.url, busy_timeout_s=settings.busy_timeout_s) as engine:
         return restore_backup(engine, path, now=SystemClock().now(), replace=replace, progress=progress)
+
+
+def list_store_partitions(settings: StoreSettings) -> list[Partition]:
+    """Raises: Misconfigured, on SQLite as well; StoreUnavailable."""
+    with opened(settings.url, busy_timeout_s=settings.busy_timeout_s) as engine:
+        require_current_schema(engine)
+        return list_partitions(engine)
+
+
+def add_store_partition(settings: StoreSettings) -> tuple[str, bool]:
+    """Name of the newest partition, and whether it was begun now. Raises: Misconfigured, on SQLite as well; StoreUnavailable."""
+    with opened(settings.url, busy_timeout_s=settings.busy_timeout_s) as engine:
+        require_current_schema(engine)
+        with be_present(engine):
+            return add_partition(engine, patience_s=settings.busy_timeout_s)
 
 
 def examine_store(settings: StoreSettings, progress: Progress) -> list[Finding]:

@@ -18,6 +18,7 @@ from anchoring.cli import (
     issuer,
     ledger,
     operator,
+    partitions,
     proof,
     service,
     status,
@@ -55,7 +56,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Anchors microcredentials on an EBSI-style ledger and hands out proofs that anyone can check.",
 )
-for noun in (credential, blockcerts, proof, entry, status, issuer, operator, anchor, ledger, store, audit_log, tiles, service):
+for noun in (
+    credential,
+    blockcerts,
+    proof,
+    entry,
+    status,
+    issuer,
+    operator,
+    anchor,
+    ledger,
+    store,
+    partitions,
+    audit_log,
+    tiles,
+    service,
+):
     app.add_typer(noun.app)
 
 

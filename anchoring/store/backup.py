@@ -31,6 +31,7 @@ from anchoring.store.backup_file import BackupHeader, SavedTable, new_backup, re
 from anchoring.store.columns import EPOCH, MICROSECOND, UtcDateTime
 from anchoring.store.engine import transaction
 from anchoring.store.integrity import damage_of
+from anchoring.store.partitions import make_room, newest_begins
 from anchoring.store.presence import alone, require_alone
 from anchoring.store.rounds import SqlRounds
 from anchoring.store.schema import current_revision, migrate, require_known
@@ -200,6 +201,8 @@ def _load(connection: Connection, saved: SavedTable, rows: Iterator[list[Any]], 
             for place in times:
                 if row[place] is not None:
                     row[place] = EPOCH + row[place] * MICROSECOND
+        if saved.name == tables.entry.name:
+            make_room(connection, some[-1][names.index("id")])
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in some])
         done += len(some)
         progress(f"restoring {saved.name}", done, saved.rows)
@@ -212,6 +215,8 @@ def _continue_ids(connection: Connection, header: BackupHeader) -> None:
     for saved in header.tables:
         if "id" in dict(saved.columns) and (sequence := _sequence_of(connection, saved.name)):
             highest = connection.execute(select(func.max(_plain(saved).c.id))).scalar()
+            if saved.name == tables.entry.name and (newest := newest_begins(connection)):
+                highest = max(highest or 0, newest - 1)
             connection.execute(select(func.setval(sequence, highest or 1, highest is not None)))
 
 

@@ -21,7 +21,8 @@ SEAL_LOCK: Final = 0x43524544
 # And one for the end of the audit log: whoever appends to it takes it as the last thing before the commit.
 AUDIT_LOCK: Final = 0x41554449
 
-_BROKEN_OFF: Final = {"40001", "40P01"}  # serialization failure, deadlock: the server chose this transaction to give way
+# Serialization failure, deadlock: the server chose this transaction to give way. Or the table of entries became a partition.
+_BROKEN_OFF: Final = {"40001", "40P01", "42P10"}
 _READ_ONLY: Final = "25006"  # the server became a standby while the connection was open
 _READ_ONLY_SESSION: Final = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
 _ENDED: Final = {"25P03", "25P04", "57P01", "57P02", "57P05"}  # the server ended the session: too long idle, or it stops

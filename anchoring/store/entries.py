@@ -14,6 +14,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,6 +32,7 @@ from anchoring.store.columns import UtcDateTime, code_of
 from anchoring.store.engine import SEAL_LOCK, driver_errors, number_above
 from anchoring.store.evidence import evidence_of
 from anchoring.store.packed import Packed, pack
+from anchoring.store.partitions import IS_PARTITIONED, WIDTH, make_room, older_entry
 from anchoring.store.receipts import receipts_of
 from anchoring.store.tables import entry, erasure, issuer, status_binding, status_change
 from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, Salt
@@ -50,10 +52,11 @@ class SqlEntries:
     def add_missing(self, new: Sequence[NewEntries], received_at: datetime) -> int:
         # Ids are not commit order on PostgreSQL: the seal mark waits until nobody holds this lock. On SQLite BEGIN IMMEDIATE
         # makes them so.
-        if self._is_postgresql:
-            self._connection.execute(_SHARE_SEAL_LOCK)
+        statement = self._statements.add_missing
+        if self._is_postgresql and self._connection.execute(_SHARE_SEAL_LOCK).one().is_partitioned:
+            statement = _POSTGRESQL.add_to_partitions
         given = self._pack(new) | {"salts": b"".join([one.salts for one in new]), "received_at": received_at}
-        return self._connection.execute(self._statements.add_missing, given).rowcount
+        return self._connection.execute(statement, given).rowcount
 
     def add_one(self, issuer: Issuer, digest: Digest, salt: Salt, received_at: datetime) -> int:
         self.add_missing([NewEntries(issuer=issuer, digests=digest, salts=salt)], received_at)
@@ -108,13 +111,15 @@ class SqlEntries:
     def salted(self, first_id: int, last_id: int) -> Iterator[SaltedDigests]:
         issuers = self._connection.execute(select(issuer.c.id, issuer.c.did)).all()
         issuer_ids = {key: issuer_id_of(Did(did)) for key, did in issuers}
+        first: int | None = first_id
         with driver_errors(self._connection) as driver:
-            for first in range(first_id, last_id + 1, ROWS_A_STATEMENT):
+            while first is not None and first <= last_id:
                 last = min(last_id, first + ROWS_A_STATEMENT - 1)
-                for key, packed in self._read_salted(driver, first, last):
+                for key, packed in (found := self._read_salted(driver, first, last)):
                     if key not in issuer_ids:
                         raise StateCorrupt(f"an entry from {first} to {last} is of issuer {key}, who is not there")
                     yield SaltedDigests(issuer_ids[key], packed)
+                first = last + 1 if found else self._connection.execute(_FIRST_AFTER, {"id": last}).scalar()
 
     def _read_salted(self, driver: Any, first_id: int, last_id: int) -> Sequence[tuple[int, bytes]]:
         rows: Sequence[tuple[int, bytes]]
@@ -138,13 +143,21 @@ class SqlEntries:
         return self._connection.execute(counted).scalar_one()
 
     def backlog(self, entry_id: int, limit: int | None = None) -> int:
-        at_most = (self._connection.execute(select(func.max(entry.c.id))).scalar() or 0) - entry_id
+        at_most = self._ids_after(entry_id)
         if (
             limit is None or at_most < limit or not self._is_postgresql
         ):  # SQLite leaves no gaps; PostgreSQL does where a digest was known
-            return max(0, at_most)
+            return at_most
         some = select(entry.c.id).where(entry.c.id > entry_id).limit(limit).subquery()
         return self._connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+    def _ids_after(self, entry_id: int) -> int:
+        """How many were given after this one, partition by partition: between two of them ids leap."""
+        count, highest = 0, self._connection.execute(select(func.max(entry.c.id))).scalar() or 0
+        while (begins := highest // WIDTH * WIDTH) > entry_id:
+            count += highest - begins + 1
+            highest = self._connection.execute(_LAST_BELOW, {"id": begins}).scalar() or 0
+        return count + max(0, highest - entry_id)
 
     def waiting_after(self, entry_id: int) -> int:
         at_most = self.backlog(entry_id)
@@ -219,6 +232,7 @@ class SqlEntries:
             for given in new
         ]
         if rows:
+            make_room(self._connection, entries[-1].id)
             self._connection.execute(insert(entry), rows)
         return sum((given.issuer, given.digest) in elsewhere for given in new)
 
@@ -320,11 +334,16 @@ class _Statements:
             "received_at": bindparam("received_at", type_=UtcDateTime()),
         }
         # Sorted: two requests that post the same digests in another order would deadlock, and the index grows in its own order.
-        rows = select(*columns.values()).order_by(columns["digest"], place)
+        rows = select(*columns.values()).select_from(packed.rows).order_by(columns["digest"], place)
         added = insert_into(entry).from_select(list(columns), rows)
         # An INSERT's row count is forgotten with its cursor where the dialect does not ask to preserve it.
         missing = added.on_conflict_do_nothing(index_elements=["digest", "issuer_id"])
         self.add_missing = missing.execution_options(preserve_rowcount=True)
+
+        known = older_entry(digest, issuer_id)
+        unknown = rows.outerjoin(known, true()).where(known.c.id.is_(None))
+        to_partitions = insert_into(entry).from_select(list(columns), unknown).on_conflict_do_nothing()
+        self.add_to_partitions = to_partitions.execution_options(preserve_rowcount=True)
 
         is_it = (entry.c.digest == digest) & (entry.c.issuer_id == issuer_id)
         posted = select(entry.c.id).select_from(packed.rows.join(entry, is_it))
@@ -336,7 +355,9 @@ class _Statements:
 
 _SQLITE: Final = _Statements(packed.SQLITE, sqlite.insert)
 _POSTGRESQL: Final = _Statements(packed.POSTGRESQL, postgresql.insert)
-_SHARE_SEAL_LOCK: Final = select(func.pg_advisory_xact_lock_shared(SEAL_LOCK))
+_SHARE_SEAL_LOCK: Final = select(func.pg_advisory_xact_lock_shared(SEAL_LOCK), IS_PARTITIONED)
+_FIRST_AFTER: Final = select(func.min(entry.c.id)).where(entry.c.id > bindparam("id"))
+_LAST_BELOW: Final = select(func.max(entry.c.id)).where(entry.c.id < bindparam("id"))
 _ANY_PENDING: Final = select(erasure.c.entry_id).where(erasure.c.done_at.is_(None)).limit(1)
 
 _PAGE: Final = (

@@ -1,6 +1,7 @@
 """The schema's version: brought up or down by command only, and asked for before anything else uses the database."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -60,13 +61,23 @@ def _migrate_sqlite(connection: Connection, revision: str, _patience_s: float) -
 
 
 def _migrate_postgresql(connection: Connection, revision: str, patience_s: float) -> None:
+    change_alone(connection)
+    ask_for_tables(connection, lambda: _run_migrations(connection, revision), patience_s)
+
+
+def change_alone(connection: Connection) -> None:
+    """On PostgreSQL: until this session ends others that change the schema wait, and it waits only a moment for a table."""
     connection.execute(select(func.pg_advisory_lock(_MIGRATION_LOCK)))
     connection.execute(text(f"SET lock_timeout = '{LOCK_WAIT}'"))
     connection.commit()
+
+
+def ask_for_tables(connection: Connection, work: Callable[[], None], patience_s: float) -> None:
+    """Do what needs tables for itself, again and again while others have them. Raises: StoreUnavailable, naming who has them."""
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            _run_migrations(connection, revision)
+            work()
             return
         except OperationalError as failed:
             if sqlstate_of(failed) != _LOCK_NOT_AVAILABLE:

@@ -13,3 +13,17 @@ GRANT UPDATE (checked_at, passed, detail) ON canary TO :"service";
 
 -- Only the owner rebuilds and migrates.
 REVOKE INSERT, UPDATE, DELETE ON rebuilt_mark, alembic_version FROM :"service";
+
+-- Partitions of entries are written through the whole, whose rights are above. Whoever took them apart would get past those.
+DO $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN SELECT DISTINCT inhrelid::regclass AS partition, grantee::regrole AS grantee
+        FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid CROSS JOIN aclexplode(relacl)
+        WHERE inhparent = 'entry'::regclass AND grantee NOT IN (0, relowner)
+    LOOP
+        EXECUTE 'REVOKE ALL ON ' || one.partition || ' FROM ' || one.grantee;
+    END LOOP;
+END
+$$;

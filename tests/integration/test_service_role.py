@@ -10,6 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from anchoring.core.outcome import Outcome
 from anchoring.store.engine import make_engine
+from anchoring.store.partitions import add_partition
 from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.check_audit_log import check_audit_log
@@ -19,6 +20,7 @@ from scripts.devnet import ROOT
 from tests.factories import UNIVERSITY
 from tests.installation import RULES, Installation, no_progress
 
+GRANTS = ROOT / "scripts" / "ops" / "service_role.sql"
 ALL_ON = replace(RULES, posts_audit_head=True, canary_every_s=1, source_kept_s=1)
 
 
@@ -30,7 +32,7 @@ def service_engine(postgres_url: str) -> Iterator[Engine]:
     as_owner = make_engine(postgres_url, pool_size=1, busy_timeout_s=10)
     migrate(as_owner)
     as_owner.dispose()
-    granted = (ROOT / "scripts" / "ops" / "service_role.sql").read_text(encoding="utf-8").replace(':"service"', role)
+    granted = GRANTS.read_text(encoding="utf-8").replace(':"service"', role)
     with owner.connect() as connection:
         connection.execute(text(f"CREATE ROLE {role} LOGIN"))
         connection.exec_driver_sql(granted)
@@ -72,3 +74,34 @@ def test_all_work_goes_on_and_no_record_goes_away(service_engine: Engine) -> Non
             connection.exec_driver_sql(refused)
     report = check_audit_log(here.store, here.ledger, prove_inclusion, progress=no_progress)
     assert report.outcome is Outcome.PASSED
+
+
+def test_partitions_are_written_through_the_whole_alone(service_engine: Engine, postgres_url: str) -> None:
+    here = Installation(SqlStore(service_engine), ALL_ON)
+    owner = make_engine(postgres_url, pool_size=2, busy_timeout_s=10)
+    role = str(service_engine.url.username)
+    [entry] = here.post(1)
+    for _ in range(2):
+        here.post(1)
+        here.rest()
+        add_partition(owner, patience_s=10)
+        with owner.begin() as connection:
+            connection.exec_driver_sql(GRANTS.read_text(encoding="utf-8").replace(':"service"', role))
+    [new] = here.post(1)
+    with here.store.writing() as uow:
+        for one in (entry, new):
+            assert uow.entries.of_digest(one.digest) == [one]
+        issuer = uow.issuers.with_did(UNIVERSITY)
+        assert issuer
+        assert erase_entry(uow, issuer, entry.digest, now=here.clock.now())
+        uow.commit()
+    here.rest()
+    for refused in (
+        "DELETE FROM entry",
+        "UPDATE entry SET issuer_id = 1",
+        "DELETE FROM entry_1",
+        "INSERT INTO entry_3 DEFAULT VALUES",
+    ):
+        with pytest.raises(ProgrammingError, match="permission denied"), service_engine.begin() as connection:
+            connection.exec_driver_sql(refused)
+    owner.dispose()

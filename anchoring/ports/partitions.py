@@ -1,0 +1,16 @@
+"""Partitions of entries, which PostgreSQL has."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """`first_id`, `last_id`, `since`, `until`: of the entries in it, None where there are none. `size`: bytes, with indexes."""
+
+    name: str
+    first_id: int | None
+    last_id: int | None
+    since: datetime | None
+    until: datetime | None
+    size: int
