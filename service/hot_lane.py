@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from anchoring.core.scopes import Scope as KeyScope
-from anchoring.errors import AnchoringError
+from anchoring.errors import AnchoringError, NotFound
 from anchoring.types import Did, parse_did, parse_digest, parse_list_id
 from service import problems
 from service.dependencies import authenticated
@@ -30,12 +30,12 @@ Handler: TypeAlias = Callable[[Request, Service, str], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """`path`: its template, for the metrics. `answer`: is told the last segment of the path.
+    """`path`: its template, for the metrics; None where there is none. `answer`: is told the last segment of the path.
 
     `takes_issuer`: as its query; a query that says more is left to FastAPI.
     """
 
-    path: str
+    path: str | None
     answer: Handler
     takes_issuer: bool = False
 
@@ -50,6 +50,8 @@ class HotLane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = _route_of(scope)
+        if route is None and scope["type"] == "http" and scope["path"].endswith("\n"):
+            route = _NOWHERE  # the framework's patterns end with `$`, behind which there may be a line feed
         if route is None:
             await self._app(scope, receive, send)
         else:
@@ -98,6 +100,10 @@ async def _digests(request: Request, service: Service, _last: str) -> Response:
     return await post_digests(request, service, caller)
 
 
+async def _nowhere(_request: Request, _service: Service, _last: str) -> Response:
+    raise NotFound("nothing is served at this path")
+
+
 def _issuer_in_query(request: Request) -> Did | None:
     if not request.scope["query_string"]:
         return None
@@ -111,3 +117,4 @@ _GET: Final = {
     "/v1/status-lists": _Route("/v1/status-lists/{list_id}", _list),
 }
 _POST: Final = {"/v1/digests": _Route("/v1/digests", _digests)}
+_NOWHERE: Final = _Route(None, _nowhere)

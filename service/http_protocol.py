@@ -1,13 +1,15 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on what comes before the application sees a request.
+"""HTTP/1.1 as uvicorn speaks it, with bounds on what comes around the body, and strict about what proxies may read otherwise.
 
-The parser keeps a request line and fields until they are complete, however long they are and take. Here they are given up, and
-what is not HTTP is answered and counted like everything else.
+The parser keeps a request line and fields until they are complete, however long they are and take, and trailer fields as well.
+Here they are given up, and what is not HTTP is answered and counted like everything else.
 """
 
 import asyncio
+from collections import deque
 from http import HTTPStatus
 from typing import Any, Final
 
+import httptools
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -22,15 +24,22 @@ IN_LIFESPAN: Final = "service"
 _ROUNDING: Final = 1024
 """What the whole head may have more than what `Limits.check_head` counts of it."""
 
+_NOWHERE: Final = deque[tuple[bytes, bytes]](maxlen=0)
+"""Where trailer fields go: they were never part of the head. RFC 9110 section 6.5.1."""
+
+
+class _NotTaken(Exception):
+    """What the parser takes and we do not."""
+
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection. `_around_bytes`: so much of a head, of chunk sizes and of trailer fields came and is not at an end yet."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._service: Service = self.app_state[IN_LIFESPAN]
         self._is_in_head = False
-        self._head_bytes = 0
+        self._around_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
@@ -42,27 +51,76 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._is_in_head:
-            self._head_bytes += len(data)
-            limit = self._service.limits.header_bytes
-            if self._head_bytes > limit + _ROUNDING and not self.transport.is_closing():
-                self._refuse(problems.refusal(HeadTooLarge(f"at most {limit} bytes are taken before the body")))
+        self._unset_keepalive_if_required()
+        self._around_bytes += len(data)
+        while data and not self.transport.is_closing():
+            data = self._fed(data)
+        limit = self._service.limits.header_bytes
+        if self._around_bytes > limit + _ROUNDING and not self.transport.is_closing():
+            self._refuse(problems.refusal(HeadTooLarge(f"at most {limit} bytes are taken before the body, and after it")))
         cycle: RequestResponseCycle | None = self.cycle
         if self._is_in_head or cycle is None or cycle.response_complete:
             self._expect_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
+        self._is_in_head = True
 
     def on_headers_complete(self) -> None:
+        if self._is_to_upgrade():
+            return
+        self._check_head()
         self._head_is_there()
         super().on_headers_complete()
+        self.headers = _NOWHERE  # type: ignore[assignment] # the request has the list of its own fields
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which stand in its log
-        """What came is no HTTP."""
-        self._refuse(problems.problem(HTTPStatus.BAD_REQUEST, "bad-request", "Bad request", "this is no request of HTTP/1.1"))
+    def on_body(self, body: bytes) -> None:
+        self._around_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._is_to_upgrade():
+            return
+        self._around_bytes = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP that is taken."""
+        self._refuse(problems.problem(HTTPStatus.BAD_REQUEST, "bad-request", "Bad request", msg))
+
+    def _fed(self, data: bytes) -> bytes:
+        """What is to be fed next."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as wrong:
+            self.logger.warning("Invalid HTTP request received.")
+            told = wrong.__context__
+            self.send_400_response(str(told) if isinstance(told, _NotTaken) else "this is no request of HTTP/1.1")
+        except httptools.HttpParserUpgrade as upgrade:
+            return self._without_upgrade() + data[upgrade.args[0] :]
+        return b""
+
+    def _is_to_upgrade(self) -> bool:
+        """CONNECT is none that could be read otherwise."""
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def _without_upgrade(self) -> bytes:
+        """The head that was read, for another parser. This one takes what follows for another protocol, and it may be a body."""
+        line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn sets them
+        return b"".join([line, *[b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"], b"\r\n"])
+
+    def _check_head(self) -> None:
+        """RFC 9112 sections 3.2 and 6.1. Raises: _NotTaken."""
+        hosts = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding" and value.lower() != b"chunked":
+                raise _NotTaken("the only Transfer-Encoding that is taken is chunked")
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise _NotTaken("send one Host field")
 
     def _expect_head(self) -> None:
         """Whatever comes meanwhile, the connection ends unless a head is complete by then."""
@@ -70,15 +128,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._patience = self.loop.call_later(self._service.limits.header_timeout_s, self.transport.close)
 
     def _head_is_there(self) -> None:
-        self._is_in_head = False
+        self._is_in_head, self._around_bytes = False, 0
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
 
     def _refuse(self, response: Response) -> None:
-        """Answer, and end the connection."""
-        own = [*self.server_state.default_headers, *response.raw_headers]
-        told = [b"%b: %b\r\n" % field for field in (*own, *fields(own), (b"connection", b"close"))]
-        self.transport.write(b"".join([STATUS_LINE[response.status_code], *told, b"\r\n", response.body]))
+        """Answer, unless an answer is on its way or due to an earlier request, and end the connection."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if not self.pipeline and (cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started)):
+            own = [*self.server_state.default_headers, *response.raw_headers]
+            told = [b"%b: %b\r\n" % field for field in (*own, *fields(own), (b"connection", b"close"))]
+            self.transport.write(b"".join([STATUS_LINE[response.status_code], *told, b"\r\n", response.body]))
+            self._service.metrics.answered(None, "", response.status_code, 0.0)
         self.transport.close()
-        self._service.metrics.answered(None, "", response.status_code, 0.0)

@@ -533,10 +533,11 @@ ABUSE: Final[Sequence[Row]] = (
     ),
     Row(
         "H02",
-        "a body that does not come is given up; half-open clients hinder neither others nor the end; a head without end, or that does not come, is given up",
+        "a body that does not come is given up; half-open clients hinder neither others nor the end; a head or a trailer without end, or that does not come, is given up",
         [
             I + "http_protocol.py::test_head_without_end_is_refused_when_it_is_too_large",
             I + "http_protocol.py::test_head_that_comes_drop_by_drop_is_given_up",
+            I + "http_protocol.py::test_trailer_without_end_is_given_up",
             API + "abuse.py::test_body_that_does_not_come_is_given_up_on_every_operation",
             E + "service.py::test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_open_clients",
             E + "service.py::test_service_stops_in_order_while_a_body_is_arriving",
@@ -649,7 +650,14 @@ ABUSE: Final[Sequence[Row]] = (
             U + "status_codec.py::test_few_bytes_that_expand_to_many_are_not_expanded",
         ],
     ),
-    Row("H15", "paths lead to no file", [API + "abuse.py::test_path_that_is_none_is_refused_on_every_operation"]),
+    Row(
+        "H15",
+        "paths lead to no file, and are what they are to the last character",
+        [
+            API + "abuse.py::test_path_that_is_none_is_refused_on_every_operation",
+            API + "hygiene.py::test_path_with_a_line_feed_behind_it_is_none",
+        ],
+    ),
     Row(
         "H16",
         "nothing that was sent makes a header field",
@@ -685,7 +693,12 @@ ABUSE: Final[Sequence[Row]] = (
     Row(
         "H20",
         "a request that two readers may read differently is refused",
-        [E + "service.py::test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_open_clients"],
+        [
+            E + "service.py::test_service_refuses_smuggled_requests_and_stops_in_time_with_fifty_half_open_clients",
+            I + "http_protocol.py::test_head_that_others_may_read_otherwise_is_refused",
+            I + "http_protocol.py::test_trailer_fields_are_no_fields_of_the_request",
+            I + "http_protocol.py::test_request_to_upgrade_is_answered_as_though_it_were_none",
+        ],
     ),
     Row(
         "H21",

@@ -1,4 +1,4 @@
-"""What comes before a request: heads without end, heads that do not come, and what is no HTTP."""
+"""What comes around a body: heads and trailers without end, heads that do not come, and what is no HTTP or not for us."""
 
 import asyncio
 import json
@@ -21,16 +21,16 @@ HEAD = b"GET /healthz HTTP/1.1\r\nHost: service\r\n"
 
 
 class Wire(asyncio.Transport):
-    """What the client sees of one connection to an application that answers 204."""
+    """What the client sees of one connection to an application."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: Callable[..., Any]) -> None:
         super().__init__()
         self.seen = b""
         self.counted: list[tuple[str | None, str, int]] = []
         self._is_closing = False
         limits = Limits(LimitSettings(header_bytes=LIMIT, header_timeout_s=PATIENCE_S), open_allowances())
         metrics = SimpleNamespace(answered=lambda route, method, status, _seconds: self.counted.append((route, method, status)))
-        config = Config(app=answer_204, timeout_keep_alive=3600)
+        config = Config(app=app, timeout_keep_alive=3600)
         config.load()
         state = {IN_LIFESPAN: SimpleNamespace(limits=limits, metrics=metrics)}
         self.protocol = HttpProtocol(config, ServerState(), state, asyncio.get_running_loop())
@@ -60,11 +60,23 @@ async def answer_204(_scope: Any, _receive: Any, send: Callable[..., Any]) -> No
     await send({"type": "http.response.body"})
 
 
-def sent(*pieces: bytes, pause_s: float = 0.0, wait_s: float = 0.0) -> Wire:
+async def answer_what_came(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    """Its method, the names of its fields and its body; in two parts, so that a fault between them would be seen."""
+    body, message = b"", {"more_body": True}
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    told = b" ".join([scope["method"].encode(), *(name for name, _ in scope["headers"]), b"[" + body + b"]"])
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(told))]})
+    await send({"type": "http.response.body", "body": told[:3], "more_body": True})
+    await send({"type": "http.response.body", "body": told[3:]})
+
+
+def sent(*pieces: bytes, pause_s: float = 0.0, wait_s: float = 0.0, app: Callable[..., Any] = answer_204) -> Wire:
     """A connection over which these came, each after the next pause, and `wait_s` later."""
 
     async def main() -> Wire:
-        wire = Wire()
+        wire = Wire(app)
         for piece in pieces:
             if not wire.is_closing():
                 wire.protocol.data_received(piece)
@@ -80,9 +92,9 @@ def sent(*pieces: bytes, pause_s: float = 0.0, wait_s: float = 0.0) -> Wire:
 def test_head_without_end_is_refused_when_it_is_too_large(endless: bytes) -> None:
     wire = sent(HEAD, endless, *[endless] * 1000)
     assert wire.seen.startswith(b"HTTP/1.1 431 ")
-    assert wire.seen.endswith(b'"detail":"at most 4096 bytes are taken before the body"}')
+    assert wire.seen.endswith(b'"detail":"at most 4096 bytes are taken before the body, and after it"}')
     assert wire.is_closing()
-    assert wire.protocol._head_bytes < 2 * LIMIT, "it was read on"
+    assert wire.protocol._around_bytes < 2 * LIMIT, "it was read on"
     assert wire.counted == [(None, "", 431)]
 
 
@@ -123,3 +135,95 @@ def test_what_is_no_http_is_answered_like_everything_else_and_counted(content: b
     assert json.loads(body)["type"] == "urn:credanchor:problem:bad-request"
     assert wire.is_closing()
     assert wire.counted == [(None, "", 400)]
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: service\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+TRAILER = b"0\r\nAuthorization: Bearer x\r\nX-Forwarded-For: 192.0.2.1\r\nExpect: 100-continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [(CHUNKED + TRAILER,), (CHUNKED, TRAILER), tuple((CHUNKED + TRAILER)[i : i + 1] for i in range(len(CHUNKED + TRAILER)))],
+    ids=["at once", "later", "byte by byte"],
+)
+def test_trailer_fields_are_no_fields_of_the_request(pieces: tuple[bytes, ...]) -> None:
+    wire = sent(*pieces, CHUNKED + b"0\r\n\r\n", app=answer_what_came)
+    assert wire.seen.count(b"POST host transfer-encoding [{}]") == 2
+    assert b"authorization" not in wire.seen
+    assert not wire.is_closing()
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        (b"0\r\nX-One: " + b"a" * 3000, b"a" * 3000),
+        (b"0\r\n", b"X-One: 1\r\n" * 300),
+        (b"0\r\n", b"a" * 3000),
+        (b"2;a", b"a" * 3000),
+    ],
+    ids=["one field", "many", "a name", "a chunk extension"],
+)
+def test_trailer_without_end_is_given_up(endless: tuple[bytes, bytes]) -> None:
+    wire = sent(CHUNKED, endless[0], *[endless[1]] * 1000, app=answer_what_came)
+    assert wire.seen.startswith(b"HTTP/1.1 431 ")
+    assert wire.is_closing()
+    assert wire.protocol._around_bytes < 2 * LIMIT, "it was read on"
+    assert not wire.protocol.headers, "they were kept"
+    assert wire.counted == [(None, "", 431)]
+
+
+def test_trailer_without_end_after_an_answer_ends_the_connection_and_says_no_more() -> None:
+    wire = sent(CHUNKED, b"0\r\n", *[b"X-One: 1\r\n" * 300] * 1000)
+    assert wire.seen.count(b"HTTP/1.1 ") <= 2
+    assert wire.is_closing()
+
+
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+ASKING = b"POST / HTTP/1.1\r\nHost: service\r\n" + UPGRADE
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 5\r\n\r\nhello", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_request_to_upgrade_is_answered_as_though_it_were_none(body: bytes, size: int) -> None:
+    content = 2 * (ASKING + body)
+    wire = sent(*[content[i : i + size] for i in range(0, len(content), size)], wait_s=0.01, app=answer_what_came)
+    assert wire.seen.count(b"HTTP/1.1 200 ") == 2
+    assert wire.seen.count(b" [hello]") == 2
+    assert not wire.is_closing()
+
+
+def test_many_requests_to_upgrade_at_once_are_answered() -> None:
+    assert sent((ASKING + b"\r\n") * 1500, wait_s=0.3).seen.count(b"HTTP/1.1 204 ") == 1500
+
+
+@pytest.mark.parametrize(
+    ("field", "says"),
+    [
+        (b"", "send one Host field"),
+        (b"Host: service\r\nHost: service\r\n", "send one Host field"),
+        (b"Host: service\r\nTransfer-Encoding: gzip, chunked\r\n", "the only Transfer-Encoding that is taken is chunked"),
+        (
+            b"Host: service\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+            "the only Transfer-Encoding that is taken is chunked",
+        ),
+    ],
+)
+def test_head_that_others_may_read_otherwise_is_refused(field: bytes, says: str) -> None:
+    wire = sent(b"POST / HTTP/1.1\r\n" + field + b"\r\n0\r\n\r\n", app=answer_what_came)
+    assert wire.seen.count(b"HTTP/1.1 ") == 1
+    assert wire.seen.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(wire.seen.partition(b"\r\n\r\n")[2])["detail"] == says
+    assert wire.is_closing()
+
+
+def test_head_of_http_1_0_needs_no_host_and_chunked_is_chunked_in_capitals() -> None:
+    assert sent(b"GET / HTTP/1.0\r\n\r\n").seen.startswith(b"HTTP/1.1 204 ")
+    assert sent(CHUNKED.replace(b"chunked", b"CHUNKED") + b"0\r\n\r\n").seen.startswith(b"HTTP/1.1 204 ")
+
+
+def test_what_is_no_http_behind_a_request_is_not_taken_for_its_answer() -> None:
+    wire = sent(HEAD + b"\r\n" + b"no HTTP\r\n\r\n")
+    assert b"HTTP/1.1 400 " not in wire.seen
+    assert wire.is_closing()
