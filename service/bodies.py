@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput, MalformedBody, ServiceUnavailable, TooLarge, UnsupportedMediaType
+from service.authentication import check_again
 from service.body_memory import HURRY, LARGE_BYTES, PAUSE_S, BodyMemory
 from service.request_fields import field_of
 
@@ -29,7 +30,7 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
 
     Raises: TooLarge as soon as it is; MalformedBody when it is cut short or does not come; UnsupportedMediaType when it is
     compressed, because the digest is that of the bytes that arrive; NoRoom for a large one while others take all that there is;
-    ServiceUnavailable when the service stops meanwhile.
+    NotAllowed when the key that the request came with opens nothing by now; ServiceUnavailable when the service stops meanwhile.
     """
     if field_of(request.scope, b"content-encoding").strip().lower() not in {"", "identity"}:
         raise UnsupportedMediaType("send the body as it is, not compressed", at="Content-Encoding")
@@ -39,7 +40,7 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
     patience = asyncio.timeout_at(deadline)
     try:
         async with patience:
-            return await _collect(request, limit, patience)
+            body = await _collect(request, limit, patience)
     except TimeoutError as slow:
         how = f"did not arrive within {timeout_s:g} seconds" if patience.when() == deadline else "came too slowly"
         raise MalformedBody(f"the body {how}") from slow
@@ -47,6 +48,8 @@ async def read_body(request: Request, *, limit: int, timeout_s: float) -> bytes:
         raise MalformedBody("the body was cut short") from gone
     except asyncio.CancelledError as stopping:
         raise ServiceUnavailable("the service is stopping") from stopping
+    await check_again(request.app.state.service, request.scope)
+    return body
 
 
 async def read_members(request: Request, known: Collection[str], *, timeout_s: float) -> dict[str, JsonValue]:
@@ -61,11 +64,13 @@ async def read_members(request: Request, known: Collection[str], *, timeout_s: f
 
 
 async def understand(request: Request, body: bytes, work: Callable[[], T]) -> T:
-    """What `work` makes of the body, computed in a thread when that is large. Raises: what `work` raises; NoRoom."""
+    """What `work` makes of the body, computed in a thread when that is large. Raises: what `work` raises; NoRoom; NotAllowed."""
     if len(body) <= LARGE_BYTES:
         return work()
     async with memory_of(request).understanding(len(body)):
-        return await run_in_threadpool(work)
+        done = await run_in_threadpool(work)
+    await check_again(request.app.state.service, request.scope)  # it may have waited for room
+    return done
 
 
 async def compute(work: Callable[[], T], *, is_large: bool) -> T:

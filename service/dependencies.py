@@ -4,17 +4,15 @@ Those that hot routes use are `async`, however little they do: a plain function 
 opens a unit of work: a request that holds a connection while it waits for a thread stops those that hold the threads.
 """
 
-import time
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
-from starlette.types import Scope
 
-from anchoring.core.issuer import KEY_START, Caller
+from anchoring.core.issuer import Caller
 from anchoring.core.proof_formats import ProofFormat
 from anchoring.core.scopes import Scope as KeyScope
-from anchoring.errors import AuthorizationUnavailable, InvalidInput, NotAllowed
+from anchoring.errors import InvalidInput
 from anchoring.types import (
     DID_MAX_CHARACTERS,
     DID_PATTERN,
@@ -27,9 +25,7 @@ from anchoring.types import (
     parse_list_id,
     parse_root,
 )
-from service.addresses import address_of
-from service.failed_attempts import SEND_A_KEY
-from service.refusals import CALLER
+from service.authentication import authenticated
 from service.state import Service
 
 
@@ -62,34 +58,6 @@ async def current_caller(
     caller = await authenticated(service, sent.credentials if sent else "", request.scope)
     caller.require(*map(KeyScope, needed.scopes))
     return caller
-
-
-async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
-    """Who holds this key. Raises: NotAllowed, in the same words whatever is wrong with the key; TooManyRequests."""
-    if not key:
-        raise NotAllowed(SEND_A_KEY)
-    if [name for name, _ in scope["headers"]].count(b"authorization") > 1:  # a proxy may go by another than we
-        raise NotAllowed("send one Authorization field, not several")
-    began = time.monotonic()
-    try:
-        caller = await _holder_of(service, key.strip())
-    except NotAllowed:
-        raise await service.failed_attempts.refuse(address_of(scope), began) from None
-    except AuthorizationUnavailable:  # slowed, and not counted: it may be a good token
-        await service.failed_attempts.wait(began)
-        raise
-    scope[CALLER] = caller
-    service.limits.spend_key(scope, caller)
-    if caller.client is None:
-        service.key_uses.note(caller.key, service.clock.now())
-    return caller
-
-
-async def _holder_of(service: Service, text: str) -> Caller:
-    """An API key begins with `ca_`; whatever else is sent is a token where tokens are taken."""
-    if service.tokens is None or text.startswith(KEY_START):
-        return await service.keys.holder_of(text)
-    return await service.tokens.holder_of(text)
 
 
 DigestsWriter = Annotated[Caller, Security(current_caller, scopes=[KeyScope.DIGESTS_WRITE])]

@@ -15,7 +15,7 @@ from anchoring.core.scopes import Scope as KeyScope
 from anchoring.errors import AnchoringError, NotFound
 from anchoring.types import Did, parse_did, parse_digest, parse_list_id
 from service import problems
-from service.dependencies import authenticated
+from service.authentication import authenticated
 from service.limits import LimitLane
 from service.request_context import RequestContext
 from service.request_fields import field_of

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from anchoring.core.issuer import Caller
 from service import hot_lane
 from service.app import from_environment
-from service.dependencies import authenticated
+from service.authentication import authenticated
 from service.refusals import CALLER
 from service.request_fields import field_of
 from service.state import Service
