@@ -33,9 +33,63 @@ def disclosure_cases() -> Iterator[tuple[str, str, str]]:
     yield "SD-JWT, another hash function", _sd_jwt(name, _sd_alg="sha-512"), CANNOT_TELL
     yield "SD-JWT, a disclosure that is no JSON", _sd_jwt(part(b"{")), FAILED
     yield "SD-JWT, a disclosure that is no base64url", _sd_jwt("abcde"), FAILED
+    yield from _misplaced_cases()
     stray = inner[:-1] + chr(ord(inner[-1]) + 1)
     yield "SD-JWT, a disclosure with stray bits in its last character", _sd_jwt(stray), FAILED
     yield "SD-JWT, signed by another", jwt({"issuer": did_of(ED)}, OTHER, kid=method_of(ED)) + "~", FAILED
+
+
+def _misplaced_cases() -> Iterator[tuple[str, str, str]]:
+    """What RFC 9901 section 7.1 says must be rejected, although it was signed for, and times that are disclosed."""
+    name, now = part(["salt", "name", "Ada"]), int(NOW.timestamp())
+    item, four = part(["salt4", "B2"]), part(["salt", "name", "Ada", "more"])
+    for title, disclosure, result in (
+        ("that is over", part(["salt", "exp", now]), FAILED),
+        ("that is not over", part(["salt", "exp", now + 1]), PASSED),
+        ("still to begin", part(["salt", "nbf", now + 61]), FAILED),
+        ("of the future", part(["salt", "iat", now + 3600]), FAILED),
+        ("that is no time", part(["salt", "exp", "never"]), FAILED),
+        ("of another object that is over", part(["salt", "address", {"exp": 1}]), PASSED),
+    ):
+        yield f"SD-JWT, a time disclosed {title}", _sd_jwt(disclosure), result
+    for title, disclosure in (
+        ("_sd", part(["salt", "_sd", []])),
+        ("...", part(["salt", "...", "x"])),
+        ("no text", part(["salt", 1, "x"])),
+        ("that of a claim in clear", part(["salt", "issuer", did_of(OTHER)])),
+    ):
+        yield f"SD-JWT, a disclosure whose name is {title}", _sd_jwt(disclosure), FAILED
+    for title, disclosure in (
+        ("four elements", four),
+        ("two elements", item),
+        ("an object", part({"name": "Ada"})),
+        ("a text", part("name")),
+        ("null", part(None)),
+    ):
+        yield f"SD-JWT, a disclosure of a member that is {title}", _sd_jwt(disclosure), FAILED
+    for title, disclosure in (("three elements", name), ("null", part(None))):
+        levels = [{"...": _digest(disclosure)}]
+        yield f"SD-JWT, a disclosure of an item that is {title}", _sd_jwt(disclosure, signed=(), levels=levels), FAILED
+    for title, claims in (
+        ("twice in a list", {"_sd": [_digest(name)] * 2}),
+        ("in two lists", {"_sd": [_digest(name)], "address": {"_sd": [_digest(name)]}}),
+        ("in a list and as an item", {"_sd": [_digest(name)], "levels": [{"...": _digest(name)}]}),
+    ):
+        yield f"SD-JWT, the same digest {title}", _sd_jwt(name, **claims), FAILED
+        yield f"SD-JWT, the same digest {title}, nothing disclosed", _sd_jwt(**claims), FAILED
+    same = part(["salt2", "name", "Eve"])
+    yield "SD-JWT, two disclosures of one name", _sd_jwt(name, same), FAILED
+    yield "SD-JWT, ... with siblings", _sd_jwt(item, signed=(), levels=[{"...": _digest(item), "x": 1}]), FAILED
+    yield "SD-JWT, ... with no array around it", _sd_jwt(item, signed=(), levels={"...": _digest(item)}), FAILED
+    yield "SD-JWT, ... that is no digest", _sd_jwt(signed=(), levels=[{"...": 1}]), FAILED
+    yield "SD-JWT, _sd that is no list", _sd_jwt(_sd=_digest(name)), FAILED
+    yield "SD-JWT, _sd of no digests", _sd_jwt(_sd=[1]), FAILED
+    yield "SD-JWT, a disclosure without its ~", _sd_jwt(tail=name, signed=(name,)), FAILED
+    yield "SD-JWT, no key binding behind the last ~", _sd_jwt(name, tail="a.b"), FAILED
+    deep = [part(["salt", "in", 1])]
+    for _ in range(70):
+        deep.append(part(["salt", "in", {"_sd": [_digest(deep[-1])]}]))
+    yield "SD-JWT, disclosures in disclosures beyond what is read", _sd_jwt(*deep, signed=(deep[-1],)), CANNOT_TELL
 
 
 def _bound(key: PrivateKey = OTHER, *, header: Json | None = None, cnf: Any = None, **changes: Any) -> str:
@@ -50,6 +104,13 @@ def _bound(key: PrivateKey = OTHER, *, header: Json | None = None, cnf: Any = No
     } | changes
     kept = {name: value for name, value in claims.items() if value is not None}
     return presented + jwt(kept, key, **({"typ": "kb+jwt"} | (header or {})))
+
+
+def _bound_by_disclosed(key: PrivateKey = OTHER) -> str:
+    """A presentation in which the holder's key is disclosed itself."""
+    presented = _sd_jwt(part(["salt", "cnf", {"jwk": to_jwk(OTHER.public_key())}]))
+    claims = {"iat": int(NOW.timestamp()), "aud": "https://verifier.example", "nonce": "x", "sd_hash": _digest(presented)}
+    return presented + jwt(claims, key, typ="kb+jwt")
 
 
 def key_binding_cases() -> Iterator[tuple[str, str, str]]:
@@ -73,6 +134,8 @@ def key_binding_cases() -> Iterator[tuple[str, str, str]]:
         ("that is over", _bound(exp=now), FAILED),
         ("without sd_hash", _bound(sd_hash=None), FAILED),
         ("with another sd_hash", _bound(sd_hash="AAAA"), FAILED),
+        ("by a key that is disclosed", _bound_by_disclosed(), PASSED),
+        ("by another than the key that is disclosed", _bound_by_disclosed(ED), FAILED),
         ("that is no token", _bound().rpartition(".")[0], FAILED),
         ("whose header is no object", f"{_bound().rpartition('~')[0]}~{part([])}.{part({})}.AA", FAILED),
         ("whose claims are no object", f"{_bound().rpartition('~')[0]}~{jwt([], OTHER, typ='kb+jwt')}", FAILED),

@@ -1,38 +1,110 @@
-"""The disclosures of an SD-JWT: each must be one that the issuer signed for (RFC 9901 section 7.1). That takes no key."""
+"""The disclosures of an SD-JWT put in their places: each must be one that the issuer signed for (RFC 9901 section 7.1).
+
+That takes no key.
+"""
 
 import hashlib
-from collections.abc import Iterator
+from typing import Final
 
 from anchoring.core.base64url import decode_base64url, encode_base64url
-from anchoring.core.jose import SignedToken
+from anchoring.core.jose import SignedToken, read_compact
 from anchoring.core.status_codec import untold, unverified
-from anchoring.core.strict_json import JsonValue, parse
-from anchoring.errors import InvalidInput
+from anchoring.core.strict_json import DEFAULT_LIMITS, JsonValue, parse
+from anchoring.errors import InvalidInput, TooLarge
+
+MEMBERS: Final = "_sd"
+"""The member that lists digests of members of its object."""
+ITEM: Final = "..."
+"""The one member of an object that stands for an item of an array, by its digest."""
+
+_TWICE: Final = "the same digest of a disclosure stands in two places"
 
 
 def check_disclosures(token: SignedToken, body: bytes) -> None:
-    """The key binding is not looked at. `token`: of `body`, an SD-JWT as `jose.read_sd_jwt` reads it.
+    """What is presented beside the signed part, which alone has a digest. The key binding is read, and not checked.
+
+    `token`: of `body`, an SD-JWT as `jose.read_sd_jwt` reads it.
 
     Raises: StatusListError when a disclosure is not covered by what the issuer signed, or nobody can tell.
     """
-    *disclosures, last = body.decode("ascii").strip().split("~")[1:]
-    if last and "." not in last:
-        disclosures.append(last)
-    if disclosures:
-        _require_covered(disclosures, _claims(token))
+    if _presented(body):
+        disclosed_claims(token, body)
 
 
-def _require_covered(disclosures: list[str], claims: JsonValue) -> None:
-    if isinstance(claims, dict) and claims.get("_sd_alg", "sha-256") != "sha-256":
+def disclosed_claims(token: SignedToken, body: bytes) -> JsonValue:
+    """What the issuer signed, with what is disclosed of it. Raises: StatusListError, as `check_disclosures`."""
+    disclosures, claims = _presented(body), _claims(token)
+    if disclosures and isinstance(claims, dict) and claims.get("_sd_alg", "sha-256") != "sha-256":
         raise untold("the digests of the disclosures are not by SHA-256")
-    waiting, signed = {_digest_of(one): one for one in disclosures}, list(_digests(claims))
-    while signed:
-        if disclosure := waiting.pop(signed.pop(), None):
-            signed += _digests(_read(disclosure))
-    if waiting:
-        raise unverified("a disclosure is not covered by the signed part")
     if len(set(disclosures)) < len(disclosures):
         raise unverified("a disclosure is there twice")
+    placing = _Placing({_digest_of(one): one for one in disclosures})
+    whole = placing.placed(claims, 1)
+    if placing.waiting:
+        raise unverified("a disclosure is not covered by the signed part")
+    return whole
+
+
+class _Placing:
+    """Puts disclosures in their places. `waiting`: those that have none yet, by digest."""
+
+    def __init__(self, waiting: dict[str, str]) -> None:
+        self.waiting = waiting
+        self._seen: set[str] = set()
+
+    def placed(self, value: JsonValue, depth: int) -> JsonValue:
+        if depth > DEFAULT_LIMITS.max_depth:
+            raise untold(f"what is disclosed is nested more than {DEFAULT_LIMITS.max_depth} deep")
+        if isinstance(value, list):
+            return [item for one in value for item in self._item(one, depth)]
+        return self._members(value, depth) if isinstance(value, dict) else value
+
+    def _item(self, item: JsonValue, depth: int) -> list[JsonValue]:
+        """The item of an array; none where it is not disclosed."""
+        if not isinstance(item, dict) or ITEM not in item:
+            return [self.placed(item, depth + 1)]
+        if len(item) > 1 or not isinstance(digest := item[ITEM], str):
+            raise unverified(f"{ITEM} stands where it means no item of an array")
+        if (disclosed := self._take(digest)) is None:
+            return []
+        if not isinstance(disclosed, list) or len(disclosed) != 2:  # noqa: PLR2004 - as the next lines say
+            raise unverified("the disclosure of an item is not an array of salt and value")
+        return [self.placed(disclosed[1], depth + 1)]
+
+    def _members(self, value: dict[str, JsonValue], depth: int) -> dict[str, JsonValue]:
+        if ITEM in value:
+            raise unverified(f"{ITEM} stands where it means no item of an array")
+        found = {name: self.placed(one, depth + 1) for name, one in value.items() if name != MEMBERS}
+        digests = value.get(MEMBERS, [])
+        for digest in digests if isinstance(digests, list) else [None]:
+            if not isinstance(digest, str):
+                raise unverified(f"{MEMBERS} is no list of digests")
+            if (disclosed := self._take(digest)) is None:
+                continue
+            if not isinstance(disclosed, list) or len(disclosed) != 3 or not isinstance(name := disclosed[1], str):  # noqa: PLR2004
+                raise unverified("the disclosure of a member is not an array of salt, name and value")
+            if name in (MEMBERS, ITEM) or name in found:
+                raise unverified("a member is disclosed that is there already, or whose name means something else")
+            found[name] = self.placed(disclosed[2], depth + 1)
+        return found
+
+    def _take(self, digest: str) -> JsonValue:
+        """The disclosure with this digest; None where it is not there."""
+        if digest in self._seen:
+            raise unverified(_TWICE)
+        self._seen.add(digest)
+        return _read(self.waiting.pop(digest)) if digest in self.waiting else None
+
+
+def _presented(body: bytes) -> list[str]:
+    """The disclosures behind the signed part."""
+    *disclosures, last = body.decode("ascii").strip().split("~")[1:]
+    if last:
+        try:
+            read_compact(last.encode())
+        except (InvalidInput, TooLarge):
+            raise unverified("what stands behind the last ~ is no key binding") from None
+    return disclosures
 
 
 def _claims(token: SignedToken) -> JsonValue:
@@ -44,25 +116,12 @@ def _claims(token: SignedToken) -> JsonValue:
 
 def _read(disclosure: str) -> JsonValue:
     try:
-        return parse(decode_base64url(disclosure))
+        found = parse(decode_base64url(disclosure))
     except InvalidInput as refused:
         raise unverified(f"a disclosure cannot be read: {refused.message}") from None
     except ValueError:
         raise unverified("a disclosure is not base64url") from None
-
-
-def _digests(value: JsonValue) -> Iterator[str]:
-    """Of disclosures that a value allows, wherever they stand in it."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _digests(item)
-    if isinstance(value, dict):
-        allowed = value.get("_sd")
-        yield from (one for one in allowed if isinstance(one, str)) if isinstance(allowed, list) else ()
-        if isinstance(one := value.get("..."), str):
-            yield one
-        for item in value.values():
-            yield from _digests(item)
+    return found if found is not None else []
 
 
 def _digest_of(disclosure: str) -> str:

@@ -16,7 +16,7 @@ from cryptography import x509
 from anchoring.core.base64url import decode_base64url, encode_base64url
 from anchoring.core.canonical import Content, content_of
 from anchoring.core.claimed_issuer import claimed_issuer
-from anchoring.core.disclosures import check_disclosures
+from anchoring.core.disclosures import disclosed_claims
 from anchoring.core.jose import SignedToken, is_json_jws, read_compact, read_json_jws, read_sd_jwt
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof_json import format_time
@@ -65,8 +65,9 @@ class OwnSignatures:
             case Content.SD_JWT:
                 token = read_sd_jwt(body)
                 signer = self._token(token, body, now)
-                check_disclosures(token, body)
-                return "; ".join([signer, *_key_binding(token, body, now)])
+                claims = disclosed_claims(token, body)
+                _require_valid(claims if isinstance(claims, dict) else {}, now)
+                return "; ".join([signer, *_key_binding(claims, body, now)])
             case Content.JSON_OBJECT:
                 document = _read(body, "the file")
                 assert isinstance(document, dict)
@@ -156,13 +157,16 @@ class _KnownKinds:
         return self.keys.public_key(verification_method)
 
 
-def _key_binding(token: SignedToken, body: bytes, now: datetime) -> list[str]:
-    """What is known of the holder's signature over this presentation (RFC 9901 section 7.3); nothing where there is none."""
+def _key_binding(issued: JsonValue, body: bytes, now: datetime) -> list[str]:
+    """What is known of the holder's signature over this presentation (RFC 9901 section 7.3); nothing where there is none.
+
+    `issued`: what the issuer signed, with what is disclosed of it.
+    """
     presented, tilde, binding = body.decode("ascii").strip().rpartition("~")
-    if "." not in binding:
+    if not binding:
         return []
     claims, header = _read(read_compact(binding.encode()).payload, "the key binding"), _header(binding)
-    algorithm, (key, why) = str(header["alg"]), _holders_key(token)
+    algorithm, (key, why) = str(header["alg"]), _holders_key(issued)
     if algorithm not in ALGORITHMS:
         why = f"the algorithm {json.dumps(algorithm)} is not read here"
     if key is None or why:
@@ -182,9 +186,8 @@ def _key_binding(token: SignedToken, body: bytes, now: datetime) -> list[str]:
     return [f"the key binding of {format_time(_time(claims['iat'], 'iat'))} holds, its nonce and audience were not compared"]
 
 
-def _holders_key(token: SignedToken) -> tuple[PublicKey | None, str]:
+def _holders_key(claims: JsonValue) -> tuple[PublicKey | None, str]:
     """The key in `cnf` (RFC 7800), or why there is none."""
-    claims = _read(token.payload, "what was signed")
     confirmation = claims.get("cnf") if isinstance(claims, dict) else None
     if not isinstance(claims, dict) or not isinstance(confirmation, dict) or "jwk" not in confirmation:
         return None, "the issuer names no key of the holder by cnf.jwk"

@@ -1790,8 +1790,9 @@ async function signedBy(body, keys, given, now) {
   }
   if (content === SD_JWT) {
     const token = readSdJwt(body, LIMITS), signer = await ownToken(token, body, keys, given, now);
-    await checkDisclosures(token, body);
-    return [signer, ...await keyBinding(token, body, now)].join('; ');
+    const claims = await disclosedClaims(token, body);
+    requireValid(claims instanceof Map ? claims : new Map(), now);
+    return [signer, ...await keyBinding(claims, body, now)].join('; ');
   }
   if (content === OTHER) {
     throw untold(isPdf(body) ? 'signatures in PDF files are not checked here' : 'the file has no signature that is read here');
@@ -1998,24 +1999,126 @@ function requireInTime(proof, now) {
   }
 }
 
-/** Each disclosure must be one that the issuer signed for (RFC 9901 section 7.1). The key binding is not looked at. */
+/** What is presented beside the signed part (RFC 9901 section 7.1). The key binding is read, and not checked. */
 async function checkDisclosures(token, body) {
-  const presented = trim(latin1(body)).split('~').slice(1), last = presented.at(-1);
-  const disclosures = last && !last.includes('.') ? presented : presented.slice(0, -1);
-  if (disclosures.length) {
-    await requireCovered(disclosures, readInOneWay(token.payload, 'what was signed'));
+  if (presentedDisclosures(body).length) {
+    await disclosedClaims(token, body);
   }
 }
 
-/** What is known of the holder's signature over this presentation (RFC 9901 section 7.3); nothing where there is none. */
-async function keyBinding(token, body, now) {
+/** What the issuer signed, with what is disclosed of it in its places (RFC 9901 section 7.1, steps 3 to 5). */
+async function disclosedClaims(token, body) {
+  const disclosures = presentedDisclosures(body), claims = readInOneWay(token.payload, 'what was signed');
+  if (disclosures.length && claims instanceof Map && claims.has('_sd_alg') && claims.get('_sd_alg') !== 'sha-256') {
+    throw untold('the digests of the disclosures are not by SHA-256');
+  }
+  if (new Set(disclosures).size < disclosures.length) {
+    throw unverified('a disclosure is there twice');
+  }
+  const waiting = new Map(await Promise.all(disclosures.map(async part => [await disclosureDigest(part), part])));
+  const whole = new Placing(waiting).placed(claims, 1);
+  if (waiting.size) {
+    throw unverified('a disclosure is not covered by the signed part');
+  }
+  return whole;
+}
+
+function presentedDisclosures(body) {
+  const presented = trim(latin1(body)).split('~').slice(1), last = presented.pop();
+  if (last) {
+    try {
+      readCompact(encoder.encode(last), LIMITS);
+    } catch {
+      throw unverified('what stands behind the last ~ is no key binding');
+    }
+  }
+  return presented;
+}
+
+const ITEM = '...';
+
+/** Puts disclosures in their places. `waiting`: those that have none yet, by digest. */
+class Placing {
+  constructor(waiting) {
+    this.waiting = waiting;
+    this.seen = new Set();
+  }
+
+  placed(value, depth) {
+    if (depth > LIMITS.maxDepth) {
+      throw untold(`what is disclosed is nested more than ${LIMITS.maxDepth} deep`);
+    }
+    if (Array.isArray(value)) {
+      return value.flatMap(one => this.item(one, depth));
+    }
+    return value instanceof Map ? this.members(value, depth) : value;
+  }
+
+  /** The item of an array, in an array of its own; an empty one where it is not disclosed. */
+  item(item, depth) {
+    if (!(item instanceof Map && item.has(ITEM))) {
+      return [this.placed(item, depth + 1)];
+    }
+    const digest = item.get(ITEM);
+    if (item.size > 1 || typeof digest !== 'string') {
+      throw unverified(`${ITEM} stands where it means no item of an array`);
+    }
+    const disclosed = this.take(digest);
+    if (disclosed === null) {
+      return [];
+    }
+    if (!Array.isArray(disclosed) || disclosed.length !== 2) {
+      throw unverified('the disclosure of an item is not an array of salt and value');
+    }
+    return [this.placed(disclosed[1], depth + 1)];
+  }
+
+  members(value, depth) {
+    if (value.has(ITEM)) {
+      throw unverified(`${ITEM} stands where it means no item of an array`);
+    }
+    const others = [...value].filter(([name]) => name !== '_sd');
+    const found = new Map(others.map(([name, one]) => [name, this.placed(one, depth + 1)])), digests = value.has('_sd') ? value.get('_sd') : [];
+    for (const digest of Array.isArray(digests) ? digests : [null]) {
+      if (typeof digest !== 'string') {
+        throw unverified('_sd is no list of digests');
+      }
+      const disclosed = this.take(digest);
+      if (disclosed === null) {
+        continue;
+      }
+      const [, name, inner] = Array.isArray(disclosed) && disclosed.length === 3 ? disclosed : [];
+      if (typeof name !== 'string') {
+        throw unverified('the disclosure of a member is not an array of salt, name and value');
+      }
+      if (['_sd', ITEM].includes(name) || found.has(name)) {
+        throw unverified('a member is disclosed that is there already, or whose name means something else');
+      }
+      found.set(name, this.placed(inner, depth + 1));
+    }
+    return found;
+  }
+
+  /** The disclosure with this digest; null where it is not there. */
+  take(digest) {
+    if (this.seen.has(digest)) {
+      throw unverified('the same digest of a disclosure stands in two places');
+    }
+    this.seen.add(digest);
+    const disclosure = this.waiting.get(digest);
+    return this.waiting.delete(digest) ? readDisclosure(disclosure) : null;
+  }
+}
+
+/** What is known of the holder's signature over this presentation (RFC 9901 section 7.3); nothing where there is none. `issued`: claims. */
+async function keyBinding(issued, body, now) {
   const text = trim(latin1(body)), at = text.lastIndexOf('~') + 1, binding = text.slice(at);
-  if (!binding.includes('.')) {
+  if (!binding) {
     return [];
   }
   const {signed, payload} = readCompact(encoder.encode(binding), LIMITS), claims = readInOneWay(payload, 'the key binding');
   const [head, , signature] = binding.split('.'), header = parseJson(decoded(head)), algorithm = header.get('alg');
-  const {key, why} = holdersKey(token), isRead = Object.hasOwn(ALGORITHMS, algorithm);
+  const {key, why} = holdersKey(issued), isRead = Object.hasOwn(ALGORITHMS, algorithm);
   if (!key || !isRead) {
     return [`its key binding was not checked: ${isRead ? why : `the algorithm ${ascii(algorithm)} is not read here`}`];
   }
@@ -2038,8 +2141,8 @@ async function keyBinding(token, body, now) {
 }
 
 /** The key in `cnf` (RFC 7800): {key}, or {why} there is none. */
-function holdersKey(token) {
-  const claims = readInOneWay(token.payload, 'what was signed'), cnf = claims instanceof Map ? claims.get('cnf') : null;
+function holdersKey(claims) {
+  const cnf = claims instanceof Map ? claims.get('cnf') : null;
   if (!(cnf instanceof Map && cnf.has('jwk'))) {
     return {why: 'the issuer names no key of the holder by cnf.jwk'};
   }
@@ -2053,48 +2156,15 @@ function unbound(why) {
   return unverified(`the key binding does not hold: ${why}`);
 }
 
-async function requireCovered(disclosures, claims) {
-  if (claims instanceof Map && claims.has('_sd_alg') && claims.get('_sd_alg') !== 'sha-256') {
-    throw untold('the digests of the disclosures are not by SHA-256');
-  }
-  const waiting = new Map(await Promise.all(disclosures.map(async part => [await disclosureDigest(part), part])));
-  const signed = [...digestsIn(claims)];
-  while (signed.length) {
-    const next = signed.pop(), disclosure = waiting.get(next);
-    waiting.delete(next);
-    for (const one of disclosure ? digestsIn(readDisclosure(disclosure)) : []) {
-      signed.push(one);
-    }
-  }
-  if (waiting.size) {
-    throw unverified('a disclosure is not covered by the signed part');
-  }
-  if (new Set(disclosures).size < disclosures.length) {
-    throw unverified('a disclosure is there twice');
-  }
-}
-
 function readDisclosure(disclosure) {
   const content = fromBase64url(disclosure);
   if (content === null) {
     throw unverified('a disclosure is not base64url');
   }
   try {
-    return parseJson(content);
+    return parseJson(content) ?? [];
   } catch (refused) {
     throw unverified(`a disclosure cannot be read: ${asRefused(refused).message}`);
-  }
-}
-
-/** Of disclosures that a value allows, wherever they stand in it. */
-function* digestsIn(value) {
-  const isMap = value instanceof Map, allowed = isMap ? value.get('_sd') : null;
-  yield* Array.isArray(allowed) ? allowed.filter(one => typeof one === 'string') : [];
-  if (isMap && typeof value.get('...') === 'string') {
-    yield value.get('...');
-  }
-  for (const inner of isMap || Array.isArray(value) ? value.values() : []) {
-    yield* digestsIn(inner);
   }
 }
 
