@@ -7,9 +7,10 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, TypeAlias
 
 from anchoring.errors import ServiceUnavailable, StoreUnavailable
 from anchoring.ports.runtime import Clock
@@ -27,6 +28,10 @@ LARGE_WRITERS: Final = 4
 """How many of those are written at once."""
 
 
+Opener: TypeAlias = Callable[[], AbstractContextManager[UnitOfWork]]
+"""Of units of work that write."""
+
+
 class GroupCommit:
     """The writer threads. Started and stopped with the service.
 
@@ -35,14 +40,16 @@ class GroupCommit:
     """
 
     def __init__(self, store: Store, clock: Clock, metrics: Metrics, *, is_embedded: bool = True) -> None:
-        self._store = store
+        self._writer = store.writer()
         self._clock = clock
         self._metrics = metrics
         self.failed_at: datetime | None = None
         self._queue: SimpleQueue[Question | None] = SimpleQueue()
         self._large = self._queue if is_embedded else SimpleQueue[Question | None]()
-        queues = [self._queue] if is_embedded else [self._queue, *[self._large] * LARGE_WRITERS]
-        self._threads = [threading.Thread(target=self._run, args=(queue,), name="group-commit") for queue in queues]
+        work: list[tuple[SimpleQueue[Question | None], Opener]] = [(self._queue, self._writer.writing)]
+        if not is_embedded:
+            work += [(self._large, store.writing)] * LARGE_WRITERS
+        self._threads = [threading.Thread(target=self._run, args=some, name="group-commit") for some in work]
         self._stopped = False
 
     def start(self) -> None:
@@ -57,6 +64,7 @@ class GroupCommit:
         self._large.put(None)
         for thread in self._threads:
             thread.join()
+        self._writer.close()
 
     async def write(self, write: Callable[[UnitOfWork], T], *, rows: int = 1) -> T:
         """Run `write` in a unit of work and commit. It may be run again, so it must be idempotent.
@@ -77,12 +85,12 @@ class GroupCommit:
         answer: T = await question.answer
         return answer
 
-    def _run(self, queue: SimpleQueue[Question | None]) -> None:
-        while self._commit_next(queue):
+    def _run(self, queue: SimpleQueue[Question | None], writing: Opener) -> None:
+        while self._commit_next(queue, writing):
             pass  # whoever waits holds nothing of what was written last, which may be much
         queue.put(None)  # for the next thread
 
-    def _commit_next(self, queue: SimpleQueue[Question | None]) -> bool:
+    def _commit_next(self, queue: SimpleQueue[Question | None], writing: Opener) -> bool:
         """Wait for a write and commit it with those that wait as well; False at the end."""
         first = queue.get()
         if first is None:
@@ -98,32 +106,33 @@ class GroupCommit:
                 break
             questions.append(another)
             rows += another.rows
-        self._commit(questions)
+        self._commit(questions, writing)
         return True
 
-    def _commit(self, questions: list[Question]) -> None:
+    def _commit(self, questions: list[Question], writing: Opener) -> None:
         started = time.perf_counter()
         try:
-            told = repeated(lambda: self._write(questions))
+            told = repeated(lambda: _write(questions, writing))
         except Exception as failed:  # noqa: BLE001 - it is handed to whoever waits
             self._note(questions, started, failed)
             if len(questions) > 1 and not isinstance(failed, StoreUnavailable):
                 for question in questions:  # one of them spoilt it for all: each for itself
-                    self._commit([question])
+                    self._commit([question], writing)
                 return
             told = [(one.answer, failed) for one in questions]  # a database that does not answer is not asked once for each
         else:
             self._note(questions, started, None)
         questions[0].answer.get_loop().call_soon_threadsafe(hand_out, told)
 
-    def _write(self, questions: list[Question]) -> list[Told]:
-        with self._store.writing() as uow:
-            told = answer_alike(uow, questions)
-            uow.commit()
-        return told
-
     def _note(self, questions: list[Question], started: float, failed: Exception | None) -> None:
         unavailable = isinstance(failed, StoreUnavailable)
         self.failed_at = self._clock.now() if unavailable else None
         elapsed_s = time.perf_counter() - started
         self._metrics.committed(len(questions), elapsed_s, queued=self._queue.qsize(), failed=unavailable)
+
+
+def _write(questions: list[Question], writing: Opener) -> list[Told]:
+    with writing() as uow:
+        told = answer_alike(uow, questions)
+        uow.commit()
+    return told

@@ -16,7 +16,7 @@ from anchoring.ports.rounds import Rounds
 from anchoring.ports.status_keys import StatusKeys
 from anchoring.ports.status_lists import StatusChanges, StatusLists
 from anchoring.ports.status_versions import StatusVersions
-from anchoring.ports.store import Reader, Store, UnitOfWork
+from anchoring.ports.store import Reader, Store, UnitOfWork, Writer
 from anchoring.ports.submissions import Orphans, Submissions
 from tests.injections import injected
 
@@ -141,6 +141,9 @@ class FaultyStore:
             yield _FaultyUnitOfWork(uow, self._faults)
 
     def reader(self) -> Reader:
+        return self
+
+    def writer(self) -> Writer:
         return self
 
     def close(self) -> None:

@@ -58,13 +58,17 @@ class TcpProxy:
         self._freeze_at = None
         self._open.set()
 
+    def drop(self) -> None:
+        """End every connection."""
+        for one in list(self._sockets):
+            _shut(one)
+
     def close(self) -> None:
         """End every connection and thread. What waits in a frozen wire is lost, and does not slip through at the end."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for one in list(self._sockets):
-            _shut(one)
+        self.drop()
         self.thaw()
         for thread in list(self._threads):
             thread.join(WAIT_S)

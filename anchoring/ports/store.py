@@ -64,6 +64,15 @@ class Reader(Protocol):
         """Give back what it keeps; it may be used again."""
 
 
+class Writer(Protocol):
+    """Opens units of work as `Store.writing` does, one after the other and soon after each other, for one thread at a time."""
+
+    def writing(self) -> AbstractContextManager[UnitOfWork]: ...
+
+    def close(self) -> None:
+        """Give back what it keeps; it may be used again."""
+
+
 class Store(Protocol):
     """Opens units of work. No unit of work is open during a call to the ledger.
 
@@ -80,3 +89,6 @@ class Store(Protocol):
 
     def reader(self) -> Reader:
         """One that keeps what it reads with."""
+
+    def writer(self) -> Writer:
+        """One that keeps what it writes with."""

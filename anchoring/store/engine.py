@@ -89,45 +89,52 @@ def transaction(engine: Engine, *, writes: bool, is_durable: bool = True) -> Ite
 
 
 class KeptConnection:
-    """A connection for many short reads in turn, by one thread at a time: to take one from the pool costs more than a read.
+    """A connection for many short transactions in turn, by one thread at a time: to take one from the pool costs as much as they.
 
-    It can only read. On PostgreSQL nothing is begun: each statement sees what was committed before it, in a transaction or out
-    of it, and that saves the way to the server and back. It never goes back to the pool.
+    One that does not write cannot. On PostgreSQL nothing is begun for it: each statement sees what was committed before it, in a
+    transaction or out of it, and that saves the way to the server and back. It is beside the pool, and does not count in it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, writes: bool = False) -> None:
         self._engine = engine
+        self._writes = writes
         self._connection: Connection | None = None
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """One read. After an error of the database the next one opens another connection. Raises: as `transaction`."""
+    def transaction(self) -> Iterator[Connection]:
+        """Rolled back at the end unless it was committed. After an error of the database the next one opens another connection.
+
+        Raises: as the function `transaction`.
+        """
         with translated():
             connection = self._connection = self._connection or self._open()
             try:
                 connection.begin()
                 yield connection
-            except AnchoringError:
-                connection.rollback()
-                raise
-            except BaseException:
-                self.close()
+            except BaseException as failed:
+                if isinstance(failed, AnchoringError) and not isinstance(failed, StoreUnavailable):
+                    connection.rollback()
+                else:
+                    self.close()
                 raise
             connection.rollback()
 
     def close(self) -> None:
-        """Close the connection; the next read opens one."""
+        """Close the connection; the next transaction opens one."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            connection.invalidate()
             connection.close()
 
     def _open(self) -> Connection:
         connection = self._engine.connect()
-        if connection.dialect.name == "postgresql":
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.exec_driver_sql(_READ_ONLY_SESSION[connection.dialect.name])
-        connection.rollback()
+        if self._writes:
+            connection.execution_options(**{WRITES: True})
+        else:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.exec_driver_sql(_READ_ONLY_SESSION[connection.dialect.name])
+            connection.rollback()
+        connection.detach()
         return connection
 
 
@@ -150,7 +157,7 @@ def translated() -> Iterator[None]:
 @contextmanager
 def driver_errors(connection: Connection) -> Iterator[Any]:
     """The driver's own connection, for what goes past SQLAlchemy; its errors become what SQLAlchemy makes of them."""
-    driver, errors = connection.connection.driver_connection, connection.dialect.loaded_dbapi.Error
+    driver, errors = connection.connection.dbapi_connection, connection.dialect.loaded_dbapi.Error
     try:
         yield driver
     except errors as failed:

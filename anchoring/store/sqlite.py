@@ -57,7 +57,7 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         file.require_same()
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         options = connection.get_execution_options()
         # A transaction that reads first and writes later fails at once when another wrote in between: take the lock first.
         if options.get(WRITES, False):
@@ -71,7 +71,7 @@ def _wait_for_disk(connection: Connection, *, is_wanted: bool) -> None:
     """At the commits from here on. It is said only where it changes: each statement lets other threads go first."""
     if connection.info.get(IS_DURABLE, True) is not is_wanted:
         connection.info[IS_DURABLE] = None  # neither, should this fail
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         driver.execute(f"PRAGMA synchronous = {'FULL' if is_wanted else 'NORMAL'}")
         connection.info[IS_DURABLE] = is_wanted
 

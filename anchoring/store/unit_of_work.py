@@ -65,10 +65,26 @@ class SqlReader:
 
     @contextmanager
     def reading(self) -> Iterator[SqlUnitOfWork]:
-        with self._kept_connection.reading() as connection:
+        with self._kept_connection.transaction() as connection:
             if self._uow is None or self._uow.connection is not connection:
                 self._uow = SqlUnitOfWork(connection, self._kept)
             yield self._uow
+
+    def close(self) -> None:
+        self._kept_connection.close()
+
+
+class SqlWriter:
+    """Implements ports.Writer."""
+
+    def __init__(self, engine: Engine, sources: Sources) -> None:
+        self._kept_connection = KeptConnection(engine, writes=True)
+        self._sources = sources
+
+    @contextmanager
+    def writing(self) -> Iterator[SqlUnitOfWork]:
+        with self._kept_connection.transaction() as connection:
+            yield SqlUnitOfWork(connection, sources=self._sources)
 
     def close(self) -> None:
         self._kept_connection.close()
@@ -96,6 +112,9 @@ class SqlStore:
 
     def reader(self) -> SqlReader:
         return SqlReader(self._engine, self._kept)
+
+    def writer(self) -> SqlWriter:
+        return SqlWriter(self._engine, self._sources)
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, Engine
 
 from anchoring.jobs import Round
-from anchoring.ports.store import Reader, Store
+from anchoring.ports.store import Reader, Store, Writer
 from anchoring.store.engine import transaction
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore, SqlUnitOfWork
@@ -35,6 +35,9 @@ class Uncommitted:
         yield _Uncommitting(self._connection)
 
     def reader(self) -> Reader:
+        raise NotImplementedError
+
+    def writer(self) -> Writer:
         raise NotImplementedError
 
     @contextmanager

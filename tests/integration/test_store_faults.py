@@ -226,7 +226,7 @@ def test_server_that_refuses_is_answered_503_until_it_is_back(store, wired, wire
     with running(store, faulty=wired) as api:
         assert api.post_numbers(1).status_code == 202
         wire.is_refusing = True
-        wired.close()
+        wire.drop()
         check_problem(api.post_numbers(2), 503, "store-unavailable")
         assert api.get("/readyz").status_code == 503
         wire.is_refusing = False

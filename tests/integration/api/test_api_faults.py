@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
-from anchoring.ports.store import UnitOfWork
+from anchoring.ports.store import UnitOfWork, Writer
 from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
@@ -48,7 +48,6 @@ class GatedStore:
         self.gate = threading.Event()
         self.is_waiting = threading.Event()
         self.commits = 0
-        self.close = store.close
 
     reading = property(lambda self: self._store.reading)
     reader = property(lambda self: self._store.reader)
@@ -60,6 +59,12 @@ class GatedStore:
         with self._store.writing(is_durable=is_durable) as uow:
             yield uow
         self.commits += 1
+
+    def writer(self) -> Writer:
+        return self
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 async def ask(app: Any, method: str, path: str, fields: dict[str, str], messages: list[Any]) -> list[Any]:
@@ -406,6 +411,8 @@ class BrokenStore:
 
     def reader(self) -> Any:
         return self
+
+    writer = reader
 
     def close(self) -> None:
         """Nothing was kept."""
