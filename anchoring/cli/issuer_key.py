@@ -8,7 +8,6 @@ import typer
 
 from anchoring.cli.durations import parse_life
 from anchoring.cli.output import print_json, say
-from anchoring.core.audit_log import Detail
 from anchoring.core.issuer import LONGEST_OVERLAP_S, StoredKey, parse_key_prefix
 from anchoring.core.proof_json import format_time
 from anchoring.core.scopes import OF_ISSUERS, WRITING, Scope, parse_scopes, scopes_text
@@ -33,7 +32,7 @@ def create(
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
-    from anchoring.usecases.manage_issuers import create_key
+    from anchoring.usecases.manage_issuers import create_key, living_key
 
     parsed, now = parse_did(did, at="DID"), SystemClock().now()
     scopes = parse_scopes(scope, at="--scope") if scope else WRITING
@@ -41,8 +40,7 @@ def create(
     with open_store(read_settings().store).writing() as uow:
         expires_at = None if life is None else now + timedelta(seconds=life)
         key = create_key(uow, parsed, scopes=scopes, expires_at=expires_at, now=now, random_bytes=os.urandom, at="--expires")
-        detail = {"key": key.prefix, "scopes": scopes_text(scopes), "expiresAt": format_time(expires_at) if expires_at else None}
-        uow.audit_log.note(command_act("key.created", detail, issuer=parsed))
+        uow.audit_log.note(command_act("key.created", _made(living_key(uow, key.prefix, now=now)), issuer=parsed))
         uow.commit()
     typer.echo(key.text)
 
@@ -84,12 +82,14 @@ def rotate(
     prefix = parse_key_prefix(prefix, at="PREFIX")
     with open_store(read_settings().store).writing() as uow:
         now = SystemClock().now()
-        issuer = living_key(uow, prefix, now=now).issuer.did
         key = rotate_key(uow, prefix, overlap=kept, now=now, random_bytes=os.urandom)
-        detail: Detail = {"key": key.prefix, "rotated": prefix, "overlapS": int(kept.total_seconds())}
-        uow.audit_log.note(command_act("key.rotated", detail, issuer=issuer))
+        made = living_key(uow, key.prefix, now=now)
+        detail = _made(made) | {"rotated": prefix, "overlapS": int(kept.total_seconds())}
+        uow.audit_log.note(command_act("key.rotated", detail, issuer=made.issuer.did))
         uow.commit()
     typer.echo(key.text)
+    ends = f"ends {format_time(made.expires_at)}" if made.expires_at else "has no end"
+    say(f"{key.prefix} {ends}; {prefix} ends after the overlap")
 
 
 @app.command()
@@ -109,6 +109,12 @@ def revoke(prefix: Prefix) -> None:
         uow.audit_log.note(command_act("key.revoked", {"key": prefix}, issuer=issuer))
         uow.commit()
     say(f"revoked {prefix}")
+
+
+def _made(key: StoredKey) -> dict[str, str | int | None]:
+    """For the audit log."""
+    ends = format_time(key.expires_at) if key.expires_at else None
+    return {"key": key.prefix, "scopes": scopes_text(key.scopes), "expiresAt": ends}
 
 
 def _standing(key: StoredKey, *, lives: bool) -> str:

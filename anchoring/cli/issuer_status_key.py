@@ -47,7 +47,8 @@ def retire(kid: KidArgument) -> None:
 
     with open_store(read_settings().store).writing() as uow:
         retire_status_key(uow, kid, now=SystemClock().now())
-        uow.audit_log.note(command_act("status_key.retired", {"kid": kid}))
+        did = parse_did(kid.partition("#")[0], at="KID")
+        uow.audit_log.note(command_act("status_key.retired", {"kid": kid}, issuer=did))
         uow.commit()
     say(f"retired {kid}")
 

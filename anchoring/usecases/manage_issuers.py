@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from anchoring.core.issuer import (
     CANARY,
+    LONGEST_OVERLAP_S,
     MOST_ITEMS_PER_DAY,
     PREFIX_BYTES,
     SECRET_BYTES,
@@ -25,6 +26,9 @@ from anchoring.types import Did
 NAME_MAX_CHARACTERS = 200
 
 LONGEST_LIFE = timedelta(days=3650)
+
+LONGEST_LIFE_BY_TOKEN = timedelta(days=90)
+"""Of keys that access tokens make: a token is the right to write for minutes."""
 
 MOST_KEYS = 100
 """Living keys of one issuer at most: with them it could fill the database."""
@@ -94,9 +98,12 @@ def rotate_key(
 
     The new one is given as long a life as the other was. `of`: whose key it must be.
 
-    Raises: NotFound when no living key has this prefix; Conflict as `create_key`.
+    Raises: NotFound when no living key has this prefix; Conflict as `create_key`, and when it was rotated already, because
+    how long its own life was meant to be is no longer known.
     """
     old = living_key(uow, prefix, of=of, now=now)
+    if successor := _successor(old, uow.issuers.keys_of(old.issuer)):
+        raise Conflict(f"key {prefix} was rotated already, into {successor}: rotate that one, or make a new key")
     expires_at = None if old.expires_at is None else now + min(old.expires_at - old.created_at, LONGEST_LIFE)
     made = _add_key(uow, old.issuer, old.scopes, expires_at, now, random_bytes)
     uow.issuers.expire_key(prefix, now + overlap)
@@ -115,6 +122,14 @@ def living_key(uow: UnitOfWork, prefix: str, *, of: Issuer | None = None, now: d
     if found is None or not found.lives(now) or (of is not None and found.issuer.id != of.id):
         raise NotFound(f"no key with prefix {prefix} is in use")
     return found
+
+
+def check_made_by_token(made: StoredKey, *, now: datetime) -> None:
+    """What an access token makes or rotates is no way to stay for whoever stole one. Raises: Conflict."""
+    if Scope.ISSUER_ADMIN in made.scopes:
+        raise Conflict(f"an access token makes no key with the scope {Scope.ISSUER_ADMIN}, which could make others")
+    if made.expires_at is None or made.expires_at - now > LONGEST_LIFE_BY_TOKEN:
+        raise Conflict(f"a key that an access token makes ends within {LONGEST_LIFE_BY_TOKEN.days} days")
 
 
 def get_issuer(uow: UnitOfWork, did: Did) -> Issuer:
@@ -145,6 +160,16 @@ def _add_key(
     key = make_api_key(random_bytes(PREFIX_BYTES + SECRET_BYTES))
     uow.issuers.add_key(issuer, key, now, scopes=scopes, expires_at=expires_at)
     return key
+
+
+def _successor(old: StoredKey, keys: Sequence[StoredKey]) -> str | None:
+    """The prefix of the key that the old one was rotated into, which was made whole seconds, the overlap, before its end."""
+    for one in keys:
+        if old.expires_at is not None and one.scopes == old.scopes and old.created_at < one.created_at <= old.expires_at:
+            overlap = old.expires_at - one.created_at
+            if overlap <= timedelta(seconds=LONGEST_OVERLAP_S) and not overlap.microseconds:
+                return one.prefix
+    return None
 
 
 def _check_end(expires_at: datetime | None, now: datetime, at: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from anchoring.types import Did
 from anchoring.usecases.manage_issuers import (
     NAME_MAX_CHARACTERS,
     add_issuer,
+    check_made_by_token,
     create_key,
     get_issuer,
     living_key,
@@ -109,7 +110,7 @@ async def post_key(request: Request, service: ServiceDep, caller: KeysAdmin, did
         key = create_key(
             uow, of.did, scopes=scopes, expires_at=expires_at, now=now, random_bytes=service.random_bytes, at="$.expiresAt"
         )
-        return key, living_key(uow, key.prefix, now=now)
+        return key, _kept(uow, caller, key, now)
 
     made = await service.writes.write(_recorded(request, service, caller, did, "key.created", create, _of_new_key))
     return _made(service, did, made)
@@ -133,7 +134,7 @@ async def post_rotation(request: Request, service: ServiceDep, caller: KeysAdmin
         if did == CANARY:
             raise Conflict("keys of the operator are made on the command line: credanchor issuer key rotate")
         key = rotate_key(uow, prefix, of=of, overlap=overlap, now=now, random_bytes=service.random_bytes)
-        return key, living_key(uow, key.prefix, now=now)
+        return key, _kept(uow, caller, key, now)
 
     def detail(made: tuple[ApiKey, StoredKey]) -> Detail:
         return _of_new_key(made) | {"rotated": prefix, "overlapS": int(overlap.total_seconds())}
@@ -187,6 +188,14 @@ async def _count(service: Service, caller: Caller) -> None:
     """A key that was revoked stays in the database: who makes one after the other could fill it."""
     if not caller.is_operator:
         await service.quotas.take(caller.issuer, 1)
+
+
+def _kept(uow: UnitOfWork, caller: Caller, key: ApiKey, now: datetime) -> StoredKey:
+    """What is kept of a key that was just made. Raises: Conflict, so that it is not, when an access token may not make it."""
+    kept = living_key(uow, key.prefix, now=now)
+    if caller.client is not None:
+        check_made_by_token(kept, now=now)
+    return kept
 
 
 def _meant(uow: UnitOfWork, caller: Caller, did: Did) -> Issuer:

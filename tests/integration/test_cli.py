@@ -305,7 +305,11 @@ def test_keys_are_listed_with_what_they_may_do_and_until_when(migrated: Credanch
 def test_key_is_rotated_with_an_overlap(migrated: Credanchor) -> None:
     key = migrated("issuer", "key", "create", UNIVERSITY, "--scope", "status:write").out.strip()
 
-    successor = migrated("issuer", "key", "rotate", key[3:11], "--overlap", "12h").out.strip()
+    rotated = migrated("issuer", "key", "rotate", key[3:11], "--overlap", "12h")
+    successor = rotated.out.strip()
+    assert rotated.err == f"{successor[3:11]} has no end; {key[3:11]} ends after the overlap\n"
+    again = migrated("issuer", "key", "rotate", key[3:11])
+    assert again.error == f"key {key[3:11]} was rotated already, into {successor[3:11]}: rotate that one, or make a new key"
     at_once = migrated("issuer", "key", "rotate", successor[3:11], "--overlap", "0").out.strip()
 
     old, new, newest = json.loads(migrated("issuer", "key", "list", "--json").out)

@@ -22,6 +22,7 @@ from anchoring.usecases.manage_issuers import (
     create_key,
     create_operator_key,
     get_issuer,
+    living_key,
     revoke_key,
     rotate_key,
     set_quota,
@@ -161,6 +162,33 @@ def test_rotation_does_not_let_a_key_live_longer(store):
         rotate_key(uow, key.prefix, overlap=timedelta(days=7), now=NOON, random_bytes=os.urandom)
         uow.commit()
     assert not lives(store, key, NOON + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_key_that_was_rotated_is_not_rotated_again_and_its_successor_is(store, is_revoked):
+    key, other = key_of(store), key_of(store, scopes=frozenset({Scope.STATUS_WRITE}))
+    again = LATER + timedelta(seconds=1.5)
+    with store.writing() as uow:
+        successor = rotate_key(uow, key.prefix, overlap=timedelta(days=7), now=LATER, random_bytes=os.urandom)
+        uow.commit()
+    if is_revoked:
+        with store.writing() as uow:
+            revoke_key(uow, successor.prefix, now=again)
+            uow.commit()
+    with store.writing() as uow:
+        with pytest.raises(Conflict, match=f"key {key.prefix} was rotated already, into {successor.prefix}: rotate that one, or"):
+            rotate_key(uow, key.prefix, overlap=timedelta(days=7), now=again, random_bytes=os.urandom)
+        rotate_key(uow, other.prefix, overlap=timedelta(days=7), now=again, random_bytes=os.urandom)
+        if not is_revoked:
+            newest = rotate_key(uow, successor.prefix, overlap=timedelta(0), now=again, random_bytes=os.urandom)
+            assert living_key(uow, newest.prefix, now=again).expires_at is None, "as the first one's was"
+
+
+def test_key_that_ends_soon_by_itself_is_rotated_though_others_were_made_before(store):
+    key = key_of(store, expires_at=NOON + timedelta(days=2))
+    with store.writing() as uow:
+        create_key(uow, UNIVERSITY, now=NOON + timedelta(seconds=0.25), random_bytes=os.urandom)
+        rotate_key(uow, key.prefix, overlap=timedelta(days=7), now=LATER, random_bytes=os.urandom)
 
 
 def test_rotation_without_overlap_ends_the_old_key_at_once(store):

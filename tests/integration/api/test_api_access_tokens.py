@@ -6,6 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 
 from anchoring.bootstrap.access_tokens import open_access_tokens
 from anchoring.core.issuer import CANARY
+from anchoring.core.scopes import Scope
 from anchoring.errors import Misconfigured
 from anchoring.ports.audit_log import Wanted
 from anchoring.settings import LimitSettings, OAuthSettings
@@ -23,7 +25,7 @@ from anchoring.store.engine import make_engine
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from service.known_tokens import MOST_TOKENS
-from tests.api import Api, check_problem, hex_digest, running
+from tests.api import Api, check_problem, hex_digest, make_key, running, stored
 from tests.factories import ACADEMY, NOON, UNIVERSITY
 from tests.list_server import content, list_server
 
@@ -194,6 +196,30 @@ def test_a_token_opens_nothing_of_another_issuer(api):
     admin = token(scope="issuer:admin")
     check_problem(api.ask("GET", f"/v1/issuers/{ACADEMY}/keys", key=admin), 404, "not-found")
     assert api.ask("GET", f"/v1/issuers/{UNIVERSITY}/keys", key=admin).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("scopes", "days", "says"),
+    [
+        (["digests:write"], 90, None),
+        (["digests:write"], 91, "a key that an access token makes ends within 90 days"),
+        (["digests:write"], None, "a key that an access token makes ends within 90 days"),
+        (["issuer:admin"], 1, "an access token makes no key with the scope issuer:admin, which could make others"),
+    ],
+)
+def test_a_token_makes_and_rotates_no_key_that_would_long_outlive_it(api, scopes, days, says):
+    keys, admin = f"/v1/issuers/{UNIVERSITY}/keys", token(scope="issuer:admin")
+    expires_at = None if days is None else NOON + timedelta(days=days)
+    asked = {"scopes": scopes} | ({} if expires_at is None else {"expiresAt": expires_at.isoformat()})
+    old = make_key(api.store, api.issuer, *map(Scope, scopes), expires_at=expires_at)
+    before = stored(api.store)
+    for path, body in ((keys, asked), (f"{keys}/{old[3:11]}/rotation", {"overlapS": 60})):
+        answer = api.ask("POST", path, body, key=admin)
+        if says is None:
+            assert answer.status_code == 201
+        else:
+            assert check_problem(answer, 409, "conflict")["detail"] == says
+            assert stored(api.store)["api_key"] == before["api_key"]
 
 
 def test_a_token_ends_even_when_it_is_remembered(api):
