@@ -122,8 +122,11 @@ def _tokens_of_others() -> Iterator[SignatureCase]:
         yield _case(f"alg {algorithm}", jwt(own, ED, alg=algorithm), CANNOT_TELL)
     yield _case("critical what is not read", jwt(own, ED, crit=["exp"], exp=1), CANNOT_TELL)
     yield _case("critical what is understood", jwt(own, ED, crit=["sigT"], sigT="2026-11-20T10:00:00Z"), PASSED)
+    yield _case("critical what is not there", jwt(own, ED, crit=["sigT"]), FAILED)
+    yield _case("critical what is neither there nor read", jwt(own, ED, crit=["exp"]), FAILED)
+    yield _case("b64 of true that is not critical", jwt(own, ED, b64=True), PASSED)
     yield _case("detached content", jwt(own, ED, sigD={}), CANNOT_TELL)
-    no_names: tuple[Any, ...] = ("exp", {}, None, [["exp"]], [1])
+    no_names: tuple[Any, ...] = ("exp", {}, None, [["exp"]], [1], [])
     for critical in no_names:
         yield _case(f"crit {json.dumps(critical)}", jwt(own, ED, crit=critical), FAILED)
     yield _case("a key of P-521", jwt({"issuer": _P521}, ED), CANNOT_TELL)
@@ -182,10 +185,22 @@ def _published_keys() -> Iterator[SignatureCase]:
     yield _case("did:web, a JWK of P-384", jwt({"issuer": WEB}, P384, kid=f"{WEB}#k"), PASSED, documents=_document(P384))
     multikey = {"type": "Multikey", "publicKeyMultibase": to_multikey(P256.public_key())}
     yield _case("did:web, Multikey", token, PASSED, documents=_document(P256, **multikey))
+    later = _document(P256, revoked="2999-01-01T00:00:00Z", expires="2999-01-01T00:00:00Z")
+    yield _case("did:web, a key that is to end", token, PASSED, documents=later)
+    meant = _document(P256, publicKeyJwk=jwk | {"use": "sig", "alg": "ES256", "key_ops": ["verify"]})
+    yield _case("did:web, a JWK for signatures", token, PASSED, documents=meant)
+    yield _case("did:web, another's document", token, CANNOT_TELL, documents=_document(P256, did="did:web:other.example"))
+    yield _case("did:web, what is no document", token, CANNOT_TELL, documents={WEB: {}})
     for name, documents in (
         ("a key that may not assert", _document(P256, "authentication")),
         ("another's key", _document(ED)),
-        ("another's document", _document(P256, did="did:web:other.example")),
+        ("a key that was revoked", _document(P256, revoked="2020-01-01T00:00:00Z")),
+        ("a key that expired", _document(P256, expires="2020-01-01T00:00:00+01:00")),
+        ("a key revoked at no time", _document(P256, revoked=True)),
+        ("a key of another controller", _document(P256, controller="did:web:other.example")),
+        ("a JWK for another use", _document(P256, publicKeyJwk=jwk | {"use": "enc"})),
+        ("a JWK for another algorithm", _document(P256, publicKeyJwk=jwk | {"alg": "ES384"})),
+        ("a JWK for other operations", _document(P256, publicKeyJwk=jwk | {"key_ops": ["deriveKey"]})),
         ("a key that is none", _document(P256, publicKeyJwk={"kty": "EC"})),
         ("a key of P-256 called P-384", _document(P256, publicKeyJwk=jwk | {"crv": "P-384"})),
         ("a key off the curve", _document(P256, publicKeyJwk=jwk | {"y": jwk["x"]})),

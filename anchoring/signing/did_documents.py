@@ -1,14 +1,19 @@
 """DID documents: reading the keys of one, and where a `did:web` has its own (DID Core, did:web, did:key).
 
-A key counts only if the document of the DID before the `#` lists it under `assertionMethod`.
+A key counts only if the document of the DID before the `#` lists it under `assertionMethod`, and its owner has neither revoked it
+nor let it expire (Controlled Identifiers 1.0 section 2.2): when a signature was made, nothing but its own word says.
 """
 
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import unquote
 
-from anchoring.core.status_codec import unverified
+from anchoring.core.moments import parse_moment
+from anchoring.core.proof_json import format_time
+from anchoring.core.status_codec import untold, unverified
 from anchoring.core.strict_json import JsonValue
+from anchoring.errors import InvalidInput
 from anchoring.signing.multikey import from_jwk, from_multikey, to_multikey
 
 CONTEXTS: Final = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1", "https://w3id.org/security/jwk/v1")
@@ -52,10 +57,14 @@ def key_of_did_key(verification_method: str) -> str:
 
 
 def key_in_document(document: JsonValue, verification_method: str) -> str:
-    """The Multikey of a method that the document lets assert. Raises: StatusListError, STATUS_VERIFICATION_ERROR."""
+    """The Multikey of a method that the document lets assert.
+
+    Raises: StatusListError: STATUS_RETRIEVAL_ERROR when this is not the document of the DID, STATUS_VERIFICATION_ERROR when it
+    does not let the key assert.
+    """
     did, _, fragment = verification_method.partition("#")
     if not isinstance(document, dict) or document.get("id") != did:
-        raise unverified(f"what was found in place of the document of {did} is another's, or none")
+        raise untold(f"what was found in place of the document of {did} is another's, or none")
     names = (verification_method, f"#{fragment}")
     asserting = document.get("assertionMethod")
     methods = document.get("verificationMethod")
@@ -70,6 +79,7 @@ def key_in_document(document: JsonValue, verification_method: str) -> str:
 
 
 def _public_key(method: dict[str, JsonValue], name: str) -> str:
+    _require_in_force(method, name)
     try:
         if isinstance(text := method.get("publicKeyMultibase"), str):
             return to_multikey(from_multikey(text))
@@ -78,3 +88,19 @@ def _public_key(method: dict[str, JsonValue], name: str) -> str:
     except ValueError as wrong:
         raise unverified(f"the key {name} cannot be used: {wrong}") from None
     raise unverified(f"the key {name} is of a type that is not read here")
+
+
+def _require_in_force(method: dict[str, JsonValue], name: str) -> None:
+    if method.get("controller", did := name.partition("#")[0]) != did:
+        raise unverified(f"the key {name} is controlled by another than {did}")
+    for member, what in (("revoked", "was revoked"), ("expires", "expired")):
+        if member not in method:
+            continue
+        try:
+            ended = parse_moment(str(method[member]), at=member)
+        except InvalidInput as wrong:
+            raise unverified(f"the key {name} cannot be used: {wrong}") from None
+        if ended <= datetime.now(UTC):
+            raise unverified(
+                f"the key {name} {what} at {format_time(ended)}, and nothing but the signature says that it is older"
+            )

@@ -61,4 +61,4 @@ class ResolvedKeys:
         except (NoAnswer, ValueError, TooLarge) as failed:
             raise untold(f"the document of {did} is out of reach: {failed}") from None
         except InvalidInput as wrong:
-            raise unverified(f"the document of {did} is not one: {wrong.message}") from None
+            raise untold(f"the document of {did} is not one: {wrong.message}") from None

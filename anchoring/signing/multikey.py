@@ -34,7 +34,9 @@ BASE58_MAX_CHARACTERS: Final = 132
 """A signature by P-384, the longest that is read."""
 
 _NO_MULTIKEY: Final = "not a Multikey of Ed25519, P-256 or P-384 in base58btc"
-_NO_JWK: Final = "not a public JWK of Ed25519, P-256 or P-384"
+_NO_JWK: Final = "not a public JWK of Ed25519, P-256 or P-384 for signatures by it"
+_ALGORITHMS: Final = {ED25519: ("EdDSA", "Ed25519"), P256: ("ES256",), P384: ("ES384",)}
+"""As `alg` in a JWK."""
 _ED25519_CODE: Final = b"\xed\x01"
 _ED25519_BYTES: Final = 32
 
@@ -110,7 +112,18 @@ def to_jwk(key: PublicKey) -> dict[str, Any]:
 
 
 def from_jwk(jwk: JsonValue) -> PublicKey:
-    """Raises: ValueError when it is none, or of a kind that is not used here."""
+    """Raises: ValueError when it is none, of a kind that is not used here, or for another use (RFC 7517 section 4)."""
+    key = _of_jwk(jwk)
+    assert isinstance(jwk, dict)  # a key was read from it
+    uses = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(uses, list) or "verify" not in uses:
+        raise ValueError(_NO_JWK)
+    if "alg" in jwk and jwk["alg"] not in _ALGORITHMS[kind_of(key)]:
+        raise ValueError(_NO_JWK)
+    return key
+
+
+def _of_jwk(jwk: JsonValue) -> PublicKey:
     with suppress(ValueError):
         match jwk:
             case {"kty": "OKP", "crv": "Ed25519", "x": str(x)}:
@@ -125,7 +138,7 @@ def from_jwk(jwk: JsonValue) -> PublicKey:
 
 def private_from_jwk(jwk: JsonValue) -> PrivateKey:
     """Of Ed25519 or P-256. Raises: ValueError when it is none, or its halves do not match; never with the key in its words."""
-    public = from_jwk(jwk)
+    public = _of_jwk(jwk)
     secret = jwk.get("d") if isinstance(jwk, dict) else None
     if not isinstance(secret, str):
         raise ValueError("not a private JWK: it has no d")  # noqa: TRY004 - of a document, not of a call

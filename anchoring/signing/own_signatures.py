@@ -84,13 +84,13 @@ class OwnSignatures:
         signed, _, signature = (part.decode() for part in token.signed.rpartition(b"."))
         header, signature_bytes = _header(signed), _decode(signature)
         _require_understood(header)
+        claims = _read(token.payload, "what was signed")
+        _require_valid(claims if isinstance(claims, dict) else {}, now)
         if "x5c" in header and self._given is None:
             return check_seal(header, signed.encode(), signature_bytes, self._anchors, now)
         algorithm = str(header["alg"])
         if algorithm not in ALGORITHMS:
             raise untold(f"the algorithm {json.dumps(algorithm)} is not read here; {', '.join(ALGORITHMS)} are")
-        claims = _read(token.payload, "what was signed")
-        _require_valid(claims if isinstance(claims, dict) else {}, now)
         method, key = self._key_of(header, body)
         if kind_of(from_multikey(key)) != ALGORITHMS[algorithm]:
             raise unverified(f"the algorithm {algorithm} does not go with {method}")
@@ -212,9 +212,18 @@ def _read(content: bytes, what: str) -> JsonValue:
 
 
 def _require_understood(header: Mapping[str, JsonValue]) -> None:
+    """What a header calls critical (RFC 7515 section 4.1.11); `b64` of false has to be (RFC 7797 section 6)."""
     critical = header.get("crit", [])
-    if not isinstance(critical, list) or not all(isinstance(name, str) for name in critical):
+    if (
+        not isinstance(critical, list)
+        or not all(isinstance(name, str) for name in critical)
+        or ("crit" in header and not critical)
+    ):
         raise unverified("crit is no list of names")
+    if absent := [name for name in critical if name not in header]:
+        raise unverified(f"crit names what the header has not: {', '.join(map(json.dumps, absent))}")
+    if header.get("b64") is False and "b64" not in critical:
+        raise unverified("b64 is false, and crit does not say so")
     unknown = [name for name in critical if name not in UNDERSTOOD]
     if unknown or "sigD" in header:
         raise untold(f"the signature asks for more than is read here: {', '.join(map(json.dumps, unknown)) or 'sigD'}")

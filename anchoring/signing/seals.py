@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from anchoring.core.base64url import encode_base64url
 from anchoring.core.moments import parse_moment
@@ -36,6 +38,16 @@ UNDERSTOOD: Final = frozenset({"b64", "sigT", "adoTst"})
 CHAIN_MOST: Final = 10
 RSA_BITS_LEAST: Final = 2048
 
+_DIGESTS: Final = {"S1": hashlib.sha1, "S256": hashlib.sha256, "S384": hashlib.sha384, "S512": hashlib.sha512}
+_OTHER_USES: Final = frozenset(
+    {
+        ExtendedKeyUsageOID.SERVER_AUTH,
+        ExtendedKeyUsageOID.CODE_SIGNING,
+        ExtendedKeyUsageOID.TIME_STAMPING,
+        ExtendedKeyUsageOID.OCSP_SIGNING,
+    }
+)
+"""What a certificate may be for that is neither a person's nor an organisation's own signature."""
 _HASHES: Final[dict[str, hashes.HashAlgorithm]] = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 _CURVES: Final[dict[str, type[ec.EllipticCurve]]] = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
 
@@ -66,10 +78,12 @@ def check_seal(
         raise unverified(f"the seal does not hold: the certificate of {_name(leaf)} did not sign this")
     sealed_at = _sealed_at(header, now)
     _require_usable(leaf, sealed_at)
+    if sealed_at is None:
+        raise untold(f"sealed by {_name(leaf)} at an unknown time: a seal says when, by iat or sigT (JAdES baseline)")
     if not anchors:
         raise untold(f"sealed with a certificate that says it is of {_name(leaf)}: name the trust anchors that count")
-    _require_trusted(leaf, others, anchors, sealed_at or now)
-    when = f"at {format_time(sealed_at)}, as the seal says" if sealed_at else "at an unknown time"
+    _require_trusted(leaf, others, anchors, sealed_at)
+    when = f"at {format_time(sealed_at)}, as the seal says"
     return f"sealed by {_name(leaf)} {when}; revocation of its certificates was not looked at"
 
 
@@ -84,11 +98,20 @@ def _chain(x5c: JsonValue) -> list[x509.Certificate]:
 
 
 def _require_certificate(header: Mapping[str, JsonValue], leaf: x509.Certificate) -> None:
-    """The header may say which certificate is meant, and then it must be this one."""
-    named = header.get("x5t#S256")
-    digest = hashlib.sha256(leaf.public_bytes(Encoding.DER)).digest()
-    if named is not None and named != encode_base64url(digest):
-        raise unverified("x5t#S256 names another certificate than x5c begins with")
+    """The header may say which certificate is meant, and then it must be this one (RFC 7515, ETSI TS 119 182-1 section 5.2.2)."""
+    content, several = leaf.public_bytes(Encoding.DER), header.get("sigX5ts")
+    named = [(name, _DIGESTS[algorithm], header.get(name)) for name, algorithm in (("x5t", "S1"), ("x5t#S256", "S256"))]
+    others = [("x5t#o", header.get("x5t#o")), ("sigX5ts", several[0] if isinstance(several, list) and several else several)]
+    for name, other in others:
+        if other is not None and not (isinstance(other, dict) and isinstance(other.get("digVal"), str)):
+            raise unverified(f"{name} names no certificate")
+        if isinstance(other, dict) and (algorithm := other.get("digAlg")) not in _DIGESTS:
+            raise untold(f"{name} names a certificate by {algorithm!a}, which is not read here")
+        if isinstance(other, dict):
+            named.append((name, _DIGESTS[str(other["digAlg"])], other["digVal"]))
+    for name, digest, value in named:
+        if value is not None and value != encode_base64url(digest(content).digest()):
+            raise unverified(f"{name} names another certificate than x5c begins with")
 
 
 def _is_signed(algorithm: str, key: object, signature: bytes, content: bytes) -> bool:
@@ -137,12 +160,16 @@ def _require_usable(leaf: x509.Certificate, sealed_at: datetime | None) -> None:
         raise unverified(
             f"the certificate of {_name(leaf)} was not valid at {format_time(sealed_at)}, when the seal says it was made"
         )
-    try:
+    with suppress(x509.ExtensionNotFound, ValueError):
         usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
-        return
-    if not (usage.digital_signature or usage.content_commitment):
-        raise unverified(f"the certificate of {_name(leaf)} may sign nothing")
+        if not (usage.digital_signature or usage.content_commitment):
+            raise unverified(f"the certificate of {_name(leaf)} may sign nothing")
+    with suppress(x509.ExtensionNotFound, ValueError):
+        purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        if set(purposes) <= _OTHER_USES:
+            raise unverified(
+                f"the certificate of {_name(leaf)} is for servers, code or time stamps, and for no signature of its own"
+            )
 
 
 def _require_trusted(

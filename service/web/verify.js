@@ -1614,7 +1614,7 @@ function base58(text) {
   return concat(new Uint8Array(text.length - text.replace(/^1+/, '').length), fromHex(digits.length % 2 ? `0${digits}` : digits));
 }
 
-const NO_MULTIKEY = 'not a Multikey of Ed25519, P-256 or P-384 in base58btc', NO_JWK = 'not a public JWK of Ed25519, P-256 or P-384';
+const NO_MULTIKEY = 'not a Multikey of Ed25519, P-256 or P-384 in base58btc', NO_JWK = 'not a public JWK of Ed25519, P-256 or P-384 for signatures by it';
 
 /** A Multikey (Controlled Identifiers 1.0 section 2.2.2): {curve, raw}, or null. */
 function fromMultikey(text) {
@@ -1665,7 +1665,7 @@ function isOnCurve(curve, x, y) {
 }
 
 function fromJwk(jwk) {
-  if (!(jwk instanceof Map)) {
+  if (!(jwk instanceof Map) || !isForSignatures(jwk)) {
     return null;
   }
   const curve = jwk.get('crv'), isCurve = jwk.get('kty') === 'EC' && Object.hasOwn(CURVES, curve);
@@ -1678,6 +1678,13 @@ function fromJwk(jwk) {
     return {curve, raw: x};
   }
   return isCurve && x && y && isOnCurve(curve, x, y) ? {curve, raw: concat(Uint8Array.of(4), x, y)} : null;
+}
+
+/** Whether a JWK says of itself that it checks signatures by its own algorithm, where it says anything (RFC 7517 section 4). */
+function isForSignatures(jwk) {
+  const uses = jwk.has('key_ops') ? jwk.get('key_ops') : ['verify'], algorithm = jwk.get('alg');
+  const isOwn = !jwk.has('alg') || (typeof algorithm === 'string' && Object.hasOwn(ALGORITHMS, algorithm) && ALGORITHMS[algorithm] === jwk.get('crv'));
+  return (!jwk.has('use') || jwk.get('use') === 'sig') && Array.isArray(uses) && uses.includes('verify') && isOwn;
 }
 
 /** Public keys of did:key, and of did:web from its document, which is got once. */
@@ -1729,13 +1736,14 @@ function keyOfDidKey(method) {
 /** The key of a method that the document lets assert. `names`: of the method, absolute and relative. */
 function keyInDocument(document, did, names) {
   if (!(document instanceof Map) || document.get('id') !== did) {
-    throw unverified(`what was found in place of the document of ${did} is another's, or none`);
+    throw untold(`what was found in place of the document of ${did} is another's, or none`);
   }
   const listed = name => Array.isArray(document.get(name)) ? document.get(name) : [];
   const isNamed = one => one instanceof Map && names.includes(one.get('id'));
   for (const allowed of listed('assertionMethod')) {
     const method = isNamed(allowed) ? allowed : names.includes(allowed) ? listed('verificationMethod').find(isNamed) : null;
     if (method) {
+      requireInForce(method, did, names[0]);
       const text = method.get('publicKeyMultibase'), isJwk = ['JsonWebKey', 'JsonWebKey2020'].includes(method.get('type'));
       const key = typeof text === 'string' ? fromMultikey(text) : isJwk ? fromJwk(method.get('publicKeyJwk')) : null;
       if (key === null) {
@@ -1746,6 +1754,22 @@ function keyInDocument(document, did, names) {
     }
   }
   throw unverified(`the document of ${did} does not let ${names[0]} assert`);
+}
+
+/** A key counts until its owner revokes it or lets it expire: when a signature was made, nothing but its own word says. */
+function requireInForce(method, did, name) {
+  if (method.has('controller') && method.get('controller') !== did) {
+    throw unverified(`the key ${name} is controlled by another than ${did}`);
+  }
+  for (const [member, what] of [['revoked', 'was revoked'], ['expires', 'expired']]) {
+    const value = method.get(member), ended = typeof value === 'string' ? momentOf(value) : null;
+    if (ended === null && method.has(member)) {
+      throw unverified(`the key ${name} cannot be used: ${member}: must be a time with its offset, such as 2026-11-23T12:00:00Z`);
+    }
+    if (ended !== null && ended <= momentOf(new Date().toISOString())) {
+      throw unverified(`the key ${name} ${what} at ${formatMoment(ended)}, and nothing but the signature says that it is older`);
+    }
+  }
 }
 
 /** Where the document of a did:web stands: {host, path}. */
@@ -1821,6 +1845,8 @@ export function isPdf(body) {
 async function ownToken(token, body, keys, given, now) {
   const end = token.signed.lastIndexOf(0x2e), header = parseJson(decoded(latin1(token.signed.subarray(0, token.signed.indexOf(0x2e)))));
   requireUnderstood(header);
+  const claims = readInOneWay(token.payload, 'what was signed');
+  requireValid(claims instanceof Map ? claims : new Map(), now);
   if (header.has('x5c') && given === null) {
     throw await sealFinding(header, token.signed.subarray(0, end), decoded(latin1(token.signed.subarray(end + 1))));
   }
@@ -1828,8 +1854,6 @@ async function ownToken(token, body, keys, given, now) {
   if (!Object.hasOwn(ALGORITHMS, algorithm)) {
     throw untold(`the algorithm ${ascii(algorithm)} is not read here; ${Object.keys(ALGORITHMS).join(', ')} are`);
   }
-  const claims = readInOneWay(token.payload, 'what was signed');
-  requireValid(claims instanceof Map ? claims : new Map(), now);
   const method = given === null ? methodOf(header, body) : THE_GIVEN, key = given ?? await keys.publicKey(method);
   if (key.curve !== ALGORITHMS[algorithm]) {
     throw unverified(`the algorithm ${algorithm} does not go with ${method}`);
@@ -1923,10 +1947,18 @@ class KnownKinds {
   }
 }
 
+/** What a header calls critical (RFC 7515 section 4.1.11); `b64` of false has to be (RFC 7797 section 6). */
 function requireUnderstood(header) {
-  const critical = header.get('crit') ?? (header.has('crit') ? null : []);
-  if (!Array.isArray(critical) || !critical.every(name => typeof name === 'string')) {
+  const critical = header.has('crit') ? header.get('crit') : [];
+  if (!Array.isArray(critical) || !critical.every(name => typeof name === 'string') || (header.has('crit') && !critical.length)) {
     throw unverified('crit is no list of names');
+  }
+  const absent = critical.filter(name => !header.has(name));
+  if (absent.length) {
+    throw unverified(`crit names what the header has not: ${absent.map(ascii).join(', ')}`);
+  }
+  if (header.get('b64') === false && !critical.includes('b64')) {
+    throw unverified('b64 is false, and crit does not say so');
   }
   const unknown = critical.filter(name => !UNDERSTOOD.includes(name));
   if (unknown.length || header.has('sigD')) {
@@ -2263,7 +2295,7 @@ class Lists {
       return parseJson(content, DOCUMENT_LIMITS);
     } catch (refused) {
       const {slug, message} = asRefused(refused);
-      throw slug === 'too-large' ? untold(`the document of ${did} is out of reach: ${message}`) : unverified(`the document of ${did} is not one: ${message}`);
+      throw slug === 'too-large' ? untold(`the document of ${did} is out of reach: ${message}`) : untold(`the document of ${did} is not one: ${message}`);
     }
   }
 

@@ -82,10 +82,10 @@ def test_document_out_of_reach_is_no_verdict(site, keys):
     assert keys.public_key(f"{site.did}#a") == ED25519, "a failure is not kept"
 
 
-def test_what_is_no_document_is_a_verdict(site, keys):
-    for rubbish in (b"", b"[]", b"{", b'{"id": "did:web:other.example"}'):
+def test_what_is_no_document_is_no_verdict(site, keys):
+    for rubbish in (b"", b"<html>", b"[]", b"{", b'{"id": "did:web:other.example"}'):
         site.answer = (200, rubbish)
-        assert code_of(keys, f"{site.did}#a") is StatusErrorCode.VERIFICATION
+        assert code_of(keys, f"{site.did}#a") is StatusErrorCode.RETRIEVAL
 
 
 def test_did_key_needs_no_server_and_a_did_without_a_key_is_refused(site, keys):

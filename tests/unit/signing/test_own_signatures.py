@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from anchoring.core.outcome import Outcome
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
@@ -255,7 +255,15 @@ def test_expired_proof_fails():
 
 
 def certificate(
-    name: str, key: Any, by: Any = None, *, ca: bool = False, days: int = 30, usage: bool = True, issues: bool = False
+    name: str,
+    key: Any,
+    by: Any = None,
+    *,
+    ca: bool = False,
+    days: int = 30,
+    usage: bool = True,
+    issues: bool = False,
+    purposes: Any = (),
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
     issuer, signing = (by[0].subject, by[1]) if by else (subject, key)
@@ -269,7 +277,18 @@ def certificate(
     made = made.not_valid_before(NOW - timedelta(days=days)).not_valid_after(NOW + timedelta(days=days))
     made = made.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     made = made.add_extension(x509.KeyUsage(usage, usage, False, False, False, ca or issues, ca, False, False), critical=True)
+    if purposes:
+        made = made.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     return made.sign(signing, hashes.SHA256())
+
+
+def for_purposes(*purposes: Any) -> dict[str, Any]:
+    """Sealed by a certificate that is for these."""
+    return seal(P256, (certificate("School", P256, (AUTHORITY, ROOT_KEY), purposes=purposes),), alg="ES256")
+
+
+def thumbprint(algorithm: str = "sha256", encoded: Any = None) -> str:
+    return part(hashlib.new(algorithm, encoded or UNIVERSITY.public_bytes(Encoding.DER)).digest())
 
 
 ROOT_KEY, SEAL_KEY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
@@ -286,12 +305,15 @@ def seal(
     payload: str = CLAIMS,
     b64: bool = False,
     named: str | None = None,
+    other: Any = None,
     **header: Any,
 ) -> dict[str, Any]:
     x5c = [base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in chain]
     protected = {"alg": "RS256", "x5c": x5c, "b64": b64, "crit": ["b64", "sigT"], "sigT": "2026-11-20T10:00:00Z"} | header
     if named is not None:
         protected["x5t#S256"] = named
+    if other is not None:
+        protected["x5t#o"] = other
     payload = part(payload.encode()) if b64 else payload
     signed = f"{part(protected)}.{payload}".encode()
     if not isinstance(key, rsa.RSAPrivateKey):
@@ -316,6 +338,10 @@ def test_seal_of_a_certificate_that_leads_to_a_trust_anchor_passes():
         seal(alg="PS256"),
         seal(chain=(UNIVERSITY, AUTHORITY)),
         seal(iat=int(NOW.timestamp())),
+        seal(named=thumbprint(), x5t=thumbprint("sha1"), sigX5ts=[{"digAlg": "S384", "digVal": thumbprint("sha384")}]),
+        seal(other={"digAlg": "S512", "digVal": thumbprint("sha512")}),
+        for_purposes(ExtendedKeyUsageOID.EMAIL_PROTECTION),
+        for_purposes(ExtendedKeyUsageOID.SERVER_AUTH, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")),
     ):
         assert check(made, TRUSTING)[0] is PASSED
     middle_key = ec.generate_private_key(ec.SECP256R1())
@@ -356,7 +382,20 @@ def impostor(*, issues: bool = False) -> dict[str, Any]:
     (lambda: seal(alg="none"), FAILED),
     (lambda: seal(chain=()), FAILED),
     (lambda: seal(P256, (certificate("No signer", P256, (AUTHORITY, ROOT_KEY), usage=False),), alg="ES256"), FAILED),
+    (lambda: for_purposes(ExtendedKeyUsageOID.SERVER_AUTH), FAILED),
     (lambda: seal(named="AAAA"), FAILED),
+    (lambda: seal(x5t=thumbprint()), FAILED),
+    (lambda: seal(other={"digAlg": "S512", "digVal": thumbprint()}), FAILED),
+    (lambda: seal(other={"digAlg": "S3-512", "digVal": "AAAA"}), CANNOT_TELL),
+    (lambda: seal(other=thumbprint()), FAILED),
+    (lambda: seal(sigX5ts=[]), FAILED),
+    (lambda: seal(sigX5ts=[{"digAlg": "S256", "digVal": thumbprint(encoded=b"x")}]), FAILED),
+    (lambda: seal(crit=["b64"], sigT=None), CANNOT_TELL),
+    (lambda: seal(payload='{"name": "x", "name": "y"}'), CANNOT_TELL),
+    (lambda: seal(payload='{"exp": 1}'), FAILED),
+    (lambda: seal(crit=[]), FAILED),
+    (lambda: seal(crit=["sigT"]), FAILED),
+    (lambda: seal(crit=["b64", "adoTst"]), FAILED),
     (lambda: seal(x5c=["AAAA"]), FAILED),
     (lambda: seal(crit=["b64", "sigD"], sigD={}), CANNOT_TELL),
     (lambda: seal(crit=["b64", "unheardOf"], unheardOf=1), CANNOT_TELL),
