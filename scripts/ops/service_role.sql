@@ -11,6 +11,14 @@ REVOKE UPDATE, DELETE ON entry, canary FROM :"service";
 GRANT UPDATE (digest, salt, canonicalization) ON entry TO :"service";
 GRANT UPDATE (checked_at, passed, detail) ON canary TO :"service";
 
+-- An issuer keeps its DID and its name, above all the service's own, and a batch its entries. How a batch stands changes.
+REVOKE UPDATE, DELETE ON issuer, batch FROM :"service";
+GRANT UPDATE (items_per_day) ON issuer TO :"service";
+GRANT UPDATE (
+    state, root, right_edge, sealed_at, sequence, anchored_leaf_count, anchored_by, tx_hash, block_number, block_hash,
+    anchored_at, final_at, bundle_block_hash
+) ON batch TO :"service";
+
 -- Only the owner rebuilds and migrates.
 REVOKE INSERT, UPDATE, DELETE ON rebuilt_mark, alembic_version FROM :"service";
 

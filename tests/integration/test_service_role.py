@@ -15,6 +15,7 @@ from anchoring.store.schema import migrate, require_current_schema
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.usecases.check_audit_log import check_audit_log
 from anchoring.usecases.erase_entry import erase_entry
+from anchoring.usecases.manage_issuers import set_quota
 from anchoring.usecases.prove_inclusion import prove_inclusion
 from scripts.devnet import ROOT
 from tests.factories import UNIVERSITY
@@ -56,6 +57,7 @@ def test_all_work_goes_on_and_no_record_goes_away(service_engine: Engine) -> Non
         issuer = uow.issuers.with_did(UNIVERSITY)
         assert issuer
         assert erase_entry(uow, issuer, here.acknowledged[0].digest, now=here.clock.now())
+        set_quota(uow, UNIVERSITY, 10, now=here.clock.now(), at="quota")
         uow.commit()
     here.round()
     for refused in (
@@ -67,6 +69,12 @@ def test_all_work_goes_on_and_no_record_goes_away(service_engine: Engine) -> Non
         "UPDATE entry SET issuer_id = 1",
         "DELETE FROM entry",
         "UPDATE canary SET entry_id = 1",
+        "UPDATE issuer SET did = 'did:web:another.example' WHERE id = 1",
+        "UPDATE issuer SET name = 'Another'",
+        "DELETE FROM issuer",
+        "UPDATE batch SET first_id = last_id",
+        "UPDATE batch SET leaf_count = 1",
+        "DELETE FROM batch",
         "INSERT INTO rebuilt_mark VALUES (1, now())",
         "DROP TABLE audit_record",
     ):
