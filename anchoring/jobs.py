@@ -180,6 +180,7 @@ class Round:
             self._clock,
             secrets.token_bytes,
             max_heads=self._rules.submission.max_heads,
+            host=self._rules.submission.host,
             progress=self._renewing,
         )
 

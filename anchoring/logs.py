@@ -3,6 +3,7 @@
 Never logged: keys, API keys, credentials, signed transactions.
 """
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -19,7 +20,21 @@ def _stamped(_logger: object, _method: str, event: EventDict) -> EventDict:
 
 
 def _as_json(_logger: object, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z).decode()
+    line = orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z)
+    return line.decode() if line.isascii() else _shown(line.decode())
+
+
+def _shown(line: str) -> str:
+    """With what hides, turns or breaks a line as JSON escapes; control characters of ASCII are already."""
+    return line if line.isprintable() else "".join([one if one.isprintable() else json.dumps(one)[1:-1] for one in line])
+
+
+def _escaped(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """For a terminal, which does what control characters say."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = ascii(value)[1:-1]
+    return event
 
 
 NOISY: Final = ("web3", "urllib3", "httpx2", "httpcore2", "alembic")
@@ -38,13 +53,16 @@ class Stream(Protocol):
 def configure_logs(stream: Stream | None = None, *, level: int = logging.INFO) -> None:
     """Called once by an entry point. `stream`: stderr by default."""
     stream = stream or sys.stderr
-    stamp: Processor = structlog.processors.TimeStamper(fmt="iso", utc=True) if stream.isatty() else _stamped
-    render: Processor = structlog.dev.ConsoleRenderer() if stream.isatty() else _as_json
+    stamp: list[Processor] = [_stamped]
+    render: Processor = _as_json
+    if stream.isatty():
+        stamp = [structlog.processors.TimeStamper(fmt="iso", utc=True), _escaped]
+        render = structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            stamp,
+            *stamp,
             structlog.processors.format_exc_info,
             render,
         ],

@@ -55,9 +55,9 @@ class Act:
     detail: Detail | str
 
 
-def round_act(action: str, detail: Detail, *, at: datetime, host: str) -> Act:
-    """What a round does by itself. `host`: where it runs."""
-    return Act(at=at, actor="round", source=host, action=action, detail=detail)
+def round_act(action: str, detail: Detail | str, *, at: datetime, host: str, issuer: Did | None = None) -> Act:
+    """What a round does by itself. `host`: where it runs. `issuer`: in whose name."""
+    return Act(at=at, actor="round", source=host, action=action, issuer=issuer, detail=detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,9 @@ LONGEST_OVERLAP_S: Final = 90 * 86_400
 _KEY: Final = re.compile(r"ca_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 _PREFIX: Final = re.compile(r"[0-9a-f]{8}")
 _KEY_IN_WORDS: Final = re.compile(r"(ca_[0-9a-f]{8})_[A-Za-z0-9_-]+")
+_TOKEN_IN_PATH: Final = re.compile(
+    r"(?<![A-Za-z0-9_-])(e[yw][A-Za-z0-9_-])[A-Za-z0-9_-]{14,}\.[^/]*"
+)  # base64url of a JSON object
 _KEY_IN_PATH: Final = re.compile(r"(ca_[^_/]*|\b[0-9a-f]{8})_[^/]*")
 
 
@@ -145,7 +148,9 @@ def without_keys(words: str) -> str:
 
 
 def without_secrets(path: str) -> str:
-    """A path in which somebody wrote a whole key, for the log."""
+    """A path in which somebody wrote a whole key, or an access token (a JWT), for the log."""
+    if "." in path:
+        path = _TOKEN_IN_PATH.sub(r"\1…", path)
     return _KEY_IN_PATH.sub(r"\1_…", path) if "_" in path else path
 
 

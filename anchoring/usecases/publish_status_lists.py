@@ -5,9 +5,11 @@ otherwise take revocations back.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
+from anchoring.core.audit_log import digests_detail, round_act
 from anchoring.core.batch import PublishedHead
 from anchoring.core.status import head_digest
 from anchoring.failpoints import failpoint
@@ -24,9 +26,16 @@ log = structlog.get_logger()
 
 
 def publish_status_lists(
-    store: Store, ledger: RegistryReader, clock: Clock, random_bytes: RandomBytes, *, max_heads: int, progress: Progress
+    store: Store,
+    ledger: RegistryReader,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    *,
+    max_heads: int,
+    host: str,
+    progress: Progress,
 ) -> Sequence[str]:
-    """Prepare the next version of each list that changed, at most so many; the next round goes on.
+    """Prepare the next version of each list that changed, at most so many; the next round goes on. `host`: where this runs.
 
     A version that stands on the ledger already is adopted. A list of which the ledger holds a version that is not known here is
     left out until a person has looked; returns a sentence for each.
@@ -42,13 +51,13 @@ def publish_status_lists(
     for done, list_id in enumerate(due):
         if done % LISTS_A_REPORT == 0:
             progress("preparing status lists", done, len(due))
-        if sentence := _look_at(store, ledger, clock, random_bytes, list_id, head):
+        if sentence := _look_at(store, ledger, clock, random_bytes, list_id, head, host):
             overtaken.append(sentence)
     return overtaken
 
 
 def _look_at(
-    store: Store, ledger: RegistryReader, clock: Clock, random_bytes: RandomBytes, list_id: ListId, head: Head
+    store: Store, ledger: RegistryReader, clock: Clock, random_bytes: RandomBytes, list_id: ListId, head: Head, host: str
 ) -> str | None:
     """Why a person must look; None where nobody must."""
     shown = ledger.status_head(list_id, head)
@@ -62,7 +71,7 @@ def _look_at(
     event = ledger.find_head(list_id, head) if known and not known.state.is_published else None
     with store.writing() as uow:
         adopted = _adopt(uow, shown, event)
-        prepared = _prepare(uow, clock, random_bytes, list_id, shown)
+        prepared = _prepare(uow, clock.now(), random_bytes, list_id, shown, host)
         failpoint("head.written")
         uow.commit()
         failpoint("head.prepared")
@@ -89,7 +98,9 @@ def _adopt(uow: UnitOfWork, shown: StatusHead | None, event: PublishedHead | Non
     return known is not None and uow.status_versions.confirm(known.id, event)
 
 
-def _prepare(uow: UnitOfWork, clock: Clock, random_bytes: RandomBytes, list_id: ListId, shown: StatusHead | None) -> int | None:
+def _prepare(
+    uow: UnitOfWork, now: datetime, random_bytes: RandomBytes, list_id: ListId, shown: StatusHead | None, host: str
+) -> int | None:
     """The version made, if one was needed."""
     versions, number = uow.status_versions, shown.version + 1 if shown else 1
     listed = versions.current(list_id)
@@ -103,8 +114,10 @@ def _prepare(uow: UnitOfWork, clock: Clock, random_bytes: RandomBytes, list_id: 
     digest = head_digest(list_id, number, listed.bits)
     # Before a row of the list is touched: whoever posts takes its locks in this order too.
     leaf = NewEntries(issuer=listed.issuer, digests=digest, salts=random_bytes(SALT_BYTES))
-    uow.entries.add_missing([leaf], clock.now())
-    return number if versions.prepare(listed, number, digest, clock.now()) else None
+    if uow.entries.add_missing([leaf], now):
+        detail = digests_detail(leaf.salts, digest)
+        uow.audit_log.note(round_act("digests.posted", detail, at=now, host=host, issuer=listed.issuer.did))
+    return number if versions.prepare(listed, number, digest, now) else None
 
 
 def _is_passed_by(uow: UnitOfWork, list_id: ListId, shown: StatusHead | None) -> bool:

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from anchoring.core.audit_log import digests_detail
 from anchoring.core.batch import BatchState, SubmissionState
 from anchoring.core.status import StatusBits, head_digest
 from anchoring.core.status_version import VersionState
 from anchoring.errors import LedgerRejected, LedgerUnavailable
+from anchoring.ports.audit_log import Wanted
 from anchoring.ports.ledger import Receipt
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
@@ -73,6 +75,19 @@ def test_digest_of_a_version_is_a_leaf_of_the_lists_issuer(here):
     assert entry.canonicalization is None
     assert batch is not None
     assert batch.state is BatchState.FINAL
+
+
+def test_digest_of_a_version_is_recorded_as_posted_by_the_round_in_the_name_of_the_lists_issuer(here):
+    here.revoke()
+    for _ in range(2):
+        here.round()
+    (version,) = here.versions()
+    with here.store.reading() as uow:
+        found = uow.audit_log.find(Wanted(actor="round", action="digests.posted"), 0, 9)
+        (entry,) = uow.entries.of_digest(version.digest)
+    [(record, source)] = [(one.record, one.source) for one in found]
+    assert (record.issuer, source) == (entry.issuer, RULES.submission.host)
+    assert record.detail == digests_detail(entry.salt, version.digest)
 
 
 def test_any_number_of_changes_is_one_version(here):
