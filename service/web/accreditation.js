@@ -2,7 +2,7 @@
  * Whether a Trusted Issuers Registry shows a credential's issuer as accredited for its types: what docs/verification.md says of the
  * check `accreditation`, as the Python library does it. One step is made, and the registry's word is taken.
  */
-import {CANNOT_TELL, claimedIssuer, FAILED, formatMoment, momentOf, parseJson, PASSED, readableClaims, Refused} from './verify.js';
+import {CANNOT_TELL, claimedIssuer, FAILED, formatMoment, momentOf, parseJson, PASSED, readableClaims, Refused, within} from './verify.js';
 
 const MOST_REFERENCES = 8, TIMEOUT_MS = 15_000;
 const LIMITS = {maxBytes: 256 * 1024, maxDepth: 16, maxValues: 20_000};
@@ -77,8 +77,10 @@ async function accredited({issuer, types, references}, registry, at, fetch) {
 async function answerOf(reference, fetch) {
   let response, content;
   try {
-    response = await fetch(reference, {headers: {Accept: 'application/json'}, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS)});
-    content = new Uint8Array(await response.arrayBuffer());
+    [response, content] = await within(TIMEOUT_MS, async signal => {
+      const answer = await fetch(reference, {headers: {Accept: 'application/json'}, redirect: 'error', signal});
+      return [answer, new Uint8Array(await answer.arrayBuffer())];
+    });
   } catch {
     throw new NotShown(CANNOT_TELL, `${reference} is out of reach: no answer`);
   }

@@ -2308,17 +2308,16 @@ class Lists {
       if (!mayBePlain && isPrivateHost(new URL(url).hostname)) {
         throw new Error('an address inside this network, which no document may make us ask');
       }
-      const response = await this.fetch(url, {
-        headers: {Accept: accept},
-        redirect: 'error',
-        credentials: 'omit',
-        cache: fresh ? 'reload' : 'default',
-        signal: AbortSignal.timeout(LIST_TIMEOUT_MS)
+      return await within(LIST_TIMEOUT_MS, async signal => {
+        const response = await this.fetch(url, {
+          headers: {Accept: accept},
+          redirect: 'error',
+          credentials: 'omit',
+          cache: fresh ? 'reload' : 'default',
+          signal
+        });
+        return {content: await bounded(response, maxBytes), mediaType: response.headers.get('content-type') ?? ''};
       });
-      if (response.status !== 200) {
-        throw new Error(`the answer was ${response.status}`);
-      }
-      return {content: await bounded(response, maxBytes), mediaType: response.headers.get('content-type') ?? ''};
     } catch (failed) {
       throw untold(`it was not got: ${failed.message}`);
     }
@@ -2339,7 +2338,31 @@ function isPrivateHost(host) {
   return isAddress ? PRIVATE_V4.some(range => range.test(host)) : /(?:^|\.)localhost\.?$/.test(host);
 }
 
+/**
+ * What `work` answers, all of it in time, however slowly it comes. It is given a signal, and holds a timer: the signal of AbortSignal.timeout
+ * goes when nobody in Node holds it, and its time never comes.
+ */
+export async function within(ms, work) {
+  const ending = new AbortController();
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      const why = new Error(`no whole answer in ${ms / 1000} s`);
+      reject(why);
+      ending.abort(why);
+    }, ms);
+  });
+  try {
+    return await Promise.race([late, work(ending.signal)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function bounded(response, maxBytes) {
+  if (response.status !== 200) {
+    throw new Error(`the answer was ${response.status}`);
+  }
   const parts = [];
   let size = 0;
   for (let reader = response.body.getReader(), next = await reader.read(); !next.done; next = await reader.read()) {
@@ -2456,7 +2479,7 @@ function signatureWanting({list, notShown}, now) {
 
 const ANCHOR_OF = 'cf4ff901', STATUS_LIST_OF = 'e3432160'; // the first four bytes of Keccak-256 of anchorOf(bytes32), statusListOf(bytes32)
 export const ROOT_ANCHORED = '0x2c5d3b111a2e93670091e23c70b548cf8dc67ad27e6d5560feffbb5c76cdbb8d';
-const NODE_TIMEOUT_MS = 15_000;
+const NODE_TIMEOUT_MS = 15_000, NODE_MAX_BYTES = 16 * 1024 * 1024;
 
 /** SHA-256 of the code that our contract has at its address, whoever deployed it. */
 export const CODE_SHA256 = '0x4d151935f816aecfa111ab6eae1f8fbcc08b6c853864a93214b6988a9e31bb44';
@@ -2469,21 +2492,23 @@ class OtherLedger extends NoEvidence {}
 
 class Node {
   constructor(url, fetcher) {
-    this.url = url;
+    this.url = nodeUrl(url);
     this.fetch = fetcher;
+    this.calls = 0;
   }
 
   async call(method, ...params) {
+    const id = ++this.calls, body = JSON.stringify({jsonrpc: '2.0', id, method, params}), headers = {'Content-Type': 'application/json'};
     try {
-      const response = await this.fetch(this.url, {
-        method: 'POST',
-        headers: {'Content-Type': 'application/json'},
-        body: JSON.stringify({jsonrpc: '2.0', id: 1, method, params}),
-        signal: AbortSignal.timeout(NODE_TIMEOUT_MS)
+      const answer = await within(NODE_TIMEOUT_MS, async signal => {
+        const response = await this.fetch(this.url, {method: 'POST', headers, body, redirect: 'error', signal});
+        return JSON.parse(new TextDecoder().decode(await bounded(response, NODE_MAX_BYTES)));
       });
-      const answer = await response.json();
-      if (answer.error || answer.result === undefined) {
-        throw new Error(String(answer.error?.message ?? 'no result').slice(0, 200));
+      if (answer?.id !== id) {
+        throw new Error("another call's answer");
+      }
+      if (answer.error != null || answer.result === undefined) {
+        throw new Error(String(answer.error?.message ?? 'neither result nor error').slice(0, 200));
       }
       return answer.result;
     } catch (failed) {
@@ -2510,6 +2535,17 @@ class Node {
   }
 }
 
+function nodeUrl(text) {
+  try {
+    if (/^https?:\/\//i.test(text) && new URL(text).port !== '0') {
+      return text;
+    }
+  } catch {
+    // brackets or a port that cannot be, refused like everything else that is none
+  }
+  throw new Refused('invalid-input', "the node's address is not a URL such as http://127.0.0.1:8545", 'rpcUrl');
+}
+
 function quantity(text) {
   if (typeof text !== 'string' || !/^0x[0-9a-f]{1,13}$/i.test(text)) {
     throw new NoEvidence('the node answered with something that is no number');
@@ -2530,6 +2566,34 @@ function hash32(text) {
     throw new NoEvidence('the node answered with something that is no hash');
   }
   return text.toLowerCase();
+}
+
+function address(text) {
+  if (typeof text !== 'string' || !/^0x[0-9a-f]{40}$/i.test(text)) {
+    throw new NoEvidence('the node answered with something that is no address');
+  }
+  return text.toLowerCase();
+}
+
+/** The events that say that our contract anchored a root; other contracts' logs are left out. */
+function anchorsIn(logs, registry) {
+  try {
+    const ours = logs.filter(log => address(log.address) === registry.contract && log.topics[0] === ROOT_ANCHORED);
+    return ours.map(({topics: [, root, sequence, by], data, transactionHash, blockNumber, blockHash}) => {
+      const [, count] = /^0x0{48}([0-9a-f]{16})(?:[0-9a-f]{2})*$/i.exec(data);
+      return {
+        root: hash32(root),
+        sequence: BigInt(hash32(sequence)),
+        leafCount: BigInt(`0x${count}`),
+        anchoredBy: address(`0x${by.slice(-40)}`),
+        transaction: hash32(transactionHash),
+        blockNumber: quantity(blockNumber),
+        blockHash: hash32(blockHash)
+      };
+    });
+  } catch {
+    throw new NoEvidence('the node answered with a malformed log');
+  }
 }
 
 function parseRegistry(text) {
@@ -2570,29 +2634,22 @@ async function headOf(node, registry) {
 
 /** What the ledger says of a root: {headNumber, source, anchor or null, blockHash, finalHeight or null, finality: the rule, or why not}. */
 async function gatherEvidence(node, registry, head, root, finality) {
-  const [[sequence, timestamp, blockNumber, leafCount], final] = await Promise.all([
+  const [[sequence, timestamp, recordedAt], final] = await Promise.all([
     node.ask(registry, ANCHOR_OF + toHex(root).slice(2), 4, head), finalHeight(node, head, finality)
   ]);
   const evidence = {headNumber: head.number, source: sourceOf(head), anchor: null, blockHash: null, ...final};
   if (sequence === 0n) {
     return evidence;
   }
-  const number = Number(blockNumber), hex = `0x${number.toString(16)}`;
+  const hex = `0x${recordedAt.toString(16)}`;
   const query = {address: registry.contract, topics: [ROOT_ANCHORED, toHex(root)], fromBlock: hex, toBlock: hex};
-  const [logs, block] = await Promise.all([node.call('eth_getLogs', query), node.block(hex)]);
-  const log = Array.isArray(logs) && logs.find(one => one.address?.toLowerCase() === registry.contract && BigInt(one.topics?.[2] ?? 0) === sequence);
-  if (!log) {
+  const shown = anchorsIn(await node.call('eth_getLogs', query), registry).find(one => one.root === toHex(root) && one.sequence === sequence);
+  if (!shown) {
     throw new NoEvidence(`the node holds root ${toHex(root)} and does not show its event`);
   }
-  evidence.anchor = {
-    sequence: Number(sequence),
-    leafCount: Number(leafCount),
-    blockNumber: number,
-    transaction: hash32(log.transactionHash),
-    anchoredBy: `0x${String(log.topics[3]).slice(-40).toLowerCase()}`,
-    anchoredAt: timeOf(timestamp)
-  };
-  evidence.blockHash = block.hash;
+  const {leafCount, blockNumber, transaction, anchoredBy} = shown;
+  evidence.anchor = {sequence: Number(sequence), leafCount: Number(leafCount), blockNumber, transaction, anchoredBy, anchoredAt: timeOf(timestamp)};
+  evidence.blockHash = (await node.block(`0x${blockNumber.toString(16)}`)).hash;
   return evidence;
 }
 
@@ -2656,7 +2713,7 @@ export async function verify(credential, proof = null, options = {}) {
   const read = readProof(proof ?? await insideOf(credential)), pinned = registry === null ? null : parseRegistry(registry), rule = parseFinality(finality);
   const given = key === null ? null : givenKey(key);
   const ledger = {
-    pinned, node: pinned && rpcUrl ? new Node(rpcUrl, fetch) : null, head: null, evidence: null, isOther: false,
+    pinned, node: pinned && rpcUrl !== null ? new Node(rpcUrl, fetch) : null, head: null, evidence: null, isOther: false,
     why: pinned === null ? 'no contract is pinned: give registry' : 'no node was asked: give rpcUrl'
   };
   if (ledger.node) {

@@ -3,6 +3,7 @@ import {accreditationClaim, checkAccreditation} from '../../service/web/accredit
 import {validityOf} from '../../service/web/judgement.js';
 import * as ours from '../../service/web/verify.js';
 import {readFileSync} from 'node:fs';
+import {mock} from 'node:test';
 import {judge} from './cases.mjs';
 
 const ARTIFACT = JSON.parse(readFileSync(new URL('../../anchoring/ledger/artifacts/AnchorRegistry.json', import.meta.url)));
@@ -28,7 +29,7 @@ async function refusable(work) {
 const word = value => BigInt(value).toString(16).padStart(64, '0');
 
 /** What a node would answer that has these heads and this anchor. */
-function answerOf({isUp, block, anchor, heads, code = ARTIFACT.deployedBytecode}, {method, params}) {
+function answerOf({isUp, block, anchor, heads, logs = null, code = ARTIFACT.deployedBytecode}, {method, params}) {
   if (!isUp) {
     throw new TypeError('the node is down');
   }
@@ -37,7 +38,11 @@ function answerOf({isUp, block, anchor, heads, code = ARTIFACT.deployedBytecode}
     case 'eth_chainId': return hex(31337);
     case 'eth_getCode': return code;
     case 'eth_getBlockByNumber': return {number: hex(number), hash, timestamp: hex(timestamp)};
-    case 'eth_getLogs': return [{address: params[0].address, topics: [...params[0].topics, `0x${word(anchor[0])}`, `0x${word(0xa7)}`], transactionHash: anchor[4]}];
+    case 'eth_getLogs': {
+      const topics = [...params[0].topics, `0x${word(anchor[0])}`, `0x${word(0xa7)}`];
+      const log = {address: params[0].address, topics, data: `0x${word(anchor[3])}`, transactionHash: anchor[4], blockNumber: hex(anchor[2]), blockHash: hash};
+      return logs ?? [log];
+    }
     case 'eth_call': {
       const key = `0x${params[0].data.slice(10)}`, isAnchor = params[0].data.startsWith('0xcf4ff901');
       const words = isAnchor ? anchor?.slice(0, 4) ?? [0, 0, 0, 0] : heads[key] ?? [0, 0, 0];
@@ -50,7 +55,8 @@ function answerOf({isUp, block, anchor, heads, code = ARTIFACT.deployedBytecode}
 function fetchFrom({node, web}) {
   return async (url, request) => {
     if (url === NODE) {
-      return Response.json({jsonrpc: '2.0', id: 1, result: answerOf(node, JSON.parse(request.body))});
+      const asked = JSON.parse(request.body), answer = {jsonrpc: '2.0', id: asked.id, result: answerOf(node, asked), ...node.answer};
+      return Response.json(answer, {status: node.status ?? 200});
     }
     if (!Object.hasOwn(web, url)) {
       throw new TypeError('nothing is there');
@@ -60,7 +66,28 @@ function fetchFrom({node, web}) {
   };
 }
 
+/** Why there is nothing to judge by when a host sends the beginning of an answer and then nothing, as the clock goes on. */
+async function reasonOfDrip({credential, proof, options, what}) {
+  const dripping = () => new Response(new ReadableStream({start: stream => stream.enqueue(bytes('IA=='))}));
+  mock.timers.enable({apis: ['setTimeout']});
+  try {
+    const did = 'did:web:keys.example', token = `${btoa(JSON.stringify({alg: 'ES256', kid: `${did}#a`}))}.${btoa(JSON.stringify({iss: did}))}.AAAA`;
+    const given = what === 'node' ? {...options, rpcUrl: NODE} : {fetchKeys: true};
+    const content = what === 'node' ? bytes(credential) : token.replaceAll('=', '');
+    const waiting = ours.verify(content, bytes(proof), {...given, fetch: async () => dripping()});
+    for (let turn = 0; turn < 20; turn++) {
+      await new Promise(resolve => setImmediate(resolve));
+      mock.timers.tick(1_000);
+    }
+    const check = what === 'node' ? 'root' : 'credential-signature';
+    return (await waiting).checks.find(one => one.check === check).reason;
+  } finally {
+    mock.timers.reset();
+  }
+}
+
 const JUDGES = {
+  drip: reasonOfDrip,
   status: ({credential, proof, options, copies, node, web}) => refusable(() => ours.verify(credential && bytes(credential), bytes(proof), {
     ...options, rpcUrl: NODE, statusLists: copies.map(bytes), fetch: fetchFrom({node, web})
   })),
