@@ -28,7 +28,8 @@ async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
     began, text = time.monotonic(), key.strip()
     caller = await _holder_of(service, text, scope, began)
     scope[CALLER], scope[OPENED] = caller, (text, began)
-    service.limits.spend_key(scope, caller)
+    if not _revokes_itself(scope, caller):
+        service.limits.spend_key(scope, caller)
     if caller.client is None:
         service.key_uses.note(caller.key, service.clock.now())
     return caller
@@ -40,6 +41,11 @@ async def check_again(service: Service, scope: Scope) -> None:
     now = time.monotonic()
     if text and now - since > PROMPT_S:
         await _holder_of(service, text, scope, now)
+
+
+def _revokes_itself(scope: Scope, caller: Caller) -> bool:
+    """Whoever uses up the limits of a stolen key must not keep its owner from that."""
+    return scope["method"] == "DELETE" and bool(caller.key) and scope["path"].endswith(f"/keys/{caller.key}")
 
 
 async def _holder_of(service: Service, text: str, scope: Scope, began: float) -> Caller:

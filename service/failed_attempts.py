@@ -48,4 +48,4 @@ class FailedAttempts:
         await asyncio.sleep(max(0.0, began + self._answer_s - time.monotonic()))
 
 
-SEND_A_KEY = "send a valid API key of an issuer: Authorization: Bearer ca_…"
+SEND_A_KEY = "send a valid API key of an issuer, or access token where these are taken: Authorization: Bearer ca_…"

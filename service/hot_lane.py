@@ -50,8 +50,6 @@ class HotLane:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = _route_of(scope)
-        if route is None and scope["type"] == "http" and scope["path"].endswith("\n"):
-            route = _NOWHERE  # the framework's patterns end with `$`, behind which there may be a line feed
         if route is None:
             await self._app(scope, receive, send)
         else:
@@ -71,6 +69,8 @@ def _route_of(scope: Scope) -> _Route | None:
     if scope["type"] != "http" or scope.get("root_path"):
         return None
     path = scope["path"]
+    if path.endswith("\n"):
+        return _NOWHERE  # the framework's patterns end with `$`, before which there may be a line feed
     if scope["method"] == "POST":
         return _POST.get(path)
     route = _GET.get(path.rpartition("/")[0]) if scope["method"] == "GET" else None

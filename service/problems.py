@@ -56,7 +56,7 @@ STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
     HeadTooLarge: (431, "The header is too large"),
     NotFound: (404, "Not found"),
     Conflict: (409, "The request contradicts the present state"),
-    NotAllowed: (401, "A valid API key is needed"),
+    NotAllowed: (401, "A valid API key or access token is needed"),
     ScopeMissing: (403, "The API key may not do this"),
     TooManyRequests: (429, "Too many requests"),
     StoreUnavailable: (503, "The database does not answer"),

@@ -181,7 +181,10 @@ def _read_jwks(content: bytes) -> Sequence[_Key]:
 
 def _read_key(member: dict[str, JsonValue]) -> _Key | None:
     kind, curve, kid, alg = (member.get(name) for name in ("kty", "crv", "kid", "alg"))
+    operations = member.get("key_ops", ["verify"])
     if kind not in {"RSA", "EC", "OKP"} or member.get("use", "sig") != "sig":
+        return None
+    if not isinstance(operations, list) or "verify" not in operations:
         return None
     public = {name: member[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in member}
     try:

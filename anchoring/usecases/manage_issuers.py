@@ -101,7 +101,8 @@ def rotate_key(
     Raises: NotFound when no living key has this prefix; Conflict as `create_key`, and when it was rotated already, because
     how long its own life was meant to be is no longer known.
     """
-    old = living_key(uow, prefix, of=of, now=now)
+    uow.status_lists.lock_issuer(living_key(uow, prefix, of=of, now=now).issuer.id)
+    old = living_key(uow, prefix, of=of, now=now)  # as it is now that nobody else rotates it
     if successor := _successor(old, uow.issuers.keys_of(old.issuer)):
         raise Conflict(f"key {prefix} was rotated already, into {successor}: rotate that one, or make a new key")
     expires_at = None if old.expires_at is None else now + min(old.expires_at - old.created_at, LONGEST_LIFE)
@@ -113,14 +114,15 @@ def rotate_key(
 def revoke_key(uow: UnitOfWork, prefix: str, *, of: Issuer | None = None, now: datetime) -> None:
     """From now on the key opens nothing. The caller commits. Raises: NotFound when no living key has this prefix."""
     living_key(uow, prefix, of=of, now=now)
-    uow.issuers.revoke_key(prefix, now)
+    if not uow.issuers.revoke_key(prefix, now):  # another did meanwhile
+        raise _not_in_use(prefix)
 
 
 def living_key(uow: UnitOfWork, prefix: str, *, of: Issuer | None = None, now: datetime) -> StoredKey:
     """Raises: NotFound, also for a key of somebody else than `of`."""
     found = uow.issuers.keys([prefix]).get(prefix)
     if found is None or not found.lives(now) or (of is not None and found.issuer.id != of.id):
-        raise NotFound(f"no key with prefix {prefix} is in use")
+        raise _not_in_use(prefix)
     return found
 
 
@@ -155,6 +157,7 @@ def _add_key(
     now: datetime,
     random_bytes: RandomBytes,
 ) -> ApiKey:
+    uow.status_lists.lock_issuer(issuer.id)  # else several at once would each find room for one more
     if sum(key.lives(now) for key in uow.issuers.keys_of(issuer)) >= MOST_KEYS:
         raise Conflict(f"issuer {issuer.did} has {MOST_KEYS} keys in use: revoke those that it no longer needs")
     key = make_api_key(random_bytes(PREFIX_BYTES + SECRET_BYTES))
@@ -190,6 +193,10 @@ def _holder(key: ApiKey, stored: StoredKey | None, now: datetime) -> Caller | No
     if not key.opens(stored, now) or stored is None:
         return _not_valid()
     return Caller(key=stored.prefix, issuer=stored.issuer, scopes=stored.scopes, ends_at=stored.expires_at)
+
+
+def _not_in_use(prefix: str) -> NotFound:
+    return NotFound(f"no key with prefix {prefix} is in use")
 
 
 def _not_valid() -> NotAllowed:

@@ -112,8 +112,14 @@ def _lines(store: Store, issuer: Issuer) -> Iterator[bytes]:
             page = uow.status_changes.page(issuer, last_id, RECORDS_AT_ONCE)
         if not page:
             return
-        yield b"".join(json.dumps(_record(one), ensure_ascii=False).encode() + b"\n" for one in page)
+        yield b"".join(_line(one) for one in page)
         last_id = page[-1].change.id
+
+
+def _line(one: ChangeRecord) -> bytes:
+    """Where an explanation has something that turns, hides or breaks text, all of the line is ASCII."""
+    is_plain = (one.explanation or "").isprintable()
+    return json.dumps(_record(one), ensure_ascii=not is_plain).encode() + b"\n"
 
 
 def _noted(made: Sequence[MadeChange]) -> Detail:

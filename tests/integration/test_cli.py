@@ -518,7 +518,7 @@ def test_credential_submit_passes_on_what_the_service_says(credanchor: Credancho
     assert (bad.code, bad.error) == (2, f"{tmp_path / 'a.json'}: $.a (line 1, column 7): too large for a double")
     assert (wrong.code, wrong.error) == (
         1,
-        f"{tmp_path / 'b.json'}: send a valid API key of an issuer: Authorization: Bearer ca_…",
+        f"{tmp_path / 'b.json'}: send a valid API key of an issuer, or access token where these are taken: Authorization: Bearer ca_…",
     )
     assert (none.code, none.error) == (1, "the API key has characters that no key has")
     assert service.get("/v1/ledger").json()["waiting"] == 0

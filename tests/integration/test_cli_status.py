@@ -333,7 +333,9 @@ def test_only_the_issuer_changes_and_reads_its_record(credanchor: Credanchor, se
     assert (others.code, indexes_of_others.code, record_of_none) == (1, 1, [])
     assert others.error.startswith(f"{hex_digest(1)}: digest {hex_digest(1)} was not posted here by")
     assert {(done.code, done.out) for done in unknown} == {(1, "")}
-    assert {done.error for done in unknown} == {"send a valid API key of an issuer: Authorization: Bearer ca_…"}
+    assert {done.error for done in unknown} == {
+        "send a valid API key of an issuer, or access token where these are taken: Authorization: Bearer ca_…"
+    }
 
 
 # --- a service that is not there, or not ours

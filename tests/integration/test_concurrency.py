@@ -1,23 +1,29 @@
 """Several sessions at once: no entry is lost behind a seal, nobody is answered twice, nothing deadlocks."""
 
+import os
 import random
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from anchoring.core.issuer import Issuer
 from anchoring.core.status import MIN_ENTRIES, StatusPurpose
-from anchoring.errors import StoreUnavailable
+from anchoring.errors import Conflict, NotFound, StoreUnavailable
 from anchoring.ports.entries import Entry, EntryRange
 from anchoring.ports.status_lists import SignedBy
+from anchoring.ports.store import UnitOfWork
 from anchoring.store import tables
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.manage_issuers import MOST_KEYS, create_key, revoke_key, rotate_key
 from anchoring.usecases.seal_batches import seal_batches
+from tests.api import make_key
 from tests.factories import NOON, FrozenClock, add_issuer, make_digest, post, submit
 from tests.sessions import Session
 from tests.world import check_store, rows
@@ -124,6 +130,7 @@ import sys
 from anchoring.bootstrap.system import SystemClock
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.usecases.manage_issuers import MOST_KEYS, create_key, revoke_key, rotate_key
 from anchoring.usecases.seal_batches import seal_batches
 store = SqlStore(make_engine(sys.argv[1], pool_size=1, busy_timeout_s=20))
 print("ready", flush=True)
@@ -355,3 +362,45 @@ def test_two_that_fix_the_same_range_at_once_both_go_on(store):
         session.result()
     assert (begun.count(True), begun.count(False)) == (300, 300)
     assert len(rows(store, tables.batch)) == 300
+
+
+# Keys.
+
+
+def begun(store: SqlStore, act: Callable[[UnitOfWork], object]) -> Session:
+    """Not committed; and another who does the same meanwhile, and says whether it was done."""
+
+    def other() -> bool:
+        with store.writing() as uow:
+            try:
+                act(uow)
+            except (Conflict, NotFound):
+                return False
+            uow.commit()
+            return True
+
+    with store.writing() as uow:
+        act(uow)
+        session = Session(other)
+        assert session.is_held_up()
+        uow.commit()
+    return session
+
+
+def test_key_that_two_revoke_at_once_is_revoked_by_one(store, university):
+    key = make_key(store, university)
+    other = begun(store, lambda uow: revoke_key(uow, key[3:11], now=NOON))
+    assert other.result() is False
+
+
+def test_key_that_two_rotate_at_once_is_rotated_by_one(store, university):
+    key, now = make_key(store, university), NOON + timedelta(seconds=0.5)
+    other = begun(store, lambda uow: rotate_key(uow, key[3:11], overlap=timedelta(days=1), now=now, random_bytes=os.urandom))
+    assert other.result() is False
+
+
+def test_last_key_that_an_issuer_may_have_is_made_by_one_of_two(store, university):
+    for _ in range(MOST_KEYS - 1):
+        make_key(store, university)
+    other = begun(store, lambda uow: create_key(uow, university.did, now=NOON, random_bytes=os.urandom))
+    assert other.result() is False

@@ -337,14 +337,15 @@ def test_guesses_are_slowed(store, keys):
         assert api.post_numbers(1, key=token()).status_code == 202
 
 
-def test_weak_and_secret_keys_of_the_server_are_not_used(store, keys):
+@pytest.mark.parametrize("unfit", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"key_ops": "verify"}])
+def test_weak_and_secret_keys_and_those_for_other_things_are_not_used(store, keys, unfit):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)
         weak = jwk.RSAKey.generate_key(1024, {"kid": "weak"}, private=True)
         weakly = token(key=weak)
     secret = jwk.OctKey.import_key(b"s" * 32, {"kid": "secret"})
     told = [weak.as_dict(private=False), secret.as_dict(private=True), {"kty": "RSA", "kid": "broken", "n": "!"}, "no key"]
-    told.append(EC.as_dict(private=False) | {"use": "enc"})
+    told.append(EC.as_dict(private=False) | unfit)
     keys.write_text(json.dumps({"keys": told}))
     with running(store, oauth=settings(keys)) as api:
         for text in (weakly, token(key=secret, header={"alg": "HS256"}), token(key=EC)):

@@ -93,7 +93,6 @@ def test_key_that_somebody_writes_into_a_path_is_not_logged(shared_api: Api, cap
 
 def test_path_with_a_line_feed_behind_it_is_none(shared_api: Api) -> None:
     for one in operations(shared_api.app):
-        expected = {404} if not one.template.endswith("}") else {401, 404, 422}  # the parameter is a wrong one
-        assert shared_api.client.request(one.method, f"{one.path}%0a").status_code in expected, one
+        assert shared_api.client.request(one.method, f"{one.path}%0a").status_code == 404, one
     for path in ("/", "/docs", "/openapi.json", "/verify", "/v1/status-lists"):
         assert shared_api.get(f"{path}%0a").status_code == 404, path

@@ -38,6 +38,17 @@ def left(response: httpx2.Response) -> dict[str, int]:
     return {name: rest for name, (rest, _) in found.items()}
 
 
+def test_key_whose_limit_others_use_up_may_still_revoke_itself_and_do_nothing_else(store: SqlStore) -> None:
+    with running(store, limits=LimitSettings(per_address=0, per_key=1, window_s=60, items_per_day=0)) as api:
+        key = make_key(store, api.issuer, Scope.ISSUER_ADMIN)
+        keys = f"/v1/issuers/{UNIVERSITY}/keys"
+        assert api.ask("GET", keys, key=key).status_code == 200
+        check_problem(api.ask("GET", keys, key=key), 429, "too-many-requests")
+        check_problem(api.delete(f"{keys}/{api.key[3:11]}", key=key), 429, "too-many-requests")
+        assert api.delete(f"{keys}/{key[3:11]}", key=key).status_code == 204
+        check_problem(api.ask("GET", keys, key=key), 401, "not-allowed")
+
+
 def test_key_that_asks_too_often_waits_and_another_does_not(store: SqlStore) -> None:
     with running(store, limits=FEW) as api:
         answers = [api.post_numbers(i) for i in range(4)]

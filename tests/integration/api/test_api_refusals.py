@@ -298,7 +298,7 @@ def test_verify_refuses(shared_api: Api, question: Any, kind: tuple[int, str], a
     [
         MARKED[:63],
         MARKED + "0",
-        MARKED + "%0A",
+        "%0A" + MARKED,
         "%20" + MARKED,
         "0X" + MARKED,
         "0x" + MARKED[:62] + "zz",
@@ -405,9 +405,9 @@ def test_keys_that_open_nothing_are_answered_alike(shared_api: Api, method: str,
     assert response.status_code == 401
     assert response.json() == {
         "type": "urn:credanchor:problem:not-allowed",
-        "title": "A valid API key is needed",
+        "title": "A valid API key or access token is needed",
         "status": 401,
-        "detail": "send a valid API key of an issuer: Authorization: Bearer ca_…",
+        "detail": "send a valid API key of an issuer, or access token where these are taken: Authorization: Bearer ca_…",
     }
 
 

@@ -377,7 +377,7 @@ def test_changes_come_as_lines_too_and_errors_name_the_line(lists: Api) -> None:
 
 def test_only_its_issuer_changes_a_status_and_reads_the_record(lists: Api) -> None:
     lists.post_numbers(1)
-    request = {"action": "suspend", "digest": hex_digest(1), "reason": "under-review", "explanation": "änhängig"}
+    request = {"action": "suspend", "digest": hex_digest(1), "reason": "under-review", "explanation": "änhängig\u202e\u2028"}
     assert change(lists, request, key=lists.other).status_code == 404
     assert lists.client.post("/v1/status-changes", json={"changes": [request]}).status_code == 401
     changed(lists, request, {"action": "reinstate", "digest": hex_digest(1), "expected": 1})
@@ -395,7 +395,7 @@ def test_only_its_issuer_changes_a_status_and_reads_the_record(lists: Api) -> No
         "index": None,
         "change": 1,
         "reason": "under-review",
-        "explanation": "änhängig",
+        "explanation": "änhängig\u202e\u2028",
         "effectiveAt": "2026-11-23T12:00:00Z",
         "recordedAt": "2026-11-23T12:00:00Z",
         "appliedAt": None,
