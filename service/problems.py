@@ -143,7 +143,7 @@ async def _validation_error(_request: Request, error: RequestValidationError) ->
     # The values are left out: they may be anything, and an answer must not repeat them.
     wrong = [(".".join(str(part) for part in found["loc"]), _words(found)) for found in error.errors()]
     status, title = STATUS[InvalidInput]
-    detail = "; ".join(f"{at}: {message}" for at, message in wrong)
+    detail = "; ".join(dict.fromkeys(f"{at}: {message}" for at, message in wrong))
     return problem(status, InvalidInput.slug, title, detail, at=wrong[0][0] if wrong else None)
 
 

@@ -23,6 +23,7 @@ from anchoring.errors import InvalidInput, Misconfigured, VerificationError
 from anchoring.types import Address, BlockHash, Did, Digest, as_block_hash, parse_address, parse_hash
 
 if TYPE_CHECKING:
+    from anchoring.ledger.rpc import JsonRpc
     from anchoring.ports.ledger import RegistryReader
 
 NODE_TIMEOUT_S: Final = 15.0
@@ -55,16 +56,22 @@ def open_reader_at(pinned: Registry | None, rpc_url: str | None, *, pin: str, no
     """
     # The ledger's library takes a while to import, so it is imported by whoever needs a ledger.
     from anchoring.ledger.registry_reader import EvmRegistryReader
-    from anchoring.ledger.rpc import JsonRpc
 
     if pinned is None:
         return f"no contract is pinned: give {pin}"
     if rpc_url is None:
         return f"no node was asked: give {node}"
+    return EvmRegistryReader(_open_node(rpc_url, at=node.removesuffix("=")), pinned)
+
+
+def _open_node(rpc_url: str, *, at: str) -> "JsonRpc":
+    """Raises: InvalidInput naming `at`."""
+    from anchoring.ledger.rpc import JsonRpc
+
     try:
-        return EvmRegistryReader(JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S), pinned)
+        return JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S)
     except Misconfigured as wrong:
-        raise InvalidInput(wrong.message, at=node.removesuffix("=")) from None
+        raise InvalidInput(wrong.message, at=at) from None
 
 
 def find_evidence(ledger: Ledger, proof: InclusionProof, finality: str, *, at: str) -> Evidence | NoEvidence:
@@ -129,12 +136,11 @@ def trusted_blocks(block_hash: str | None, validators: Collection[str], *, at_ha
     )
 
 
-def make_bundle(proof: InclusionProof, rpc_url: str) -> Bundle:
-    """What proves the proof's anchor, from a node. Raises: LedgerUnavailable, Misconfigured."""
+def make_bundle(proof: InclusionProof, rpc_url: str, *, at: str) -> Bundle:
+    """What proves the anchor, from a node. `at`: names `rpc_url`. Raises: LedgerUnavailable, Misconfigured, InvalidInput."""
     from anchoring.ledger.bundles import fetch_bundle
-    from anchoring.ledger.rpc import JsonRpc
 
-    return fetch_bundle(JsonRpc(rpc_url, timeout_s=NODE_TIMEOUT_S), proof.root, proof.anchor)
+    return fetch_bundle(_open_node(rpc_url, at=at), proof.root, proof.anchor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

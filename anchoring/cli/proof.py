@@ -161,7 +161,7 @@ def bundle(
     content = read_file(proof)
     with about(proof):
         inclusion = parse_proof(content)
-    made = make_bundle(inclusion, rpc_url)
+    made = make_bundle(inclusion, rpc_url, at="--rpc-url")
     if made.state is None:
         say("the node gives no proof of storage of that block: the bundle proves the anchor by its receipt alone")
     _hand_over(proof_to_json(inclusion) | {MEMBER: bundle_to_json(made)}, output)
@@ -249,7 +249,9 @@ def verify_file(  # noqa: PLR0913, PLR0917 - one for each option
     with about(named):
         inclusion = parse_proof(content)
     ledger, form = open_pinned(registry, deployment, rpc_url), find_form(body, inclusion)
-    if offline or block_hash or validators:
+    if (block_hash or validators) and not offline:
+        raise InvalidInput("is for --offline, which asks nobody: say so", at="--block-hash" if block_hash else "--validators")
+    if offline:
         further = {"list": copies, "status_signer": status_signer, "allow_private": allow_private, "fetch_keys": fetch_keys}
         refuse_offline(rpc_url=rpc_url, finality=finality, service=service, issuers_registry=issuers_registry, **further)
         evidence = find_all_offline(ledger.pinned, named, content, block_hash=block_hash, validators=validators)

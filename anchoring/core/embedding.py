@@ -36,7 +36,9 @@ def why_not_inside(credential: bytes) -> str | None:
     if Canonicalization.JCS not in forms:
         return "the file is no JSON that can be read in one way only, so it can be hashed as bytes alone"
     found = _members(credential).get(MEMBER, [])
-    if not isinstance(found, list):
+    if not isinstance(found, list | dict):
+        return "its proof is neither an array nor an object, and to make an array of it would change its digest"
+    if isinstance(found, dict):
         return (
             "its proof is a single object: to make an array of it, so that another can stand beside it, would change its digest"
         )

@@ -96,7 +96,7 @@ def read_public_key(content: bytes, *, at: str) -> str:
     try:
         jwk = parse(text) if text.startswith(b"{") else None
         if not (isinstance(jwk, dict) and "d" in jwk):
-            return to_multikey(from_jwk(jwk) if jwk is not None else from_multikey(text.decode("ascii")))
+            return to_multikey(from_jwk(jwk) if jwk is not None else from_multikey(text.decode("ascii", "replace")))
     except (InvalidInput, ValueError) as wrong:
         raise InvalidInput(f"cannot be used: {wrong}", at=at) from None
     raise InvalidInput("is a private key; nobody but the issuer should have it", at=at)

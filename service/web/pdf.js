@@ -25,7 +25,7 @@ class Unread extends Error {}
 /** The anchor proof in the field of a PDF, as it was parsed and otherwise unread; null where there is none. The last one counts. */
 export function proofInPdf(body) {
   const name = [...'/T (CredentialAnchorProof)\n/V ('].map(one => one.charCodeAt(0));
-  let at = lastPlaceOf(name, body, body.length);
+  let at = lastPlaceOf(name, body, Math.max(0, lastPlaceOf(END, body, body.length))); // what no end follows was cut off
   for (let n = 0; at >= 0 && n < MOST_REVISIONS; n += 1) {
     const text = latin1(body.subarray(at + name.length, at + name.length + MOST_ADDED_BYTES));
     const [, value = ''] = new RegExp(`^${VALUE}\\)`).exec(text) ?? [], found = value && parsed(value);

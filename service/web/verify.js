@@ -3146,12 +3146,12 @@ function issuerOf(proof, credential) {
 }
 
 /** Why the proof says nothing of this credential: anyone can anchor another's credential in a batch of his own. */
-function ofAnother(proof, credential, {forms}) {
+function ofAnother(proof, credential, {forms, why}) {
   if (credential === null) {
     return null;
   }
   if (!forms.some(form => equal(form.digest, proof.digest))) {
-    return "the proof is of another credential, so the list that follows from the credential's batch is not known";
+    return `${why ?? 'the proof is of another credential'}, so the list that follows from the credential's batch is not known`;
   }
   const {claimed, fault} = claimedIssuer(credential);
   if (fault) {

@@ -258,6 +258,8 @@ def test_module_judges_an_altered_file_alike_whatever_the_proof_says_of_the_rule
     verdicts = judged("verify", [{"credential": b64(file), "proof": proof, "options": {}} for file in files])
 
     assert [one["checks"][0]["outcome"] for one in verdicts] == list(files.values())
+    for one, outcome in zip(verdicts, files.values(), strict=True):
+        assert ("the proof is of another credential" in one["checks"][-1]["reason"]) is (outcome == "failed")
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,15 @@ def test_proof_that_was_put_in_is_found_and_passes_as_in_python(issued: bytes) -
     assert "another credential" not in report.status.reason
 
 
+@pytest.mark.parametrize("missing", [2, 5, 60, 600])
+def test_file_whose_end_was_cut_off_has_no_proof_inside_as_in_python(missing: int) -> None:
+    cut = embed(SIGNED, proof_of(SIGNED), digest_of(SIGNED))[:-missing]
+
+    [found] = judged((cut, proof_of(SIGNED)))
+
+    assert (found["inside"], anchoring.embedded_proof(cut)) == (None, None)
+
+
 def test_issued_file_itself_passes_and_has_no_proof_inside() -> None:
     [found] = judged((SIGNED, proof_of(SIGNED)))
 

@@ -232,6 +232,8 @@ def test_get_proof_in_an_unknown_format_is_refused(api: Api, query: str) -> None
     problem = check_problem(api.get(f"/v1/proofs/{hex_digest(1)}{query}"), 422, "invalid-input")
 
     assert problem["at"] in ("query.format", "query.formats")
+    said = problem["detail"].split("; ")
+    assert len(said) == len(set(said))
 
 
 def test_get_proof_that_waits_says_so_in_every_format(api: Api) -> None:

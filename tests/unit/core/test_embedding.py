@@ -51,7 +51,7 @@ def test_later_proof_of_the_same_issuer_takes_the_place_of_the_earlier() -> None
     ("body", "why"),
     [
         (json.dumps(BASE | {"proof": SIGNATURE}).encode(), "single object"),
-        (json.dumps(BASE | {"proof": None}).encode(), "single object"),
+        (json.dumps(BASE | {"proof": None}).encode(), "neither an array nor an object"),
         (b"%PDF-1.7\n", "no JSON"),
         (b"eyJhbGciOiJFUzI1NiJ9.e30.AAAA", "no JSON"),
         (b'{"a":1,"a":2}', "read in one way only"),

@@ -12,8 +12,10 @@ from joserfc.jwk import ECKey, OKPKey
 from anchoring.core.base58 import decode_base58, encode_base58
 from anchoring.core.registered_keys import RegisteredKeys
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
+from anchoring.errors import InvalidInput
 from anchoring.signing import multikey
 from anchoring.signing.did_documents import did_web_of, document_url, key_in_document, key_of_did_key
+from anchoring.signing.multikey import read_public_key
 from scripts.devnet import ROOT
 
 VECTORS = ROOT / "tests" / "vectors" / "data-integrity"
@@ -216,3 +218,8 @@ def test_registered_keys_are_the_ones_registered():
     keys = RegisteredKeys({f"{DID}#a": ED25519})
     assert keys.public_key(f"{DID}#a") == ED25519
     assert code_of(keys.public_key, f"{DID}#b") is StatusErrorCode.VERIFICATION
+
+
+def test_file_that_holds_no_key_is_told_so_whatever_its_bytes():
+    with pytest.raises(InvalidInput, match=r"^key: cannot be used: not a Multikey"):
+        read_public_key(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", at="key")
