@@ -53,6 +53,7 @@ RECORDED = {
     "store restore": "store.restored",
     "store rebuild": "store.rebuilt",
     "store create-manifest-key": "manifest_key.created",
+    "partitions add": "partition.added",
     "tiles export": "tiles.published",
 }
 READS = {"list", "show", "check", "status", "audit", "export", "verify"}
