@@ -1,7 +1,9 @@
 """What a credential says, read from the file as it is signed. NOTHING IS VERIFIED HERE: no signature is checked."""
 
 from anchoring.core.canonical import Content, content_of
+from anchoring.core.disclosures import disclosed_claims
 from anchoring.core.jose import is_json_jws, read_compact, read_json_jws, read_sd_jwt
+from anchoring.core.status_codec import StatusListError
 from anchoring.core.strict_json import DEFAULT_LIMITS, JsonLimits, JsonValue, parse
 from anchoring.errors import InvalidInput
 
@@ -27,3 +29,16 @@ def read_claims(body: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> dict[str
     if not isinstance(value, dict):
         raise InvalidInput("expected an object", at="$")
     return value
+
+
+def shown_claims(body: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> dict[str, JsonValue] | None:
+    """As `read_claims`, and of an SD-JWT with what is disclosed in its places. Raises: InvalidInput, also when it has none."""
+    claims = read_claims(body, limits=limits)
+    if content_of(body) is not Content.SD_JWT:
+        return claims
+    try:
+        shown = disclosed_claims(read_sd_jwt(body, limits), body)
+    except StatusListError as misplaced:
+        raise InvalidInput(misplaced.message) from None
+    assert isinstance(shown, dict)  # `read_claims` has seen to it
+    return shown

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from anchoring.core.canonical import Content, content_of
-from anchoring.core.claims import read_claims
+from anchoring.core.claims import shown_claims
 from anchoring.core.status_codec import StatusErrorCode
 from anchoring.core.strict_json import DEFAULT_LIMITS, JsonLimits, JsonValue, json_path
 from anchoring.errors import InvalidInput
@@ -92,7 +92,7 @@ def status_entries(body: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> tuple
     A malformed entry, and one of a kind that is not known, stays in the answer: what it would have said is not known.
     """
     try:
-        claims = read_claims(body, limits=limits)
+        claims = shown_claims(body, limits=limits)
     except InvalidInput as malformed:
         return (UnreadEntry(at="$", why=f"the credential cannot be read: {malformed.message}", code=MALFORMED),)
     if claims is None:

@@ -1166,11 +1166,15 @@ class UnreadEntry extends Error {
 }
 
 /** Places that a credential names, and a finding for each entry that leads to none. */
-function namedPlaces(body) {
+async function namedPlaces(body) {
   let claims;
   try {
     claims = claimsOf(body);
+    claims = contentOf(body) === SD_JWT ? await disclosedClaims(readSdJwt(body, LIMITS), body) : claims;
   } catch (refused) {
+    if (refused instanceof StatusListError) {
+      return [notTold(`the credential cannot be read: ${refused.message}`, {namedAt: '$', code: MALFORMED})];
+    }
     return [notTold(`the credential cannot be read: ${asRefused(refused).message}`, {namedAt: '$', code: MALFORMED})];
   }
   if (claims === null) {
@@ -3108,7 +3112,7 @@ export function checkIssuer(proof, credential) {
 async function checkStatus(proof, credential, forms, ledger, lists, now) {
   const judged = (place, issuer) => place.outcome ? place : judgePlace(place, issuer, ledger, lists, now);
   const found = [];
-  for (const place of credential === null ? [notTold('no credential was given, so the lists that it names are not known')] : namedPlaces(credential)) {
+  for (const place of credential === null ? [notTold('no credential was given, so the lists that it names are not known')] : await namedPlaces(credential)) {
     found.push(await judged(place, issuerOf(proof, credential)));
   }
   const why = ofAnother(proof, credential, forms);

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+import anchoring
 from anchoring.bounded_http import Fetched
 from anchoring.core.canonical import Canonicalization, canonical_candidates, canonicalize, jcs
 from anchoring.core.proof_json import parse_proof, proof_to_json
@@ -389,6 +390,24 @@ def test_module_judges_what_the_digest_leaves_out_as_the_vector_says():
 
     for vector, verdict in zip(LEFT_OUT, verdicts, strict=True):
         assert verdict == {"check": "digest", "outcome": vector["result"], "reason": vector["reason"]}, vector["name"]
+
+
+def test_status_that_is_disclosed_is_looked_for_in_either_language():
+    place = {"type": "BitstringStatusListEntry", "statusPurpose": "revocation", "statusListIndex": "7"}
+    part = b64url(["salt", "credentialStatus", place | {"statusListCredential": "https://lists.example/1"}])
+    digest = base64.urlsafe_b64encode(sha256(part.encode())).rstrip(b"=").decode()
+    shown = f"{b64url({'alg': 'ES256'})}.{b64url({'iss': UNIVERSITY, '_sd': [digest]})}.AAAA~{part}~".encode()
+    foreign = shown + b64url(["salt", "n", 1]).encode() + b"~"
+
+    found = judged(
+        "verify", [{"credential": b64(one), "proof": b64(json.dumps(PROOF).encode()), "options": {}} for one in (shown, foreign)]
+    )
+
+    for one, credential in zip(found, (shown, foreign), strict=True):
+        status = anchoring.verify(credential, PROOF, allow_private=False).status
+        expected = [(each.named_at, each.outcome) for each in status.lists]
+        assert [(each["namedAt"], each["outcome"]) for each in one["statusLists"]] == expected
+    assert [one["statusLists"][0]["namedAt"] for one in found] == ["$.credentialStatus", "$"]
 
 
 def test_module_holds_published_vectors_with_their_key():

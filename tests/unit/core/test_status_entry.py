@@ -1,6 +1,7 @@
 """Where a credential says its status stands, in every format, and what is refused."""
 
 import base64
+import hashlib
 import json
 from typing import Any
 
@@ -33,7 +34,14 @@ def jwt(claims: Any) -> bytes:
 
 
 def sd_jwt(claims: Any) -> bytes:
-    return jwt(claims) + b"~YQ~"
+    return jwt(claims) + b"~"
+
+
+def disclosed(claims: Any) -> bytes:
+    """An SD-JWT in which every claim is disclosed."""
+    parts = [b64url(plain(["salt", name, value])) for name, value in claims.items()]
+    digests = [b64url(hashlib.sha256(one.encode()).digest()) for one in parts]
+    return "~".join([jwt({"_sd": digests}).decode(), *parts, ""]).encode()
 
 
 def sealed(claims: Any) -> bytes:
@@ -46,7 +54,7 @@ def entry(**members: Any) -> StatusEntry:
     return StatusEntry(**{**known, **members})
 
 
-@pytest.mark.parametrize("form", [plain, jwt, sd_jwt, sealed])
+@pytest.mark.parametrize("form", [plain, jwt, sd_jwt, disclosed, sealed])
 def test_one_entry_is_read_from_every_format(form: Any) -> None:
     assert status_entries(form({"credentialStatus": BITSTRING})) == (entry(),)
 
@@ -242,3 +250,9 @@ def test_more_entries_than_are_read_are_not_looked_at() -> None:
 )
 def test_list_of_this_software_is_known_by_its_url(url: str, *, known: bool) -> None:
     assert list_id_in(url) == (bytes.fromhex("ab" * 32) if known else None)
+
+
+def test_sd_jwt_whose_disclosures_have_no_place_is_not_read():
+    [found] = status_entries(jwt({"_sd": []}) + b"~YQ~")
+    assert isinstance(found, UnreadEntry)
+    assert found.why == "the credential cannot be read: a disclosure is not covered by the signed part"
