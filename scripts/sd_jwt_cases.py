@@ -59,6 +59,9 @@ def _misplaced_cases() -> Iterator[tuple[str, str, str]]:
         ("that of a claim in clear", part(["salt", "issuer", did_of(OTHER)])),
     ):
         yield f"SD-JWT, a disclosure whose name is {title}", _sd_jwt(disclosure), FAILED
+    other, same = (part(["salt", "iss", did]) for did in (did_of(OTHER), did_of(ED)))
+    yield "SD-JWT, another issuer disclosed beside the one in clear", _sd_jwt(other), FAILED
+    yield "SD-JWT, the same issuer disclosed beside the one in clear", _sd_jwt(same), PASSED
     for title, disclosure in (
         ("four elements", four),
         ("two elements", item),
@@ -77,8 +80,8 @@ def _misplaced_cases() -> Iterator[tuple[str, str, str]]:
     ):
         yield f"SD-JWT, the same digest {title}", _sd_jwt(name, **claims), FAILED
         yield f"SD-JWT, the same digest {title}, nothing disclosed", _sd_jwt(**claims), FAILED
-    same = part(["salt2", "name", "Eve"])
-    yield "SD-JWT, two disclosures of one name", _sd_jwt(name, same), FAILED
+    eve = part(["salt2", "name", "Eve"])
+    yield "SD-JWT, two disclosures of one name", _sd_jwt(name, eve), FAILED
     yield "SD-JWT, ... with siblings", _sd_jwt(item, signed=(), levels=[{"...": _digest(item), "x": 1}]), FAILED
     yield "SD-JWT, ... with no array around it", _sd_jwt(item, signed=(), levels={"...": _digest(item)}), FAILED
     yield "SD-JWT, ... that is no digest", _sd_jwt(signed=(), levels=[{"...": 1}]), FAILED

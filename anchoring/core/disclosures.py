@@ -42,6 +42,8 @@ def disclosed_claims(token: SignedToken, body: bytes) -> JsonValue:
     whole = placing.placed(claims, 1)
     if placing.waiting:
         raise unverified("a disclosure is not covered by the signed part")
+    if disclosures and isinstance(whole, dict):
+        _require_one_issuer(whole)
     return whole
 
 
@@ -105,6 +107,14 @@ def _presented(body: bytes) -> list[str]:
         except (InvalidInput, TooLarge):
             raise unverified("what stands behind the last ~ is no key binding") from None
     return disclosures
+
+
+def _require_one_issuer(claims: dict[str, JsonValue]) -> None:
+    """Who is looked for in the signed part alone must not be another with what is disclosed."""
+    named = [claims[name] for name in ("iss", "issuer") if name in claims]
+    first, *others = [one.get("id") if isinstance(one, dict) else one for one in named] or [None]
+    if any(other != first for other in others):
+        raise unverified("with what is disclosed, the credential names different issuers")
 
 
 def _claims(token: SignedToken) -> JsonValue:

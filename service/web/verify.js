@@ -2056,7 +2056,19 @@ async function disclosedClaims(token, body) {
   if (waiting.size) {
     throw unverified('a disclosure is not covered by the signed part');
   }
+  if (disclosures.length && whole instanceof Map) {
+    requireOneIssuer(whole);
+  }
   return whole;
+}
+
+/** Who is looked for in the signed part alone must not be another with what is disclosed. */
+function requireOneIssuer(claims) {
+  const named = ['iss', 'issuer'].filter(name => claims.has(name)).map(name => claims.get(name));
+  const [first, ...others] = named.map(one => one instanceof Map ? one.get('id') ?? null : one);
+  if (others.some(other => other !== first)) {
+    throw unverified('with what is disclosed, the credential names different issuers');
+  }
 }
 
 function presentedDisclosures(body) {
