@@ -56,11 +56,15 @@ export async function find(forms, issuer, expected, signal) {
   return {found: own, isOther: expected !== null && own !== null && !isOfLink};
 }
 
-/** {status, since, isKnown, isSilent}: as the service says it, which is before the ledger shows it; `isSilent` where it says nothing. */
+/**
+ * {status, since, lists, isKnown, isSilent}: as the service says it, which is before the ledger shows it. `lists`: those that this follows
+ * from; `isSilent` where it says nothing.
+ */
 export async function statusOf(digest, issuer, signal) {
   const found = await ask(`/v1/status/${digest}${query(issuer)}`, signal), isKnown = found?.status === 200;
   const status = isKnown && STATUSES.includes(found.body?.status) ? found.body.status : null;
-  return {status, since: (status && found.body.since) ?? null, isKnown, isSilent: !isKnown && found?.status !== 404};
+  const lists = status && Array.isArray(found.body.lists) ? found.body.lists : [];
+  return {status, since: (status && found.body.since) ?? null, lists, isKnown, isSilent: !isKnown && found?.status !== 404};
 }
 
 /**

@@ -1,17 +1,22 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
 import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, latin1, momentOf, numberOf, parseJson, PASSED, readableClaims} from './verify.js';
 
-const OF_VALIDITY = {over: {key: 'expired', tone: 'warn'}, early: {key: 'early', tone: 'warn'}, unclear: {key: 'unclear', tone: 'warn'}};
+const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
 
 /**
- * The one sentence that a reader needs: {key, tone}. `key`: of the messages; `tone`: good, part, bad, warn, calm.
+ * The one sentence that a reader needs: {key, tone, basis}. `key`: of the messages; `tone`: good, part, bad, warn, calm. `basis`: where
+ * the file limits what is said of its anchor, on what that stands: `exactly` on the ledger, `notfinal`, or `service` by its word.
  *
  * `report`: of verify(). `hasFile`: whether there was a file to compare. `word`: what the service says in place of the ledger, or null:
- * {holds, status}, where status is `clear`, `revoked`, `suspended` or null. `validity`: by the file's own words, the
- * state of `validityOf`.
+ * {holds, status, lists}, where status is `clear`, `revoked`, `suspended` or null, and lists are those it speaks of. `validity`: by the
+ * file's own words, the state of `validityOf`.
  */
 export function verdictOf(report, hasFile, word, validity = null) {
   const outcomes = outcomesOf(report);
+  return badOf(report, outcomes, word) ?? untoldOf(report, outcomes, hasFile, word) ?? heldOf(outcomes, hasFile, basisOf(outcomes), validity);
+}
+
+function badOf(report, outcomes, word) {
   const found = new Set(report.statusLists.map(one => one.verdict));
   if (outcomes.digest === FAILED) {
     return {key: 'changed', tone: 'bad'};
@@ -23,42 +28,35 @@ export function verdictOf(report, hasFile, word, validity = null) {
     return {key: 'stranger', tone: 'bad'};
   }
   // A revocation counts even where something else cannot be told, and as soon as the service shows it.
-  for (const bad of ['revoked', 'suspended']) {
-    if (found.has(bad) || word?.status === bad) {
-      return {key: bad, tone: 'bad'};
-    }
-  }
+  const bad = ['revoked', 'suspended'].find(one => found.has(one) || word?.status === one);
+  return bad ? {key: bad, tone: 'bad'} : null;
+}
+
+/** What hinders that anything is said for the file. */
+function untoldOf(report, outcomes, hasFile, word) {
   if (report.isAddedTo) {
     return {key: 'added', tone: 'warn'};
   }
   if (outcomes.status === FAILED) {
     return {key: 'stale', tone: 'warn'};
   }
-  if (hasFile && outcomes.digest !== PASSED) {
-    return {key: 'untold', tone: 'calm'};
-  }
-  if (!isDirect(outcomes)) {
-    return isByWord(outcomes, word) && word.status === 'clear'
-      ? hasFile ? {key: 'service', tone: 'warn'} : {key: 'digest', tone: 'calm'} : {key: 'untold', tone: 'calm'};
-  }
-  if (outcomes.finality !== PASSED) {
-    return {key: 'notfinal', tone: 'warn'};
-  }
+  const isHeld = isDirect(outcomes) || isByWord(outcomes, word) && word.status === 'clear' && !isUnseen(report, word);
+  const isUntold = hasFile && (outcomes.digest !== PASSED || basisOf(outcomes) === 'exactly' && outcomes.status !== PASSED);
+  return isHeld && !isUntold ? null : {key: 'untold', tone: 'calm'};
+}
+
+/** What the file says of itself, and who vouches for its issuer, count where all else holds, by whose word it may be. */
+function heldOf(outcomes, hasFile, basis, validity) {
   if (!hasFile) {
-    return {key: 'digest', tone: 'calm'};
+    return basis === 'notfinal' ? {key: basis, tone: 'warn'} : {key: 'digest', tone: 'calm'};
   }
-  if (outcomes.status !== PASSED) {
-    return {key: 'untold', tone: 'calm'};
+  const limit = outcomes['credential-signature'] === FAILED ? 'signature'
+    : validity !== null ? OF_VALIDITY[validity] : outcomes.accreditation === FAILED ? 'unaccredited' : null;
+  if (limit !== null) {
+    return {key: limit, tone: 'warn', basis};
   }
-  // What the file says of itself, and who vouches for its issuer, count where all else holds.
-  if (outcomes['credential-signature'] === FAILED) {
-    return {key: 'signature', tone: 'warn'};
-  }
-  if (validity !== null) {
-    return OF_VALIDITY[validity];
-  }
-  if (outcomes.accreditation === FAILED) {
-    return {key: 'unaccredited', tone: 'warn'};
+  if (basis !== 'exactly') {
+    return {key: basis, tone: 'warn'};
   }
   return outcomes['issuer-match'] === PASSED ? {key: 'genuine', tone: 'good'} : {key: 'anchored', tone: 'part'};
 }
@@ -66,6 +64,13 @@ export function verdictOf(report, hasFile, word, validity = null) {
 const OF_THE_PROOF = ['path', 'registry', 'root'];
 const isDirect = outcomes => outcomes.registry === PASSED && outcomes.root === PASSED;
 const isByWord = (outcomes, word) => outcomes.registry === PASSED && word?.holds === true;
+const basisOf = outcomes => !isDirect(outcomes) ? 'service' : outcomes.finality === PASSED ? 'exactly' : 'notfinal';
+
+/** Whether the file names a status list that was not looked at, and that the service does not speak of either. */
+export function isUnseen(report, word) {
+  const isTold = one => one.list !== null && word?.lists?.some(({list, index}) => list === one.list && index === one.index);
+  return report.statusLists.some(one => one.namedAt !== null && one.outcome === CANNOT_TELL && !isTold(one));
+}
 
 /**
  * With what reserve it is told who anchored what and when: a key of the messages below `r.`, null where the ledger shows it of this file, or

@@ -1,6 +1,6 @@
 /** What the page at /verify shows of a result: verdict, facts, checks. It asks nobody. */
 import {date, dateTime, duration, element, has, language, number, plain, say, svg} from './i18n.js';
-import {faultOfJson, isPicture, outcomesOf, reserveOf, toDo, validityOf, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
+import {faultOfJson, isPicture, isUnseen, outcomesOf, reserveOf, toDo, validityOf, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
 import {namedAccreditations} from './accreditation.js';
 import {REQUIRED, toHex} from './verify.js';
 
@@ -59,7 +59,7 @@ const technical = reason => element('p', {class: 'reason', lang: 'en'}, plain(re
 export function result({given, report, word, name, isKnown, asked, trusted, link, retry, forgetLink}) {
   const {proof} = report, hasFile = given.bytes !== null, {state = null, from, until} = hasFile ? validityOf(given.bytes, report.checkedAt) : {};
   const judged = verdictOf(report, hasFile, word, state), reserve = reserveOf(report, hasFile, word);
-  const {key, tone} = verdictBesideLink(judged, link, outcomesOf(report)['issuer-match']), isShown = [null, 'service'].includes(reserve);
+  const {key, tone, basis = null} = verdictBesideLink(judged, link, outcomesOf(report)['issuer-match']), isShown = [null, 'service'].includes(reserve);
   const values = {issuer: cut(name ?? proof.issuer), date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)};
   const ofProof = [
     issuerFact('f.issuer', proof.issuer, name),
@@ -77,7 +77,7 @@ export function result({given, report, word, name, isKnown, asked, trusted, link
     ['f.digest', code(proof.digest)]
   ], ofNow = ['f.checked', dateTime(report.checkedAt)];
   return [
-    head(key, tone, say(`v.${key}.text`, values)),
+    head(key, tone, sentences([basis && `v.${basis}.text`, `v.${key}.text`], values)),
     advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given, report)), tone),
     ...reserve === null ? [facts([...ofProof, ...ofFile, ...ofLedger, ofNow])] : [
       element('div', {class: 'said', 'data-reserve': reserve}, element('h3', {}, say(`r.${reserve}`)), facts([...ofProof, ...ofLedger])),
@@ -89,6 +89,8 @@ export function result({given, report, word, name, isKnown, asked, trusted, link
       againButton(), button('print', () => print()))
   ].filter(Boolean);
 }
+
+const sentences = (keys, values) => keys.filter(Boolean).map(key => say(key, values)).join(' ');
 
 const NO_REPORT = {checks: [], statusLists: []};
 
@@ -113,7 +115,7 @@ function statusFact(report, word) {
   if (outcomes.status === 'failed') {
     return [say('v.stale')];
   }
-  const key = outcomes.status === 'passed' ? 'f.clear' : word.status === 'clear' ? 'f.clear.service' : 'cannot tell';
+  const key = outcomes.status === 'passed' ? 'f.clear' : word.status === 'clear' && !isUnseen(report, word) ? 'f.clear.service' : 'cannot tell';
   return [say(key), word.isSilent ? say('f.silent') : null];
 }
 

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ ALL_PASSED = dict.fromkeys(
     ("digest", "path", "registry", "root", "finality", "issuer-match", "credential-signature", "accreditation", "status"), PASSED
 )
 CREDENTIAL = json.dumps({"type": ["VerifiableCredential"], "issuer": ISSUER}).encode()
-CLEAR = {"holds": True, "status": "clear", "since": None, "isKnown": True, "isSilent": False}
-SILENT = {"holds": False, "status": None, "since": None, "isKnown": False, "isSilent": True}
+CLEAR: dict[str, Any] = {"holds": True, "status": "clear", "since": None, "lists": [], "isKnown": True, "isSilent": False}
+SILENT: dict[str, Any] = {"holds": False, "status": None, "since": None, "lists": [], "isKnown": False, "isSilent": True}
 NO_LINK = {"isOther": False, "issuer": None}
 
 
@@ -29,7 +30,12 @@ def in_base64(content: bytes | None) -> str | None:
 
 
 def shown(
-    outcomes: dict[str, str], credential: bytes | None = CREDENTIAL, *, is_added_to: bool = False, **how: Any
+    outcomes: dict[str, str],
+    credential: bytes | None = CREDENTIAL,
+    *,
+    is_added_to: bool = False,
+    lists: Sequence[dict[str, Any]] = (),
+    **how: Any,
 ) -> dict[str, Any]:
     """A case for `result`, whose node was asked."""
     anchor = {"anchoredAt": "2026-11-23T12:00:05Z", "blockNumber": 7, "ledger": "eip155:31337", "state": "final"}
@@ -38,7 +44,7 @@ def shown(
     ]
     report = {
         "checks": checks,
-        "statusLists": [],
+        "statusLists": list(lists),
         "proof": {"issuer": ISSUER, "digest": DIGEST, "anchor": anchor},
         "isLedgerRead": True,
         "isOtherLedger": False,
@@ -100,6 +106,80 @@ def test_nothing_is_claimed_of_a_file_that_its_proof_does_not_hold_for() -> None
         seen.add((drawn["verdict"], drawn["reserve"]))
     assert {("genuine", None), ("anchored", None), ("stranger", None), ("service", "service")} <= seen
     assert {("changed", "changed"), ("broken", "broken"), ("added", "added"), ("untold", "untold"), ("untold", "unshown")} <= seen
+
+
+VALIDITIES: dict[str | None, dict[str, str]] = {
+    None: {},
+    "expired": {"validUntil": "2020-01-01T00:00:00Z"},
+    "early": {"validFrom": "2099-01-01T00:00:00Z"},
+    "unclear": {"validUntil": "soon"},
+}
+NAMED_LIST = {"namedAt": "$.credentialStatus", "list": ELSEWHERE, "index": 5, "outcome": CANNOT_TELL, "verdict": "unknown"}
+
+
+def test_verdict_without_a_node_is_never_better_than_with_one() -> None:
+    """Where it is not the service's word it is what limits the file, or that nothing can be told."""
+    values: dict[str, Sequence[Any]] = {
+        "issuer-match": (PASSED, CANNOT_TELL),
+        "credential-signature": (PASSED, FAILED, CANNOT_TELL),
+        "accreditation": (PASSED, FAILED, CANNOT_TELL),
+        "status": (PASSED, CANNOT_TELL),
+        "finality": (PASSED, CANNOT_TELL),
+    }
+    combined = [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+    cases = [(outcomes, said) for outcomes in combined for said in VALIDITIES]
+    dead = {"root": CANNOT_TELL, "finality": CANNOT_TELL, "status": CANNOT_TELL}
+
+    def judged(outcomes: dict[str, str], said: str | None, **unread: str) -> dict[str, Any]:
+        credential = json.dumps({"issuer": ISSUER} | VALIDITIES[said]).encode()
+        named = [NAMED_LIST] if outcomes["status"] == CANNOT_TELL else []
+        return shown(outcomes | unread, credential, lists=named)
+
+    read = draw(*(judged(outcomes, said) for outcomes, said in cases))
+    unread = draw(*(judged(outcomes, said, **dead) for outcomes, said in cases))
+
+    limits = {"signature", "expired", "early", "unclear", "unaccredited"}
+    for case, by_ledger, by_word in zip(cases, read, unread, strict=True):
+        told = (case, by_ledger["verdict"], by_word["verdict"])
+        assert by_word["verdict"] in limits | {"service", "untold"}, told
+        assert by_word["verdict"] != "service" or by_ledger["verdict"] in {"genuine", "anchored", "notfinal"}, told
+        assert by_word["verdict"] == by_ledger["verdict"] or by_word["verdict"] in {"service", "untold"}, told
+        assert by_word["verdict"] not in limits or "By the word of this service" in by_word["plain"], told
+    assert {one["verdict"] for one in unread} == limits | {"service", "untold"}
+
+
+def test_block_that_may_be_replaced_does_not_hide_what_limits_the_file() -> None:
+    [drawn] = draw(shown({"finality": CANNOT_TELL}, json.dumps({"issuer": ISSUER} | VALIDITIES["expired"]).encode()))
+
+    assert drawn["verdict"] == "expired"
+    assert "its block may still be replaced" in drawn["plain"]
+    assert "exactly this file" not in drawn["plain"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "verdict"),
+    [
+        ([], "untold"),
+        ([{"list": ELSEWHERE, "index": 6}], "untold"),
+        ([{"list": None, "index": None}], "untold"),
+        ([{"list": ELSEWHERE, "index": 5}], "service"),
+    ],
+)
+def test_service_speaks_of_its_own_lists_only(lists: list[dict[str, Any]], verdict: str) -> None:
+    dead = {"root": CANNOT_TELL, "finality": CANNOT_TELL, "status": CANNOT_TELL}
+
+    [drawn] = draw(shown(dead, lists=[NAMED_LIST], word=CLEAR | {"lists": lists}))
+
+    assert drawn["verdict"] == verdict
+    assert ("Not revoked and not suspended, says this service" in drawn["text"]) == (verdict == "service")
+
+
+def test_lists_that_the_service_speaks_of_are_read() -> None:
+    lists = [{"list": ELSEWHERE, "index": 5, "set": False}]
+    path = "/v1/status/0x00?issuer=did%3Aweb%3Aa.example"
+
+    assert judge("statusOf", answers={path: [200, {"status": "clear", "lists": lists}]})["lists"] == lists
+    assert judge("statusOf", answers={path: [200, {"status": "clear", "lists": "none"}]})["lists"] == []
 
 
 @pytest.mark.parametrize("failed", ["digest", "path", "registry", "root"])
