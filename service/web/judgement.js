@@ -29,8 +29,12 @@ function badOf(report, outcomes, word) {
   }
   // A revocation counts even where something else cannot be told, and as soon as the service shows it.
   const bad = ['revoked', 'suspended'].find(one => found.has(one) || word?.status === one);
-  return bad ? {key: bad, tone: 'bad'} : null;
+  const isOfFile = report.statusLists.some(one => one.verdict === bad && one.namedAt !== null);
+  return bad ? takenBack(bad, isOfFile || outcomes['issuer-match'] === PASSED) : null;
 }
+
+/** `isIssuers`: whether it is known to be the issuer's doing. Anybody may anchor another's file, and revoke that anchor. */
+const takenBack = (bad, isIssuers) => ({key: isIssuers ? bad : `${bad}.handed`, tone: 'bad'});
 
 /** What hinders that anything is said for the file. */
 function untoldOf(report, outcomes, hasFile, word) {
@@ -110,7 +114,7 @@ const UNSHOWN = ['added', 'stale', 'untold']; // whose anchor it is does not sta
 export function verdictOfWaiting(credential, issuer, status, validity) {
   const match = checkIssuer({issuer}, credential).outcome;
   const judged = match === FAILED ? {key: 'foreign', tone: 'bad'}
-    : ['revoked', 'suspended'].includes(status) ? {key: status, tone: 'bad'}
+    : ['revoked', 'suspended'].includes(status) ? takenBack(status, match === PASSED)
       : validity === 'over' ? {key: 'over', tone: 'warn'} : {key: 'waiting', tone: 'calm'};
   return {...judged, match};
 }

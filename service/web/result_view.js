@@ -107,15 +107,16 @@ function givenFacts(given, isKnown, link) {
 
 function statusFact(report, word) {
   const outcomes = outcomesOf(report), found = report.statusLists.map(one => one.verdict);
-  const bad = ['revoked', 'suspended'].find(one => found.includes(one) || word.status === one);
+  const said = outcomes['issuer-match'] === 'failed' ? null : word.status; // nobody else can say it of the file
+  const bad = ['revoked', 'suspended'].find(one => found.includes(one) || said === one);
   if (bad) {
-    const pending = !found.includes(bad) ? say('f.pending') : null;
-    return [say(`v.${bad}`), [word.since ? say('f.since', {date: dateTime(word.since)}) : null, pending].filter(Boolean).join('. ') || null];
+    const source = found.includes(bad) ? null : say(outcomes.status === 'passed' ? 'f.pending' : 'f.said');
+    return [say(`v.${bad}`), [word.since ? say('f.since', {date: dateTime(word.since)}) : null, source].filter(Boolean).join('. ') || null];
   }
   if (outcomes.status === 'failed') {
     return [say('v.stale')];
   }
-  const key = outcomes.status === 'passed' ? 'f.clear' : word.status === 'clear' && !isUnseen(report, word) ? 'f.clear.service' : 'cannot tell';
+  const key = outcomes.status === 'passed' ? 'f.clear' : said === 'clear' && !isUnseen(report, word) ? 'f.clear.service' : 'cannot tell';
   return [say(key), word.isSilent ? say('f.silent') : null];
 }
 
@@ -175,11 +176,11 @@ export function waiting({given, found: {body, retryAfterS, digest}, name, word, 
   const judged = verdictOfWaiting(given.bytes, body.issuer, word.status, state), {key, tone} = verdictBesideLink(judged, link, judged.match);
   const wait = duration(retryAfterS);
   const values = {issuer: cut(name ?? body.issuer), date: dateTime(body.receivedAt), until: until && date(until), wait};
-  return verdict(key, tone, say(`v.${key}.text`, values), facts([
+  return verdict(key, tone, say(key === 'waiting' && given.bytes === null ? 'v.waiting.link' : `v.${key}.text`, values), facts([
     issuerFact('f.handed', body.issuer, name),
     given.bytes && ['c.issuer-match', say(`f.match.${judged.match}`)],
     ['f.received', dateTime(body.receivedAt), key === 'waiting' ? null : say('f.waiting', {wait})],
-    ['f.status', ...statusFact(NO_REPORT, word)],
+    ['f.status', ...statusFact({...NO_REPORT, checks: [{check: 'issuer-match', outcome: judged.match}]}, word)],
     until && ['f.until', date(until), say('f.until.says')],
     ...givenFacts(given, true, link),
     ['f.digest', code(digest)]

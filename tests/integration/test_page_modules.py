@@ -182,6 +182,79 @@ def test_lists_that_the_service_speaks_of_are_read() -> None:
     assert judge("statusOf", answers={path: [200, {"status": "clear", "lists": "none"}]})["lists"] == []
 
 
+BATCH_LIST: dict[str, Any] = {"namedAt": None, "list": ELSEWHERE, "index": 0, "outcome": FAILED}
+
+
+@pytest.mark.parametrize("bad", ["revoked", "suspended"])
+def test_only_who_is_shown_as_the_issuer_takes_a_credential_back(bad: str) -> None:
+    """Anybody may anchor another's file and revoke that: it is said as what it is."""
+    by_batch, by_file = BATCH_LIST | {"verdict": bad}, NAMED_LIST | {"verdict": bad, "outcome": FAILED}
+    unnamed = {"status": FAILED, "issuer-match": CANNOT_TELL}
+    of_issuer, of_file, of_anchorer, of_link, said = draw(
+        shown({"status": FAILED}, lists=[by_batch]),
+        shown(unnamed, b"{}", lists=[by_file]),
+        shown(unnamed, b"{}", lists=[by_batch]),
+        shown(unnamed | {"digest": CANNOT_TELL}, None, lists=[by_batch]),
+        shown({"issuer-match": CANNOT_TELL}, b"{}", word=CLEAR | {"status": bad}),
+    )
+
+    assert [of_issuer["verdict"], of_file["verdict"]] == [bad, bad]
+    assert "Its issuer has" in of_issuer["plain"]
+    for one in (of_anchorer, of_link, said):
+        assert (one["verdict"], one["tone"]) == (f"{bad}.handed", "bad")
+        assert "Its issuer has" not in one["plain"]
+        assert f"{NAME}, who handed it in, has" in one["plain"]
+        assert f"That {NAME} issued it, too, is not shown here" in one["plain"]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        ({}, "Says this service; the ledger does not show it yet"),
+        ({"root": CANNOT_TELL, "finality": CANNOT_TELL, "status": CANNOT_TELL}, "Says this service"),
+        ({"status": CANNOT_TELL}, "Says this service"),
+    ],
+    ids=["shown otherwise", "not asked", "not told"],
+)
+def test_ledger_is_not_said_to_lack_what_it_was_not_asked_for(outcomes: dict[str, str], words: str) -> None:
+    [drawn] = draw(shown(outcomes, word=CLEAR | {"status": "revoked"}))
+
+    assert drawn["verdict"] == "revoked"
+    assert f"Status now Revoked {words} " in " ".join(drawn["text"].split()) + " "
+    assert ("the ledger does not show it yet" in drawn["text"]) == ("ledger" in words)
+
+
+def test_status_that_is_shown_is_the_one_of_the_check() -> None:
+    strangers = {"issuer-match": FAILED, "status": CANNOT_TELL}
+    revoked, clear, foreign, elsewhere = draw(
+        shown(strangers, word=CLEAR | {"status": "revoked"}),
+        shown(strangers),
+        waiting_case(status="revoked", issuer=OTHER),
+        shown({"status": CANNOT_TELL}, lists=[NAMED_LIST]),
+    )
+
+    assert [one["verdict"] for one in (revoked, clear, foreign, elsewhere)] == ["stranger", "stranger", "foreign", "untold"]
+    for one in (revoked, clear, foreign, elsewhere):
+        assert "Status now Cannot tell" in " ".join(one["plain"].split())
+
+
+def waiting_case(credential: bytes | None = CREDENTIAL, *, status: str = "clear", issuer: str = ISSUER) -> dict[str, Any]:
+    found = waiting_answer()
+    found["body"]["issuer"] = issuer
+    word = CLEAR | {"status": status}
+    return {"judge": "waiting", "credential": in_base64(credential), "found": found, "name": NAME, "word": word, "link": NO_LINK}
+
+
+def test_what_waits_is_told_of_the_file_only_where_there_is_one() -> None:
+    of_file, of_link, taken_back = draw(waiting_case(), waiting_case(None), waiting_case(b"{}", status="revoked"))
+
+    assert [one["verdict"] for one in (of_file, of_link, taken_back)] == ["waiting", "waiting", "revoked.handed"]
+    assert f"{NAME} handed in exactly this file" in of_file["plain"]
+    assert "exactly this file" not in of_link["plain"]
+    assert "Whether yours is the same, only the file shows" in of_link["plain"]
+    assert "try again in 3" in of_link["plain"]
+
+
 @pytest.mark.parametrize("failed", ["digest", "path", "registry", "root"])
 def test_checks_of_a_proof_that_does_not_hold_say_nothing_of_the_file(failed: str) -> None:
     [drawn] = draw(shown({failed: FAILED}))
@@ -201,7 +274,7 @@ def test_what_was_added_behind_the_anchored_part_is_told() -> None:
     assert "may cover or replace what you read" in added["plain"]
     assert "Only its beginning is what the proof is of" in added["text"]
     assert "before something was added" in added["text"]
-    assert (revoked["verdict"], revoked["reserve"]) == ("revoked", "added")
+    assert (revoked["verdict"], revoked["reserve"]) == ("revoked.handed", "added")
 
 
 def test_sentence_about_the_issuer_tells_what_the_file_does_not_say_from_what_it_says() -> None:
