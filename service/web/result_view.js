@@ -60,7 +60,10 @@ export function result({given, report, word, name, isKnown, asked, trusted, link
   const {proof} = report, hasFile = given.bytes !== null, {state = null, from, until} = hasFile ? validityOf(given.bytes, report.checkedAt) : {};
   const judged = verdictOf(report, hasFile, word, state), reserve = reserveOf(report, hasFile, word);
   const {key, tone, basis = null} = verdictBesideLink(judged, link, outcomesOf(report)['issuer-match']), isShown = [null, 'service'].includes(reserve);
-  const values = {issuer: cut(name ?? proof.issuer), date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)};
+  const values = {
+    issuer: cut(name ?? proof.issuer), what: say(report.isInPart ? 'what.part' : 'what.whole'),
+    date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)
+  };
   const ofProof = [
     issuerFact('f.issuer', proof.issuer, name),
     ['f.anchored', dateTime(proof.anchor.anchoredAt), say('f.block', {block: number(proof.anchor.blockNumber), ledger: proof.anchor.ledger})],
@@ -77,7 +80,7 @@ export function result({given, report, word, name, isKnown, asked, trusted, link
     ['f.digest', code(proof.digest)]
   ], ofNow = ['f.checked', dateTime(report.checkedAt)];
   return [
-    head(key, tone, sentences([basis && `v.${basis}.text`, `v.${key}.text`], values)),
+    head(key, tone, sentences([basis && `v.${basis}.text`, `v.${key}.text`, report.isInPart && tone !== 'bad' && 'c.digest.part'], values)),
     advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given, report)), tone),
     ...reserve === null ? [facts([...ofProof, ...ofFile, ...ofLedger, ofNow])] : [
       element('div', {class: 'said', 'data-reserve': reserve}, element('h3', {}, say(`r.${reserve}`)), facts([...ofProof, ...ofLedger])),
@@ -139,6 +142,7 @@ const OF_THE_FILE = ['issuer-match', 'credential-signature', 'accreditation', 's
 function meaning({check: name, outcome, reason}, given, report) {
   const hasFile = given.bytes !== null, isUntold = outcome === 'cannot tell';
   const key = !hasFile && isUntold && OF_THE_FILE.includes(name) ? 'unknown.file'
+    : name === 'digest' && outcome === 'passed' && report.isInPart ? 'c.digest.part'
     : hasFile && isUntold && name === 'digest' ? report.isAddedTo ? 'c.digest.added' : 'c.digest.unread'
       : isUntold && name === 'root' && report.isOtherLedger ? 'c.root.foreign' : `c.${name}.${outcome}`;
   return has(key) ? say(key) : reason;

@@ -2716,9 +2716,9 @@ function whyNoEvidence(failed) {
  * key, a JWK or Multikey, for the credential's own signature; `fetchKeys`: keys of a did:web may be got from its host. A server that
  * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
- * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, isOtherLedger, isAddedTo, checkedAt}: `proof` as it was
+ * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, isOtherLedger, isAddedTo, isInPart, checkedAt}: `proof` as it was
  * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers; `isOtherLedger`: whether it is of
- * another chain or has not the contract; `isAddedTo`: whether the proof is of the beginning of a PDF, and what follows was not judged. Throws Refused for what is no proof, and for arguments that cannot be used.
+ * another chain or has not the contract; `isAddedTo`: whether the proof is of the beginning of a PDF, and what follows was not judged; `isInPart`: whether the proof is of what a token signs, and the file has more. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
 export async function verify(credential, proof = null, options = {}) {
   const {
@@ -2882,7 +2882,7 @@ async function reportOf(credential, proof, ledger, {forms, found, required, at, 
   const anchor = ledger.evidence?.anchor ?? null;
   return {
     outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(proof, checks, anchor), checks,
-    statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, isAddedTo: forms.isAddedTo === true, checkedAt: formatMoment(at)
+    statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, isAddedTo: forms.isAddedTo === true, isInPart: isInPart(proof, forms), checkedAt: formatMoment(at)
   };
 }
 
@@ -2910,7 +2910,7 @@ function worst(checks) {
 /** The forms that a file may have been anchored in: {forms, why, isAddedTo}. `why`: nobody can tell whether it is the anchored one, or null. */
 async function formsFor(proof, credential) {
   const forms = credential === null ? [] : await canonicalCandidates(credential, proof.canonicalization);
-  if (credential === null || forms.some(form => equal(form.digest, proof.digest))) {
+  if (credential === null || forms.some(isOf(proof))) {
     return {forms, why: null};
   }
   if (contentOf(credential) !== OTHER || !isPdf(credential)) {
@@ -2936,7 +2936,7 @@ async function checkDigest(proof, credential, {forms, why}) {
   if (credential === null) {
     return told('digest', CANNOT_TELL, 'no credential was given, so the proof was not compared with one');
   }
-  const same = forms.find(form => equal(form.digest, proof.digest));
+  const same = forms.find(isOf(proof));
   if (same) {
     return nothingAdded(credential, same);
   }
@@ -2945,6 +2945,14 @@ async function checkDigest(proof, credential, {forms, why}) {
   }
   const tried = forms.map(form => `${toHex(form.digest)} (${form.canonicalization})`).join(', ') || 'none, the file has no digest';
   return told('digest', FAILED, `the proof is of ${toHex(proof.digest)}; the credential has ${tried}`);
+}
+
+const isOf = proof => form => equal(form.digest, proof.digest);
+
+/** Whether a token has more than is covered: what the notes of its form say. Of other forms they tell of proofs alone. */
+function isInPart(proof, {forms}) {
+  const {canonicalization, notes = []} = forms.find(isOf(proof)) ?? {};
+  return canonicalization !== 'jcs' && notes.length > 0;
 }
 
 /** What the rule leaves out may differ, and yet anybody could have added to it: it must be what its kind allows. */
@@ -3166,7 +3174,7 @@ function ofAnother(proof, credential, {forms, why}) {
   if (credential === null) {
     return null;
   }
-  if (!forms.some(form => equal(form.digest, proof.digest))) {
+  if (!forms.some(isOf(proof))) {
     return `${why ?? 'the proof is of another credential'}, so the list that follows from the credential's batch is not known`;
   }
   const {claimed, fault} = claimedIssuer(credential);

@@ -276,12 +276,8 @@ function listen() {
   }
 }
 
-try {
-  await loadMessages();
-} catch (fault) {
-  byId('dead').hidden = false;
-  throw fault;
-}
+await loadMessages();
+byId('dead').hidden = true; // which it says where this is not reached
 listen();
 byId('qr').dataset.t = 'BarcodeDetector' in globalThis ? 'qr.photo' : 'qr';
 translatePage('title');

@@ -641,10 +641,22 @@ def test_page_that_did_not_load_in_full_says_so(reader: Reader) -> None:
     reader.page.route("**/web/messages/en.json", lambda route: route.fulfill(status=429, body="{}"))
 
     reader.page.goto(reader.url + "/verify")
-    reader.page.wait_for_selector("#dead:not([hidden])")
+    reader.page.wait_for_selector("#dead", timeout=10_000)
 
     assert "did not load in full" in reader.page.inner_text("main")
     assert reader.errors == ["no messages in en"]
+    reader.errors.clear()
+
+
+@pytest.mark.parametrize("module", ["verify_page.js", "judgement.js"])
+def test_page_whose_modules_do_not_come_is_not_blank(reader: Reader, module: str) -> None:
+    reader.page.route(f"**/web/{module}", lambda route: route.fulfill(status=429, body="{}"))
+
+    reader.page.goto(reader.url + "/verify")
+    reader.page.wait_for_selector("#dead", timeout=10_000)
+
+    assert "did not load in full" in reader.page.inner_text("main")
+    assert not reader.page.is_visible("#given")
     reader.errors.clear()
 
 
@@ -998,6 +1010,8 @@ def test_page_without_javascript_says_why_it_does_nothing(browser: Browser, inst
     reader.page.goto(installation.url + "/verify")
 
     assert "precisa JavaScript" in reader.page.inner_text("main")
+    reader.page.wait_for_timeout(5_500)
+    assert not reader.page.is_visible("#dead"), "one reason is enough"
     assert not reader.page.is_visible("#given")
     reader.page.goto(installation.url + "/status-page")
     assert "/v1/stats" in reader.page.inner_text("main")

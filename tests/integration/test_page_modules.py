@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from anchoring.core.canonical import canonical_candidates
+from anchoring.core.proof_json import proof_to_json
+from tests.factories import UNIVERSITY
 from tests.other_verifiers import ask
-from tests.trees import read_vectors
+from tests.trees import Posted, make_posted, make_proof, read_vectors
 
 ISSUER, OTHER = "did:web:uni.example", "did:web:other.example"
 NAME = "University of Somewhere"
@@ -34,6 +37,7 @@ def shown(
     credential: bytes | None = CREDENTIAL,
     *,
     is_added_to: bool = False,
+    is_in_part: bool = False,
     lists: Sequence[dict[str, Any]] = (),
     **how: Any,
 ) -> dict[str, Any]:
@@ -49,6 +53,7 @@ def shown(
         "isLedgerRead": True,
         "isOtherLedger": False,
         "isAddedTo": is_added_to,
+        "isInPart": is_in_part,
         "checkedAt": "2026-11-24T12:00:05Z",
     }
     return {
@@ -180,6 +185,39 @@ def test_lists_that_the_service_speaks_of_are_read() -> None:
 
     assert judge("statusOf", answers={path: [200, {"status": "clear", "lists": lists}]})["lists"] == lists
     assert judge("statusOf", answers={path: [200, {"status": "clear", "lists": "none"}]})["lists"] == []
+
+
+def test_file_of_which_the_proof_covers_a_part_is_not_said_to_be_unchanged() -> None:
+    dead = {"root": CANNOT_TELL, "finality": CANNOT_TELL, "status": CANNOT_TELL}
+    over = json.dumps({"issuer": ISSUER} | VALIDITIES["expired"]).encode()
+
+    found = draw(*(shown(outcomes, body, is_in_part=True) for outcomes in ({}, dead) for body in (CREDENTIAL, over)))
+
+    assert [one["verdict"] for one in found] == ["genuine", "expired", "service", "expired"]
+    for one in found:
+        assert "exactly this file" not in one["text"]
+        assert f"{NAME} anchored what is signed in this file on" in one["plain"]
+        assert "The rest is not covered: an unprotected header" in one["plain"]
+        assert "It is the file that the proof is of, unchanged" not in one["text"]
+
+
+TOKEN = next(one for one in read_vectors("signatures.json")["signatures"] if "header that is not covered" in one["name"])
+HEADED = json.loads(TOKEN["credential"])
+BARE = HEADED | {"signatures": [{name: one for name, one in HEADED["signatures"][0].items() if name != "header"}]}
+EMBEDDED = json.loads(CREDENTIAL) | {"proof": [{"type": "CredentialAnchorProof"}]}
+
+
+@pytest.mark.parametrize(
+    ("document", "is_in_part"), [(HEADED, True), (BARE, False), (EMBEDDED, False)], ids=["header", "no header", "proof inside"]
+)
+def test_report_says_where_the_proof_covers_a_part_of_a_token(document: dict[str, Any], is_in_part: bool) -> None:
+    credential = json.dumps(document).encode()
+    [form, *_] = canonical_candidates(credential, None)
+    proof = proof_to_json(make_proof(Posted(UNIVERSITY, make_posted(0).salt, form.digest)))
+
+    found = judge("judged", credential=in_base64(credential), proof=proof, ms=400, answers={})
+
+    assert found["isInPart"] is is_in_part
 
 
 BATCH_LIST: dict[str, Any] = {"namedAt": None, "list": ELSEWHERE, "index": 0, "outcome": FAILED}

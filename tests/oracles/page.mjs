@@ -86,13 +86,13 @@ const JUDGES = {
     await late;
     return {first, last: Object.fromEntries(names), isLate: late !== null, tookMs};
   },
-  judged: async ({proof, answers, ms}) => {
+  judged: async ({credential = null, proof, answers, ms}) => {
     serve(answers);
     const {readProof} = await import('../../service/web/verify.js'), began = Date.now(), {all} = asking.patience(ms);
     const trusted = {registry: `${proof.anchor.ledger}:${proof.anchor.contract}`, finality: 'finalized'};
     const asked = {node: 'https://node.example', registry: null};
-    const {report, word} = await asking.judged(null, proof, readProof(proof), {isKnown: true, trusted, asked, signal: all});
-    return {word, outcomes: judgement.outcomesOf(report), tookMs: Date.now() - began};
+    const {report, word} = await asking.judged(bytes(credential), proof, readProof(proof), {isKnown: true, trusted, asked, signal: all});
+    return {word, outcomes: judgement.outcomesOf(report), isInPart: report.isInPart, tookMs: Date.now() - began};
   }
 };
 
