@@ -14,7 +14,7 @@ from anchoring.errors import StateCorrupt
 from anchoring.ports.entries import EntryRange
 from anchoring.store import packed
 from anchoring.store.engine import number_above
-from anchoring.store.entries import UNWRITTEN
+from anchoring.store.erasures import UNWRITTEN
 from anchoring.store.kept import KeptParts
 from anchoring.store.packed import Packed, pack
 from anchoring.store.tables import anchor_history, batch, erasure, submission_item, tile

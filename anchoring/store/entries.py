@@ -12,7 +12,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     true,
     update,
@@ -24,21 +23,20 @@ from anchoring.core.issuer import CANARY, Issuer
 from anchoring.core.leaf import SaltedDigests, issuer_id_of
 from anchoring.core.manifest import ManifestEntry
 from anchoring.core.portions import portions
-from anchoring.errors import InvalidInput, StateCorrupt
+from anchoring.errors import StateCorrupt
 from anchoring.ports.entries import Entry, EntryRange, Evidence, NewEntries, Receipt
 from anchoring.ports.figures import COUNTED
 from anchoring.store import packed
 from anchoring.store.columns import UtcDateTime, code_of
 from anchoring.store.engine import SEAL_LOCK, driver_errors, number_above
+from anchoring.store.erasures import UNWRITTEN, erase_again, erase_requested
 from anchoring.store.evidence import evidence_of
-from anchoring.store.packed import Packed, pack
-from anchoring.store.partitions import IS_PARTITIONED, WIDTH, make_room, older_entry
+from anchoring.store.packed import ROWS_A_STATEMENT, Packed, pack
+from anchoring.store.partitions import IS_PARTITIONED, WIDTH, older_entry
 from anchoring.store.receipts import receipts_of
-from anchoring.store.tables import entry, erasure, issuer, status_binding, status_change
+from anchoring.store.restored_entries import restore_entries
+from anchoring.store.tables import entry, erasure, issuer
 from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, Salt
-
-ROWS_A_STATEMENT: Final = 10_000
-"""Rows written or read at once: a compromise between round trips and memory."""
 
 
 class SqlEntries:
@@ -173,16 +171,7 @@ class SqlEntries:
         self._connection.execute(statement, {"entry_id": entry_id, "requested_at": at})
 
     def erase_requested(self, up_to_id: int, at: datetime) -> int:
-        # A status change that waits finds its place by the digest: it comes first.
-        waits = select(status_change.c.entry_id).where(status_change.c.status_list_id.is_(None))
-        pending = erasure.c.done_at.is_(None) & (erasure.c.entry_id <= up_to_id) & erasure.c.entry_id.not_in(waits)
-        claimed = update(erasure).where(pending).values(done_at=at).returning(erasure.c.entry_id)
-        ids = list(self._connection.execute(claimed).scalars())
-        for some in portions(ids, ROWS_A_STATEMENT):
-            erased = update(entry).where(entry.c.id.in_(some)).values(digest=None, salt=None, canonicalization=None)
-            self._connection.execute(erased)
-            self._forget_reasons(some)
-        return len(ids)
+        return erase_requested(self._connection, up_to_id, at)
 
     def page_of_issuer(self, issuer: Issuer, after_id: int, last_id: int, limit: int) -> Sequence[Entry]:
         given = {"issuer_id": issuer.id, "after_id": after_id, "last_id": last_id, "limit": limit}
@@ -216,54 +205,12 @@ class SqlEntries:
             self._connection.execute(update(erasure).where(erasure.c.entry_id.in_(some)).values(manifest_rewritten_at=at))
 
     def restore(self, after_id: int, entries: Sequence[ManifestEntry]) -> int:
-        here = {known.id: known for known in self.page(after_id, entries[-1].id, len(entries) + 1)}
-        issuers = {row.did: row.id for row in self._connection.execute(select(issuer.c.id, issuer.c.did))}
-        new = [given for given in entries if not _is_here(given, here.pop(given.id, None))]
-        if here:
-            raise InvalidInput(f"entry {min(here)} is in the database and not in it")
-        elsewhere = self._posted_by(new, issuers)
-        rows = [
-            {
-                "id": given.id,
-                "issuer_id": issuers[given.issuer],
-                "received_at": given.received_at,
-                **_content(None if (given.issuer, given.digest) in elsewhere else given),
-            }
-            for given in new
-        ]
-        if rows:
-            make_room(self._connection, entries[-1].id)
-            self._connection.execute(insert(entry), rows)
-        return sum((given.issuer, given.digest) in elsewhere for given in new)
+        here = self.page(after_id, entries[-1].id, len(entries) + 1)
+        return restore_entries(self._connection, here, entries)
 
     def erase_again(self, entries: Sequence[ManifestEntry], at: datetime) -> int:
         here = self.page(entries[0].id - 1, entries[-1].id, len(entries))
-        is_erased = {given.id: given.digest is None for given in entries}
-        forgotten = [known.id for known in here if (known.digest is None) != is_erased.get(known.id, known.digest is None)]
-        dialect = postgresql if self._is_postgresql else sqlite
-        noted = dialect.insert(erasure).on_conflict_do_update(
-            index_elements=["entry_id"], set_={"done_at": at, "manifest_rewritten_at": None}
-        )
-        for some in portions(forgotten, ROWS_A_STATEMENT):
-            self._connection.execute(update(entry).where(entry.c.id.in_(some)).values(**_content(None)))
-            self._connection.execute(noted, [{"entry_id": entry_id, "requested_at": at, "done_at": at} for entry_id in some])
-        return sum(known.digest is not None and is_erased.get(known.id, False) for known in here)
-
-    def _forget_reasons(self, entry_ids: Collection[int]) -> None:
-        """Why an erased entry's status was changed says something about its holder; that it was stays on record."""
-        bound = (
-            select(status_binding.c.entry_id)
-            .where(
-                status_binding.c.status_list_id == status_change.c.status_list_id,
-                status_binding.c.list_index == status_change.c.list_index,
-                status_binding.c.entry_id.in_(entry_ids),
-            )
-            .exists()
-        )
-        nothing = {"reason": None, "explanation": None}
-        self._connection.execute(update(status_change).where(status_change.c.entry_id.in_(entry_ids)).values(nothing))
-        unnamed = status_change.c.entry_id.is_(None) & bound
-        self._connection.execute(update(status_change).where(unnamed).values(nothing))
+        return erase_again(self._connection, here, entries, at)
 
     def continue_above(self, entry_id: int) -> None:
         number_above(self._connection, "entry", entry_id)
@@ -279,31 +226,6 @@ class SqlEntries:
                 numbers += [number + code_of(named) for named in some.canonicalizations]
         digests = b"".join([some.digests for some in new])
         return pack(self._connection, numbers, digests=digests)
-
-    def _posted_by(self, entries: Sequence[ManifestEntry], issuers: Mapping[str, int]) -> set[tuple[Did, Digest | None]]:
-        """Issuer and digest of those that are recorded under another id."""
-        found: set[tuple[Did, Digest | None]] = set()
-        for did in {given.issuer for given in entries}:
-            digests = [given.digest for given in entries if given.issuer == did and given.digest]
-            for some in portions(digests, ROWS_A_STATEMENT):
-                rows = self._connection.execute(_OF_ISSUER, {"issuer_id": issuers[did], "digests": some})
-                found |= {(did, Digest(row.digest)) for row in rows}
-        return found
-
-
-def _is_here(given: ManifestEntry, known: ManifestEntry | None) -> bool:
-    """Raises: InvalidInput when the id is taken by another entry."""
-    if known is None:
-        return False
-    is_same = known.digest is None or given.digest is None or known == given
-    if not is_same or (known.issuer, known.received_at) != (given.issuer, given.received_at):
-        raise InvalidInput(f"entry {given.id} is another one in the database")
-    return True
-
-
-def _content(given: ManifestEntry | None) -> dict[str, Any]:
-    """The columns that erasure empties."""
-    return {name: getattr(given, name, None) for name in ("digest", "salt", "canonicalization")}
 
 
 _CANARY_ID: Final = select(issuer.c.id).where(issuer.c.did == CANARY).scalar_subquery()
@@ -372,9 +294,6 @@ _PAGE_OF_ISSUER: Final = _PAGE.where(entry.c.issuer_id == bindparam("issuer_id")
 _SALTED: Final = "SELECT issuer_id, {} FROM entry WHERE id BETWEEN {} AND {} AND digest IS NOT NULL GROUP BY issuer_id"
 _SALTED_ON_SQLITE: Final = _SALTED.format("CAST(group_concat(salt || digest, '') AS BLOB)", "?", "?")
 _SALTED_ON_POSTGRESQL: Final = _SALTED.format("string_agg(salt || digest, ''::bytea)", "%s", "%s")
-
-
-UNWRITTEN: Final = erasure.c.done_at.is_not(None) & erasure.c.manifest_rewritten_at.is_(None)
 
 
 def read_entry(row: Row[Any]) -> Entry:

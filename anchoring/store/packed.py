@@ -22,6 +22,9 @@ from sqlalchemy import (
     func,
 )
 
+ROWS_A_STATEMENT: Final = 10_000
+"""Rows written or read at once: a compromise between round trips and memory."""
+
 
 class Packed:
     """Rows made of a list. `rows`: what a statement selects from; `number`: one of the list; `place`: its place, from 0.

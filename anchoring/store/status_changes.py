@@ -16,8 +16,7 @@ from anchoring.core.status_change import StatusAction
 from anchoring.core.status_reason import StatusReason
 from anchoring.ports.status_lists import ChangeRecord, NewChange, Place, StatusChange, StatusMarks
 from anchoring.store import packed
-from anchoring.store.entries import ROWS_A_STATEMENT
-from anchoring.store.packed import Packed, pack
+from anchoring.store.packed import ROWS_A_STATEMENT, Packed, pack
 from anchoring.store.status_lists import by_list
 from anchoring.store.status_versions import NOT_SUPERSEDED
 from anchoring.store.tables import entry, rebuilt_mark, status_binding, status_change, status_list, status_version

@@ -14,8 +14,7 @@ from anchoring.core.status import StatusBits, StatusPurpose, batch_list_id, entr
 from anchoring.errors import StateCorrupt
 from anchoring.ports.status_lists import Binding, LeafPlace, Place, SignedBy, SignedForm, StatusList
 from anchoring.store import packed
-from anchoring.store.entries import ROWS_A_STATEMENT
-from anchoring.store.packed import pack
+from anchoring.store.packed import ROWS_A_STATEMENT, pack
 from anchoring.store.status_places import leaf_places
 from anchoring.store.tables import entry, issuer, status_binding, status_list
 from anchoring.types import HASH_BYTES, Did, ListId

@@ -12,7 +12,7 @@ from anchoring.core.tiles import Tile
 from anchoring.errors import StateCorrupt
 from anchoring.ports.status_lists import LeafPlace
 from anchoring.store.batches import SqlBatches
-from anchoring.store.entries import ROWS_A_STATEMENT
+from anchoring.store.packed import ROWS_A_STATEMENT
 from anchoring.store.tables import entry, issuer
 from anchoring.types import Did, LeafHash
 
