@@ -19,7 +19,7 @@ export async function readFiles(given) {
       return {fault: 'read'};
     }
   }
-  const proofs = read.length > 1 ? read.filter(one => isProof(one.bytes)) : [];
+  const proofs = read.length > 1 ? read.filter(one => isAnyProof(one.bytes)) : [];
   const files = read.filter(one => !proofs.includes(one));
   return files.length ? {files, proofs} : {files: proofs.slice(0, 1), proofs: []};
 }
@@ -33,8 +33,8 @@ function asMeant(bytes) {
 /** The credential as it is checked: {bytes, name, proof, isProofLeft}. One alone takes whatever proof came along, so that a wrong one is said. */
 export async function withProof({name, bytes}, proofs, isAlone) {
   const digests = proofs.length ? (await canonicalCandidates(bytes)).map(form => toHex(form.digest)) : [];
-  const fitting = proofs.find(one => digests.includes(digestIn(one.bytes))) ?? (isAlone ? proofs[0] : null);
-  return {bytes, name, proof: fitting?.bytes ?? null, isProofLeft: isAlone && proofs.length > 1};
+  const fitting = proofs.find(one => digests.includes(digestIn(one.bytes))) ?? (isAlone ? proofs.find(one => isProof(one.bytes)) : null);
+  return {bytes, name, proof: fitting?.bytes ?? null, isProofLeft: isAlone && proofs.some(one => one !== fitting)};
 }
 
 function digestIn(proof) {

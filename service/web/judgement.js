@@ -209,10 +209,11 @@ export function faultOfJson(bytes) {
   }
 }
 
-const PICTURES = [/^\xff\xd8\xff/, /^\x89PNG\r\n/, /^GIF8[79]a/, /^RIFF[^]{4}WEBP/, /^[^]{4}ftyp(?:heic|heix|mif1|avif)/];
+const PICTURES = [/^\xff\xd8\xff/, /^\x89PNG\r\n/, /^GIF8[79]a/, /^RIFF[^]{4}WEBP/, /^[^]{4}ftyp(?:heic|heix|mif1|avif)/,
+  /^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE[^>]*>\s*)?<svg[\s>]/];
 
 /** Whether a file is a picture, as the photo of a QR code is, by its first bytes. */
-export const isPicture = bytes => PICTURES.some(kind => kind.test(latin1(bytes.subarray(0, 16))));
+export const isPicture = bytes => PICTURES.some(kind => kind.test(latin1(bytes.subarray(0, 512))));
 
 /** The signed token in a text, without the line breaks that mail programs put in, quotes, or the `Bearer` of a header; null for other texts. */
 export function tokenIn(text) {
@@ -220,5 +221,8 @@ export function tokenIn(text) {
   return /^eyJ[\w-]*\.[\w-]+\.[\w-]+(?:~[\w.~-]*)?$/.test(joined) ? joined : null;
 }
 
-/** Pasted text as it was meant: a token, or the text without space around it. */
-export const textOf = pasted => tokenIn(pasted) ?? pasted.trim();
+/** Pasted text as it was meant: a token, or the text without space or the fence of Markdown around it. */
+export function textOf(pasted) {
+  const text = pasted.trim(), [, fenced = text] = /^```[\w-]*\s*\n([^]*)```$/.exec(text) ?? [];
+  return tokenIn(fenced) ?? fenced.trim();
+}

@@ -460,7 +460,10 @@ def test_link_that_names_another_issuer_is_told_as_such() -> None:
         (b"\xff\xd8\xff\xe0 a photo", 1, "unknown", "This is a picture"),
         (b"\x89PNG\r\n\x1a\n", 1, "unknown", "open the link in the QR code"),
         (b"\x00\x00\x00\x18ftypheic", 1, "unknown", "This is a picture"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">', 1, "unknown", "This is a picture"),
+        (b"<svgs>", 1, "unknown", "A scan, a photo"),
         (b"%PDF-1.7", 1, "unknown", "A scan, a photo"),
+        (b"[" * 5000 + b"]" * 5000, 1, "e.large", "nested too deeply"),
     ],
 )
 def test_file_that_nobody_posted_is_told_what_is_wrong_with_it(body: bytes, forms: int, verdict: str, words: str) -> None:
@@ -487,6 +490,33 @@ def test_proof_in_any_format_is_told_from_a_credential(name: str) -> None:
 
     assert judge("isAnyProof", body=in_base64(json.dumps(proof).encode())) is True
     assert judge("isAnyProof", body=in_base64(CREDENTIAL)) is False
+
+
+@pytest.mark.parametrize("name", ["merkletools", "chainpoint-v3", "merkleproof2019"])
+def test_proof_in_another_format_beside_a_credential_is_no_second_credential(name: str) -> None:
+    formats = read_vectors("formats.json")["formats"][1]
+    foreign, ours = (in_base64(json.dumps(formats[one]).encode()) for one in (name, "credanchor"))
+    credential = in_base64(CREDENTIAL)
+
+    beside, both, alone = (
+        judge("together", bodies=bodies) for bodies in ([credential, foreign], [foreign, credential, ours], [foreign])
+    )
+
+    assert beside == {"files": ["0"], "proofs": ["1"], "isUsed": False, "isLeft": True}
+    assert both == {"files": ["1"], "proofs": ["0", "2"], "isUsed": True, "isLeft": True}
+    assert alone["files"] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("pasted", "text"),
+    [
+        ('```json\n{"a": 1}\n```\n', '{"a": 1}'),
+        ("```\neyJhIjoxfQ.YQ\n.YQ\n```", "eyJhIjoxfQ.YQ.YQ"),
+        ('{"a": "```"}', '{"a": "```"}'),
+    ],
+)
+def test_fence_of_markdown_is_no_part_of_what_was_pasted(pasted: str, text: str) -> None:
+    assert judge("textOf", text=pasted) == text
 
 
 @pytest.mark.parametrize(

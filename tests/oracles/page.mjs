@@ -69,6 +69,12 @@ const JUDGES = {
   unreadable: ({reason}) => drawn(view.unreadable(reason)),
   besideLink: ({credential, isOther = false, expected, anchorer}) => judgement.besideLink({bytes: bytes(credential), isOther}, expected, anchorer),
   readPermalink: ({text}) => judgement.readPermalink(text, ORIGIN),
+  textOf: ({text}) => judgement.textOf(text),
+  together: async ({bodies}) => {
+    const dropped = bodies.map((body, i) => ({name: `${i}`, size: body.length, arrayBuffer: async () => bytes(body)}));
+    const {files, proofs} = await given.readFiles(dropped), alone = files.length === 1 ? await given.withProof(files[0], proofs, true) : null;
+    return {files: files.map(one => one.name), proofs: proofs.map(one => one.name), isUsed: Boolean(alone?.proof), isLeft: alone?.isProofLeft ?? null};
+  },
   isAnyProof: ({body}) => given.isAnyProof(bytes(body)),
   trustedContract: ({own, ledger}) => entered.trustedContract(own, ledger),
   find: async ({digests, issuer, expected, answers}) => {
