@@ -16,6 +16,8 @@ MEMBERS: Final = "_sd"
 """The member that lists digests of members of its object."""
 ITEM: Final = "..."
 """The one member of an object that stands for an item of an array, by its digest."""
+MAX_DISCLOSURES: Final = 10_000
+"""Of one credential; what has more is not looked through."""
 
 _TWICE: Final = "the same digest of a disclosure stands in two places"
 
@@ -101,6 +103,8 @@ class _Placing:
 def _presented(body: bytes) -> list[str]:
     """The disclosures behind the signed part."""
     *disclosures, last = body.decode("ascii").strip().split("~")[1:]
+    if len(disclosures) > MAX_DISCLOSURES:
+        raise untold(f"there are {len(disclosures)} disclosures; at most {MAX_DISCLOSURES} are read")
     if last:
         try:
             read_compact(last.encode())

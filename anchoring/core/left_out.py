@@ -14,6 +14,9 @@ from anchoring.core.status_codec import untold, unverified
 from anchoring.core.strict_json import JsonValue, json_path
 from anchoring.errors import MalformedProof
 
+MAX_PROOFS: Final = 100
+"""Anchor proofs that stand inside one credential; what has more is not looked through."""
+
 _PLACE: Final = frozenset({"issuer", "digest", "salt", "canonicalization", "leafIndex", "treeSize", "path", "root"})
 _BLOCK: Final = frozenset({"ledger", "contract", "sequence", "transaction", "blockNumber", "blockHash", "anchoredAt", "state"})
 _MEMBERS: Final[Mapping[tuple[str, ...], frozenset[str]]] = {
@@ -30,7 +33,10 @@ def require_nothing_added(credential: bytes, form: CanonicalForm) -> None:
         case Canonicalization.SD_JWT_ISSUER:
             check_disclosures(read_sd_jwt(credential), credential)
         case Canonicalization.JCS:
-            for proof in embedded_proofs(credential):
+            proofs = embedded_proofs(credential)
+            if len(proofs) > MAX_PROOFS:
+                raise untold(f"{len(proofs)} anchor proofs stand inside; at most {MAX_PROOFS} are read")
+            for proof in proofs:
                 require_proof_alone(proof)
         case Canonicalization.BLOCKCERTS_RDFC:
             require_own_proof(credential, form.digest)

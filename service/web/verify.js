@@ -2035,6 +2035,8 @@ function requireInTime(proof, now) {
   }
 }
 
+const MAX_DISCLOSURES = 10_000, MAX_PROOFS = 100; // of one credential; what has more is not looked through
+
 /** What is presented beside the signed part (RFC 9901 section 7.1). The key binding is read, and not checked. */
 async function checkDisclosures(token, body) {
   if (presentedDisclosures(body).length) {
@@ -2073,6 +2075,9 @@ function requireOneIssuer(claims) {
 
 function presentedDisclosures(body) {
   const presented = trim(latin1(body)).split('~').slice(1), last = presented.pop();
+  if (presented.length > MAX_DISCLOSURES) {
+    throw untold(`there are ${presented.length} disclosures; at most ${MAX_DISCLOSURES} are read`);
+  }
   if (last) {
     try {
       readCompact(encoder.encode(last), LIMITS);
@@ -2961,7 +2966,11 @@ async function nothingAdded(credential, {canonicalization, notes}) {
     if (canonicalization === 'sd-jwt-issuer') {
       await checkDisclosures(readSdJwt(credential, LIMITS), credential);
     }
-    for (const proof of canonicalization === 'jcs' ? embeddedProofs(credential) : []) {
+    const proofs = canonicalization === 'jcs' ? embeddedProofs(credential) : [];
+    if (proofs.length > MAX_PROOFS) {
+      throw untold(`${proofs.length} anchor proofs stand inside; at most ${MAX_PROOFS} are read`);
+    }
+    for (const proof of proofs) {
       await requireProofAlone(proof);
     }
   } catch (added) {

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import random
+from dataclasses import replace
 from typing import Any
 from unittest.mock import Mock
 from urllib.parse import unquote
@@ -13,6 +14,7 @@ import pytest
 import anchoring
 from anchoring.bounded_http import Fetched
 from anchoring.core.canonical import Canonicalization, canonical_candidates, canonicalize, jcs
+from anchoring.core.left_out import require_nothing_added
 from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose, batch_list_id, head_digest
 from anchoring.core.status_codec import StatusErrorCode, StatusListError, encode_bitstring
@@ -390,6 +392,43 @@ def test_module_judges_what_the_digest_leaves_out_as_the_vector_says():
 
     for vector, verdict in zip(LEFT_OUT, verdicts, strict=True):
         assert verdict == {"check": "digest", "outcome": vector["result"], "reason": vector["reason"]}, vector["name"]
+
+
+def with_proofs(count: int) -> bytes:
+    return json.dumps(json.loads(CREDENTIAL) | {"proof": [PROOF] * count}).encode()
+
+
+def with_disclosures(count: int) -> bytes:
+    parts = "".join(f"{b64url(['salt', f'n{i}', i])}~" for i in range(count))
+    return f"{b64url({'alg': 'ES256'})}.{b64url({'iss': UNIVERSITY})}.AAAA~{parts}".encode()
+
+
+@pytest.mark.parametrize(
+    ("credential", "outcome", "reason"),
+    [
+        (with_proofs(100), "passed", "the credential has the proof's digest under jcs"),
+        (with_proofs(101), "cannot tell", "101 anchor proofs stand inside; at most 100 are read"),
+        (with_disclosures(10_000), "failed", "a disclosure is not covered by the signed part"),
+        (with_disclosures(10_001), "cannot tell", "there are 10001 disclosures; at most 10000 are read"),
+    ],
+    ids=["100 proofs", "101 proofs", "10000 disclosures", "10001 disclosures"],
+)
+def test_no_more_is_looked_through_than_a_credential_needs(credential: bytes, outcome: str, reason: str):
+    [form, *_] = canonical_candidates(credential, None)
+    posted = Posted(UNIVERSITY, make_posted(0).salt, form.digest)
+    proof = proof_to_json(replace(make_proof(posted), canonicalization=form.canonicalization))
+    refused = None
+    try:
+        require_nothing_added(credential, form)
+    except StatusListError as found:
+        refused = found
+
+    [verdict] = judged("digest", [{"credential": credential.decode(), "proof": proof}])
+
+    assert verdict["outcome"] == outcome
+    assert verdict["reason"].startswith(reason)
+    assert refused is None if outcome == "passed" else refused is not None and refused.message == reason
+    assert refused is None or (refused.code is StatusErrorCode.RETRIEVAL) == (outcome == "cannot tell")
 
 
 def test_status_that_is_disclosed_is_looked_for_in_either_language():
