@@ -83,7 +83,7 @@ export function equal(one, other) {
 export function latin1(bytes) {
   let text = '';
   for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    text += String.fromCharCode.apply(null, bytes.subarray(at, at + 8192)); // a spread takes far longer
   }
   return text;
 }
