@@ -34,6 +34,8 @@ def prepare_sqlite(engine: Engine, busy_timeout_s: float) -> None:
 
     @event.listens_for(engine, "do_connect")
     def create(*_: object) -> None:
+        if file.was_seen:  # to open another would write into it what the log of this one holds
+            file.require_same()
         with suppress(OSError):  # SQLite will say so itself
             _create(path)
 
@@ -104,6 +106,10 @@ class _OneFile:
         self._path = path
         self._identity: tuple[int, int] | None = None
         self._size = 0
+
+    @property
+    def was_seen(self) -> bool:
+        return self._identity is not None
 
     def require_same(self) -> None:
         try:

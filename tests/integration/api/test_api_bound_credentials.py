@@ -1,6 +1,7 @@
 """A posted credential is bound to the indexes that it names."""
 
 import base64
+import hashlib
 import json
 from typing import Any
 
@@ -100,10 +101,12 @@ def test_a_token_is_bound_to_the_index_it_names(api: Api, media_type: str, claim
 @pytest.mark.parametrize("media_type", ["application/dc+sd-jwt", "application/vc+sd-jwt"])
 def test_an_sd_jwt_is_bound_to_the_index_it_names_and_so_is_what_a_holder_makes_of_it(api: Api, media_type: str) -> None:
     place = reserve(api, "suspension")
-    signed = token({"status": by_token(place)})
+    disclosures = [base64url(json.dumps(["salt", name, 1]).encode()) for name in ("a", "b")]
+    hidden = [base64url(hashlib.sha256(one.encode()).digest()) for one in disclosures]
+    signed = token({"status": by_token(place), "_sd": hidden})
 
-    first = api.post("/v1/credentials", signed + b"~WyJh~WyJi~", media_type)
-    shown = api.post("/v1/credentials", signed + b"~WyJh~", media_type)
+    first = api.post("/v1/credentials", b"~".join([signed, *[one.encode() for one in disclosures], b""]), media_type)
+    shown = api.post("/v1/credentials", b"~".join([signed, disclosures[0].encode(), b""]), media_type)
 
     assert first.json()["digest"] == shown.json()["digest"], first.text
     assert standing(api, first.json()["digest"])["suspension"]["index"] == place["index"]

@@ -62,6 +62,7 @@ def test_every_key_is_used():
         "passed",
         "failed",
         "cannot tell",
+        "what.",
     )
     unused = {key for key in messages("en") if key not in keys_in_code() and not key.startswith(composed)}
 
@@ -69,12 +70,17 @@ def test_every_key_is_used():
 
 
 def test_every_verdict_and_check_has_its_words():
-    judged = (WEB / "judgement.js").read_text(encoding="utf-8")
-    verdicts = set(re.findall(r"key: '(\w+)'", judged)) | {"revoked", "suspended", "unknown", "choice", "files"}
+    judged, shown = ((WEB / name).read_text(encoding="utf-8") for name in ("judgement.js", "result_view.js"))
+    of_validity = re.search(r"OF_VALIDITY = \{(.*?)\}", judged)
+    assert of_validity
+    verdicts = set(re.findall(r"key: '(\w+)'", judged)) | set(re.findall(r"'(\w+)'", of_validity[1]))
+    verdicts |= {"revoked", "suspended", "revoked.handed", "suspended.handed", "signature", "unaccredited", "notfinal", "service"}
+    verdicts |= {"unknown", "choice", "files"}
     english = messages("en")
 
-    assert {key.removeprefix("v.").removesuffix(".text") for key in english if key.startswith("v.")} == verdicts
-    assert all(f"v.{verdict}.text" in english for verdict in verdicts)
+    assert {f"v.{verdict}{part}" for verdict in verdicts for part in ("", ".text")} <= set(english)
+    named = set(re.findall(r"'(?:v\.)?(\w+)[\w.]*'", judged + shown))
+    assert {key.split(".")[1] for key in english if key.startswith("v.")} <= named
     checks = {key.split(".")[1] for key in english if key.startswith("c.")}
     assert checks == set(json.loads(json.dumps(re.findall(r"'([a-z-]+)'", _checks_in_module()))))
 
