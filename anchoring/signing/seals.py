@@ -103,12 +103,14 @@ def _require_certificate(header: Mapping[str, JsonValue], leaf: x509.Certificate
     named = [(name, _DIGESTS[algorithm], header.get(name)) for name, algorithm in (("x5t", "S1"), ("x5t#S256", "S256"))]
     others = [("x5t#o", header.get("x5t#o")), ("sigX5ts", several[0] if isinstance(several, list) and several else several)]
     for name, other in others:
-        if other is not None and not (isinstance(other, dict) and isinstance(other.get("digVal"), str)):
+        if other is None:
+            continue
+        if not isinstance(other, dict) or not isinstance(other.get("digVal"), str):
             raise unverified(f"{name} names no certificate")
-        if isinstance(other, dict) and (algorithm := other.get("digAlg")) not in _DIGESTS:
+        algorithm = other.get("digAlg")
+        if not isinstance(algorithm, str) or algorithm not in _DIGESTS:
             raise untold(f"{name} names a certificate by {algorithm!a}, which is not read here")
-        if isinstance(other, dict):
-            named.append((name, _DIGESTS[str(other["digAlg"])], other["digVal"]))
+        named.append((name, _DIGESTS[algorithm], other["digVal"]))
     for name, digest, value in named:
         if value is not None and value != encode_base64url(digest(content).digest()):
             raise unverified(f"{name} names another certificate than x5c begins with")

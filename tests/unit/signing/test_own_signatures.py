@@ -387,6 +387,7 @@ def impostor(*, issues: bool = False) -> dict[str, Any]:
     (lambda: seal(x5t=thumbprint()), FAILED),
     (lambda: seal(other={"digAlg": "S512", "digVal": thumbprint()}), FAILED),
     (lambda: seal(other={"digAlg": "S3-512", "digVal": "AAAA"}), CANNOT_TELL),
+    (lambda: seal(other={"digAlg": ["S256"], "digVal": "AAAA"}), CANNOT_TELL),
     (lambda: seal(other=thumbprint()), FAILED),
     (lambda: seal(sigX5ts=[]), FAILED),
     (lambda: seal(sigX5ts=[{"digAlg": "S256", "digVal": thumbprint(encoded=b"x")}]), FAILED),
