@@ -23,6 +23,10 @@ _FILES: Final = {
 }
 
 
+DELIMITERS: Final = ("/", "#", ":")
+"""With one of these ends what can stand for the beginning of other identifiers."""
+
+
 @cache
 def known_context(url: str) -> dict[str, Any] | None:
     """The context of this name; None when it is not among ours."""
@@ -42,13 +46,13 @@ def known_names() -> dict[str, str]:
 @cache
 def known_prefixes() -> frozenset[str]:
     """The terms that can stand before a colon."""
-    return frozenset(term for term, iri in terms() if iri.endswith(("/", "#", ":")))
+    return frozenset(term for term, iri in terms() if iri.endswith(DELIMITERS))
 
 
 def terms() -> list[tuple[str, str]]:
     """Every term of the contexts that are known here, however deep, with its IRI."""
     found = [pair for name in _FILES for pair in _terms((known_context(name) or {})["@context"])]
-    prefixes = {term: iri for term, iri in found if iri.endswith(("/", "#", ":"))}
+    prefixes = {term: iri for term, iri in found if iri.endswith(DELIMITERS)}
     return [(term, _written_out(iri, prefixes)) for term, iri in found]
 
 

@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from anchoring.blockcerts.contexts import known_names, known_prefixes
+from anchoring.blockcerts.contexts import DELIMITERS, known_names, known_prefixes
 from anchoring.core.strict_json import JsonValue, json_path
 from anchoring.errors import InvalidInput
 
 RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 """In which lists and values of JSON could be written in a second way."""
 
-_DELIMITERS: Final = ("/", "#", ":")
 _NAME: Final = re.compile(r"[^@/#:][^/#:]*")
 _COMPACT: Final = re.compile(r"([^:\s]*):(?!//)\S*")
 _CONTAINERS: Final = ("@set", "@list", ["@set"], ["@list"])
@@ -36,14 +35,14 @@ def require_plain_contexts(contexts: Sequence[JsonValue], active: Mapping[str, A
     for number, context in enumerate(contexts):
         for term, definition in context.items() if isinstance(context, dict) else []:
             at = json_path(("@context", number, term))
-            if term == "@version" or (term == "@vocab" and str(active.get("@vocab")).endswith(_DELIMITERS)):
+            if term == "@version" or (term == "@vocab" and str(active.get("@vocab")).endswith(DELIMITERS)):
                 continue
             if term.startswith("@"):
                 raise InvalidInput("must be absent, or for @vocab a URL that ends with /, # or :", at=at)
             if not _is_plain(definition):
                 raise InvalidInput("must be a URL, or an object of @id, @type and @container (@set or @list) alone", at=at)
             iri = (active["mappings"].get(term) or {}).get("@id") or ""
-            is_prefix = isinstance(definition, str) and iri.endswith(_DELIMITERS)
+            is_prefix = isinstance(definition, str) and iri.endswith(DELIMITERS)
             if not is_prefix and name_of(iri) != term:
                 raise InvalidInput(f"must be called {name_of(iri)!a}: the graph holds {iri!a} and no other name for it", at=at)
 
@@ -67,7 +66,7 @@ def require_whole(expanded: Any, statements: set[str]) -> None:
         known = _VALUE if "@value" in one else {"@list"} if "@list" in one else _NODE
         if unknown := [name for name in one if name.startswith("@") and name not in known]:
             raise InvalidInput(f"has a place for {', '.join(unknown)}, which the digest would not cover")
-        if bare := [iri for iri in _meanings(one) if iri.endswith(_DELIMITERS)]:
+        if bare := [iri for iri in _meanings(one) if iri.endswith(DELIMITERS)]:
             raise InvalidInput(
                 f"{bare[0][:100]!a} is a prefix, and stands as a member or type, whose name the digest would not cover"
             )

@@ -18,6 +18,7 @@ from anchoring.core.scopes import OF_ISSUERS, Scope
 from anchoring.core.strict_json import JsonLimits, JsonValue, parse
 from anchoring.errors import AuthorizationUnavailable, InvalidInput, NotAllowed
 from anchoring.ports.access_tokens import AccessToken, SignerUnknown
+from anchoring.signing.multikey import may_verify
 from anchoring.types import Did, parse_did
 
 KEY_OF: Final = {
@@ -181,10 +182,7 @@ def _read_jwks(content: bytes) -> Sequence[_Key]:
 
 def _read_key(member: dict[str, JsonValue]) -> _Key | None:
     kind, curve, kid, alg = (member.get(name) for name in ("kty", "crv", "kid", "alg"))
-    operations = member.get("key_ops", ["verify"])
-    if kind not in {"RSA", "EC", "OKP"} or member.get("use", "sig") != "sig":
-        return None
-    if not isinstance(operations, list) or "verify" not in operations:
+    if kind not in {"RSA", "EC", "OKP"} or not may_verify(member):
         return None
     public = {name: member[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in member}
     try:

@@ -5,6 +5,7 @@ sign deterministically (RFC 6979), so that every process that signs the same mak
 """
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -115,12 +116,17 @@ def from_jwk(jwk: JsonValue) -> PublicKey:
     """Raises: ValueError when it is none, of a kind that is not used here, or for another use (RFC 7517 section 4)."""
     key = _of_jwk(jwk)
     assert isinstance(jwk, dict)  # a key was read from it
-    uses = jwk.get("key_ops", ["verify"])
-    if jwk.get("use", "sig") != "sig" or not isinstance(uses, list) or "verify" not in uses:
+    if not may_verify(jwk):
         raise ValueError(_NO_JWK)
     if "alg" in jwk and jwk["alg"] not in _ALGORITHMS[kind_of(key)]:
         raise ValueError(_NO_JWK)
     return key
+
+
+def may_verify(jwk: Mapping[str, JsonValue]) -> bool:
+    """Whether a JWK, of any kind, says of itself nothing else than that signatures are checked by it (RFC 7517 section 4)."""
+    operations = jwk.get("key_ops", ["verify"])
+    return jwk.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
 
 
 def _of_jwk(jwk: JsonValue) -> PublicKey:
