@@ -182,7 +182,7 @@ def _read_jwks(content: bytes) -> Sequence[_Key]:
 
 def _read_key(member: dict[str, JsonValue]) -> _Key | None:
     kind, curve, kid, alg = (member.get(name) for name in ("kty", "crv", "kid", "alg"))
-    if kind not in {"RSA", "EC", "OKP"} or not may_verify(member):
+    if kind not in ("RSA", "EC", "OKP") or not may_verify(member):
         return None
     public = {name: member[name] for name in ("kty", "n", "e", "crv", "x", "y") if name in member}
     try:

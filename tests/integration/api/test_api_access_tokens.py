@@ -337,7 +337,7 @@ def test_guesses_are_slowed(store, keys):
         assert api.post_numbers(1, key=token()).status_code == 202
 
 
-@pytest.mark.parametrize("unfit", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"key_ops": "verify"}])
+@pytest.mark.parametrize("unfit", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"key_ops": "verify"}, {"kty": ["RSA"]}])
 def test_weak_and_secret_keys_and_those_for_other_things_are_not_used(store, keys, unfit):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)
