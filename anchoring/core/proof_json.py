@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from anchoring.core.batch import BatchState
@@ -86,6 +87,7 @@ def parse_proof(content: bytes) -> InclusionProof:
     return proof_from_json(value)
 
 
+@lru_cache(maxsize=64)  # proofs of one batch all say the same
 def format_time(moment: datetime) -> str:
     """`2026-11-23T12:00:00Z`: UTC, whole seconds."""
     # Not strftime: its %Y has fewer than four digits for early years on some systems.

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from anchoring.settings import LimitSettings
@@ -23,7 +24,7 @@ HEAD = b"GET /healthz HTTP/1.1\r\nHost: service\r\n"
 class Wire(asyncio.Transport):
     """What the client sees of one connection to an application."""
 
-    def __init__(self, app: Callable[..., Any]) -> None:
+    def __init__(self, app: Callable[..., Any], kind: type[HttpToolsProtocol] = HttpProtocol) -> None:
         super().__init__()
         self.seen = b""
         self.counted: list[tuple[str | None, str, int]] = []
@@ -33,7 +34,7 @@ class Wire(asyncio.Transport):
         config = Config(app=app, timeout_keep_alive=3600)
         config.load()
         state = {IN_LIFESPAN: SimpleNamespace(limits=limits, metrics=metrics)}
-        self.protocol = HttpProtocol(config, ServerState(), state, asyncio.get_running_loop())
+        self.protocol = kind(config, ServerState(), state, asyncio.get_running_loop())
         self.protocol.connection_made(self)
 
     def write(self, data: Any) -> None:
@@ -72,11 +73,17 @@ async def answer_what_came(scope: Any, receive: Callable[..., Any], send: Callab
     await send({"type": "http.response.body", "body": told[3:]})
 
 
-def sent(*pieces: bytes, pause_s: float = 0.0, wait_s: float = 0.0, app: Callable[..., Any] = answer_204) -> Wire:
+def sent(
+    *pieces: bytes,
+    pause_s: float = 0.0,
+    wait_s: float = 0.0,
+    app: Callable[..., Any] = answer_204,
+    kind: type[HttpToolsProtocol] = HttpProtocol,
+) -> Wire:
     """A connection over which these came, each after the next pause, and `wait_s` later."""
 
     async def main() -> Wire:
-        wire = Wire(app)
+        wire = Wire(app, kind)
         for piece in pieces:
             if not wire.is_closing():
                 wire.protocol.data_received(piece)
@@ -94,6 +101,7 @@ def test_head_without_end_is_refused_when_it_is_too_large(endless: bytes) -> Non
     assert wire.seen.startswith(b"HTTP/1.1 431 ")
     assert wire.seen.endswith(b'"detail":"at most 4096 bytes are taken before the body, and after it"}')
     assert wire.is_closing()
+    assert isinstance(wire.protocol, HttpProtocol)
     assert wire.protocol._around_bytes < 2 * LIMIT, "it was read on"
     assert wire.counted == [(None, "", 431)]
 
@@ -167,6 +175,7 @@ def test_trailer_without_end_is_given_up(endless: tuple[bytes, bytes]) -> None:
     wire = sent(CHUNKED, endless[0], *[endless[1]] * 1000, app=answer_what_came)
     assert wire.seen.startswith(b"HTTP/1.1 431 ")
     assert wire.is_closing()
+    assert isinstance(wire.protocol, HttpProtocol)
     assert wire.protocol._around_bytes < 2 * LIMIT, "it was read on"
     assert not wire.protocol.headers, "they were kept"
     assert wire.counted == [(None, "", 431)]
@@ -226,4 +235,67 @@ def test_head_of_http_1_0_needs_no_host_and_chunked_is_chunked_in_capitals() -> 
 def test_what_is_no_http_behind_a_request_is_not_taken_for_its_answer() -> None:
     wire = sent(HEAD + b"\r\n" + b"no HTTP\r\n\r\n")
     assert b"HTTP/1.1 400 " not in wire.seen
+    assert wire.is_closing()
+
+
+START = {"type": "http.response.start", "status": 200}
+LENGTH_2 = START | {"headers": [(b"content-length", b"2"), (b"etag", b'"a"')]}
+BODY = {"type": "http.response.body", "body": b"{}"}
+
+ANSWERS: dict[str, list[Any]] = {
+    "whole": [LENGTH_2, BODY],
+    "whole without a length": [START | {"headers": []}, BODY],
+    "without fields": [START, BODY],
+    "nothing": [START | {"status": 204}, {"type": "http.response.body"}],
+    "nothing, and says so": [START | {"headers": [(b"content-length", b"0")]}, {"type": "http.response.body"}],
+    "in parts": [LENGTH_2, BODY | {"body": b"{", "more_body": True}, BODY | {"body": b"}"}],
+    "first an empty part": [LENGTH_2, BODY | {"body": b"", "more_body": True}, BODY],
+    "ends the connection": [LENGTH_2 | {"headers": [(b"content-length", b"2"), (b"connection", b"close")]}, BODY],
+    "shorter than it says": [LENGTH_2, BODY | {"body": b"{"}],
+    "longer than it says": [LENGTH_2, BODY | {"body": b"{ }"}],
+    "twice": [LENGTH_2, BODY, LENGTH_2, BODY],
+}
+
+ASKED = {
+    "once": [HEAD + b"\r\n"],
+    "twice in one piece": [(HEAD + b"\r\n") * 2],
+    "one after the other": [HEAD + b"\r\n"] * 2,
+    "HEAD": [HEAD.replace(b"GET", b"HEAD") + b"\r\n"],
+    "the last time": [HEAD + b"Connection: close\r\n\r\n"],
+    "as of old": [HEAD.replace(b"1.1", b"1.0") + b"\r\n"],
+    "with a body that may come": [
+        b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+        b"123456789",
+    ],
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_answer_goes_out_as_the_server_would_send_it(answer: str, asked: str) -> None:
+    async def app(_scope: Any, _receive: Any, send: Callable[..., Any]) -> None:
+        for message in ANSWERS[answer]:
+            await send(message)
+
+    ours, theirs = [sent(*ASKED[asked], pause_s=0.001, app=app, kind=kind) for kind in (HttpProtocol, HttpToolsProtocol)]
+
+    assert ours.seen == theirs.seen
+    assert ours.is_closing() == theirs.is_closing()
+
+
+TWO_LINES = [(b"content-length", b"2"), (b"a", b"b\r\nc: d")]
+TWO_LINES_FOR_SOME = [(b"content-length", b"2"), (b"a", b"b\rc: d")]
+
+
+@pytest.mark.parametrize(
+    "messages", [[LENGTH_2], [LENGTH_2 | {"headers": TWO_LINES}, BODY], [LENGTH_2 | {"headers": TWO_LINES_FOR_SOME}, BODY]]
+)
+def test_answer_that_cannot_go_out_is_an_error_and_no_half_of_one(messages: list[Any]) -> None:
+    async def app(_scope: Any, _receive: Any, send: Callable[..., Any]) -> None:
+        for message in messages:
+            await send(message)
+
+    wire = sent(HEAD + b"\r\n", pause_s=0.001, app=app)
+    assert wire.seen.startswith(b"HTTP/1.1 500 ")
+    assert wire.seen.count(b"HTTP/1.1") == 1
     assert wire.is_closing()
