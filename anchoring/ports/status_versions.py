@@ -1,9 +1,9 @@
 """What rounds need of status lists: which are due, what they hold, and how far each version has come."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from anchoring.core.batch import BlockPlace, PublishedHead
 from anchoring.core.issuer import Issuer
@@ -36,6 +36,13 @@ class OvertakenList:
     version: int
 
 
+class ChangeOfList(NamedTuple):
+    """One change of a list. `position`: among its changes, from 1."""
+
+    list_id: ListId
+    position: int
+
+
 class StatusVersions(Protocol):
     """Versions of status lists. Changes of state are compare-and-set: False means that the state was another."""
 
@@ -51,11 +58,14 @@ class StatusVersions(Protocol):
     def newest_published(self, list_id: ListId) -> StatusVersion | None:
         """The highest version that is confirmed or final."""
 
+    def newest_published_of(self, list_ids: Collection[ListId]) -> Mapping[ListId, StatusVersion]:
+        """Likewise of each list that has one."""
+
     def numbered(self, list_id: ListId, version: int) -> tuple[StatusVersion, StatusBits] | None:
         """A version that was made for the ledger and not superseded, and its bits."""
 
-    def first_showing(self, list_id: ListId, position: int) -> StatusVersion | None:
-        """The first version, not superseded, that shows the change at this position of the list."""
+    def first_showing(self, changes: Collection[ChangeOfList]) -> Mapping[ChangeOfList, StatusVersion]:
+        """The first version of each list, not superseded, that shows the change at this position, where there is one."""
 
     def of_list(self, key: int) -> Iterator[tuple[StatusVersion, StatusBits]]:
         """Every version of a list with its bits, in order of the changes they show."""

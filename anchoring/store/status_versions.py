@@ -5,16 +5,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import BlockPlace, PublishedHead
 from anchoring.core.issuer import Issuer
 from anchoring.core.status import StatusBits
 from anchoring.core.status_version import PUBLISHED, StatusVersion, VersionState
-from anchoring.ports.status_versions import OvertakenList, VersionedList
+from anchoring.ports.status_versions import ChangeOfList, OvertakenList, VersionedList
+from anchoring.store import packed
+from anchoring.store.packed import Packed, pack
 from anchoring.store.tables import issuer, status_change, status_list, status_version, submission_head
-from anchoring.types import BlockHash, Did, Digest, ListId, TxHash
+from anchoring.types import HASH_BYTES, BlockHash, Did, Digest, ListId, TxHash
 
 _PREPARED: Final = status_version.c.state == VersionState.PREPARED
 _SUBMITTED: Final = status_version.c.state == VersionState.SUBMITTED
@@ -65,17 +67,24 @@ class SqlStatusVersions:
         )
 
     def newest_published(self, list_id: ListId) -> StatusVersion | None:
-        row = self._connection.execute(_NEWEST_PUBLISHED, {"list_id": list_id}).first()
-        return None if row is None else _version(row)
+        return self.newest_published_of([list_id]).get(list_id)
+
+    def newest_published_of(self, list_ids: Collection[ListId]) -> Mapping[ListId, StatusVersion]:
+        asked = sorted(set(list_ids))
+        given = pack(self._connection, [0] * len(asked), list_ids=b"".join(asked))
+        rows = self._connection.execute(_NEWEST_PUBLISHED[self._connection.dialect.name], given) if asked else ()
+        return {one.list_id: one for one in map(_version, rows)}
 
     def numbered(self, list_id: ListId, version: int) -> tuple[StatusVersion, StatusBits] | None:
         wanted = (status_list.c.list_id == list_id) & (status_version.c.version == version) & NOT_SUPERSEDED
         row = self._connection.execute(_WITH_BITS.where(wanted).order_by(status_version.c.id.desc()).limit(1)).first()
         return None if row is None else (_version(row), _bits(row))
 
-    def first_showing(self, list_id: ListId, position: int) -> StatusVersion | None:
-        row = self._connection.execute(_FIRST_SHOWING, {"list_id": list_id, "position": position}).first()
-        return None if row is None else _version(row)
+    def first_showing(self, changes: Collection[ChangeOfList]) -> Mapping[ChangeOfList, StatusVersion]:
+        asked = sorted(set(changes))
+        given = pack(self._connection, [one.position for one in asked], list_ids=b"".join([one.list_id for one in asked]))
+        rows = self._connection.execute(_FIRST_SHOWING[self._connection.dialect.name], given) if asked else ()
+        return {asked[row.place]: _version(row) for row in rows}
 
     def of_list(self, key: int) -> Iterator[tuple[StatusVersion, StatusBits]]:
         of_list = _WITH_BITS.where(status_version.c.status_list_id == key)
@@ -226,19 +235,46 @@ _VERSIONS: Final = select(
     *(column for column in status_version.c if column.name not in {"status_list_id", "compressed_bits"}),
 ).join(status_list, status_list.c.id == status_version.c.status_list_id)
 
-# Asked by every reader of a list or a status: built once.
-_NEWEST_PUBLISHED: Final = (
-    _VERSIONS.where(status_list.c.list_id == bindparam("list_id"), status_version.c.state.in_(PUBLISHED))
-    .order_by(status_version.c.version.desc(), status_version.c.id.desc())
-    .limit(1)
-)
-_FIRST_SHOWING: Final = (
-    _VERSIONS.where(
-        status_list.c.list_id == bindparam("list_id"), status_version.c.change_count >= bindparam("position"), NOT_SUPERSEDED
+
+def _newest_published(asked: Packed) -> Select[Any]:
+    """Of each list that is asked for."""
+    one = status_version.alias()
+    newest = (
+        select(one.c.id)
+        .where(one.c.status_list_id == _LIST.c.id, one.c.state.in_(PUBLISHED))
+        .order_by(one.c.version.desc(), one.c.id.desc())
+        .limit(1)
+        .correlate(_LIST)
+        .scalar_subquery()
     )
-    .order_by(status_version.c.version, status_version.c.id)
-    .limit(1)
-)
+    ids = select(newest).select_from(asked.rows.join(_LIST, _LIST.c.list_id == asked.slice("list_ids", HASH_BYTES)))
+    return _VERSIONS.where(status_version.c.id.in_(ids))
+
+
+def _first_showing(asked: Packed) -> Select[Any]:
+    """Of each list that is asked for, with the position that is the number in its place."""
+    one = status_version.alias()
+    first = (
+        select(one.c.id)
+        .where(one.c.status_list_id == _LIST.c.id, one.c.change_count >= asked.number, one.c.state != VersionState.SUPERSEDED)
+        .order_by(one.c.version, one.c.id)
+        .limit(1)
+        .correlate(_LIST, asked.rows)
+        .scalar_subquery()
+    )
+    found = (
+        select(asked.place.label("place"), first.label("id"))
+        .select_from(asked.rows.join(_LIST, _LIST.c.list_id == asked.slice("list_ids", HASH_BYTES)))
+        .subquery()
+    )
+    return _VERSIONS.add_columns(found.c.place).join(found, found.c.id == status_version.c.id)
+
+
+# Asked by every reader of a list or a status: built once.
+_LIST: Final = status_list.alias()
+_LISTED: Final = (("sqlite", packed.SQLITE), ("postgresql", packed.POSTGRESQL))
+_NEWEST_PUBLISHED: Final = {name: _newest_published(asked) for name, asked in _LISTED}
+_FIRST_SHOWING: Final = {name: _first_showing(asked) for name, asked in _LISTED}
 _WITH_BITS: Final = _VERSIONS.add_columns(status_version.c.compressed_bits)
 
 

@@ -12,6 +12,7 @@ from anchoring.core.status_version import StatusVersion
 from anchoring.errors import NotFound
 from anchoring.ports.entries import Evidence
 from anchoring.ports.status_lists import LeafPlace, Place, SignedBy, StatusChange, StatusList
+from anchoring.ports.status_versions import ChangeOfList
 from anchoring.ports.store import UnitOfWork
 from anchoring.types import Did, Digest, ListId, to_hex
 
@@ -109,7 +110,6 @@ class _Facts:
 
     def __init__(self, uow: UnitOfWork, entries: Sequence[Evidence]) -> None:
         self._uow = uow
-        self._heads: dict[ListId, StatusVersion | None] = {}
         ids = [entry.entry_id for entry in entries]
         self.rebuilt_at, is_any_bound, has_any_waiting = uow.status_changes.marks(ids)
         self.bindings = uow.status_lists.bindings_of(ids) if is_any_bound else {}
@@ -129,16 +129,10 @@ class _Facts:
             if list_id in self.following
         }
         self.changes = uow.status_changes.newest(places)
-
-    def head(self, list_id: ListId) -> StatusVersion | None:
-        """The list's newest version on the ledger."""
-        if list_id not in self._heads:
-            self._heads[list_id] = self._uow.status_versions.newest_published(list_id)
-        return self._heads[list_id]
-
-    def first_showing(self, list_id: ListId, position: int) -> StatusVersion | None:
-        """The first version with the change at this position."""
-        return self._uow.status_versions.first_showing(list_id, position)
+        list_of = {of.id: of.list_id for of in (*self.lists.values(), *self.following.values())}
+        self.heads = uow.status_versions.newest_published_of(list_of.values())
+        shown = {ChangeOfList(list_of[at.list_key], last.position) for at, last in self.changes.items() if last.position}
+        self.first_showing = uow.status_versions.first_showing(shown)
 
     def is_awaited(self, of: StatusList) -> bool:
         """Whether its issuer signs it and has not uploaded it yet."""
@@ -218,8 +212,8 @@ def _of_batch(
 
 def _of_list(facts: _Facts, of: StatusList, index: int, *, not_told: str = "") -> PlaceReport:
     place = Place(of.id, index)
-    last, head = facts.changes.get(place), facts.head(of.list_id)
-    first = facts.first_showing(of.list_id, last.position) if last and last.position else None
+    last, head = facts.changes.get(place), facts.heads.get(of.list_id)
+    first = facts.first_showing.get(ChangeOfList(of.list_id, last.position)) if last and last.position else None
     is_set: bool | None = last.state.is_set if last else False
     if facts.is_awaited(of):
         is_set, not_told = None, "the issuer signs this list itself and has not uploaded it yet"

@@ -212,8 +212,8 @@ def _find(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusVersion |
 
 def _find_all(uow: UnitOfWork, list_ids: list[ListId]) -> list[tuple[StatusList, StatusVersion | None] | NotFound]:
     lists = uow.status_lists.with_ids(list_ids)
-    shown = {list_id: uow.status_versions.newest_published(list_id) for list_id in lists}
-    return [(lists[list_id], shown[list_id]) if list_id in lists else _no_list(list_id) for list_id in list_ids]
+    shown = uow.status_versions.newest_published_of(lists)
+    return [(lists[list_id], shown.get(list_id)) if list_id in lists else _no_list(list_id) for list_id in list_ids]
 
 
 def _read(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusBits, StatusVersion | None]:

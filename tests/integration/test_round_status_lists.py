@@ -11,6 +11,7 @@ from anchoring.core.status_version import VersionState
 from anchoring.errors import LedgerRejected, LedgerUnavailable
 from anchoring.ports.audit_log import Wanted
 from anchoring.ports.ledger import Receipt
+from anchoring.ports.status_versions import ChangeOfList
 from anchoring.store import tables
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import ListId, TxHash, to_hex
@@ -117,6 +118,24 @@ def test_versions_of_a_list_follow_each_other(here):
         here.round()
     assert states(here) == [(1, FINAL), (2, FINAL), (3, FINAL)]
     here.check()
+
+
+def test_newest_version_of_several_lists_and_the_first_that_shows_each_change(here):
+    one, other, never = here.revoke(0, indexes=2), here.revoke(1), ListId(bytes(32))
+    here.round()
+    assert here.revoke(0) == one
+    here.round()
+    waiting = here.revoke(2)
+    asked = [ChangeOfList(*of) for of in ((one, 1), (one, 2), (one, 3), (other, 1), (one, 4), (waiting, 1), (never, 1))]
+
+    with here.store.reading() as uow:
+        newest = uow.status_versions.newest_published_of([other, one, waiting, never, one])
+        first = uow.status_versions.first_showing([*reversed(asked), asked[0]])
+        nothing = uow.status_versions.newest_published_of([]), uow.status_versions.first_showing([])
+
+    assert {of: version.version for of, version in newest.items()} == {one: 2, other: 1}
+    assert {of: version.version for of, version in first.items()} == dict(zip(asked[:4], [1, 1, 2, 1], strict=True))
+    assert nothing == ({}, {})
 
 
 def test_lists_beyond_the_limit_go_with_the_next_round_the_longest_waiting_first(here):
