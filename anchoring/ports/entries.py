@@ -30,13 +30,13 @@ class NewEntries:
         return len(self.digests) // HASH_BYTES
 
 
-class Receipt(NamedTuple):
-    """What is recorded of a digest that was posted, now or before."""
+class Receipts(NamedTuple):
+    """What is recorded of n digests that were posted, now or before: n of each, in their order."""
 
-    entry_id: int
-    salt: Salt
-    canonicalization: Canonicalization | None
-    received_at: datetime
+    entry_ids: Sequence[int]
+    salts: Sequence[Salt]
+    canonicalizations: Sequence[Canonicalization | None]
+    received_at: Sequence[datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +100,11 @@ class Entries(Protocol):
     def add_one(self, issuer: Issuer, digest: Digest, salt: Salt, received_at: datetime) -> int:
         """Record a digest as `add_missing` does; the id of its entry."""
 
-    def receipts(self, posted: Sequence[NewEntries]) -> Sequence[Receipt | None]:
-        """What is recorded of each digest, in the order of the input, whatever salt was made for it; None where it is gone."""
+    def receipts(self, posted: Sequence[NewEntries]) -> Receipts:
+        """What is recorded of each digest, whatever salt was made for it now.
+
+        Raises: StoreUnavailable when one is being erased at this moment.
+        """
 
     def of_issuer(self, issuer: Issuer, digests: Collection[Digest]) -> Mapping[Digest, Entry]:
         """The issuer's entries for these digests."""

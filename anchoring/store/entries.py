@@ -24,7 +24,7 @@ from anchoring.core.leaf import SaltedDigests, issuer_id_of
 from anchoring.core.manifest import ManifestEntry
 from anchoring.core.portions import portions
 from anchoring.errors import StateCorrupt
-from anchoring.ports.entries import Entry, EntryRange, Evidence, NewEntries, Receipt
+from anchoring.ports.entries import Entry, EntryRange, Evidence, NewEntries, Receipts
 from anchoring.ports.figures import COUNTED
 from anchoring.store import packed
 from anchoring.store.columns import UtcDateTime, code_of
@@ -60,7 +60,7 @@ class SqlEntries:
         self.add_missing([NewEntries(issuer=issuer, digests=digest, salts=salt)], received_at)
         return self.of_issuer(issuer, [digest])[digest].id
 
-    def receipts(self, posted: Sequence[NewEntries]) -> Sequence[Receipt | None]:
+    def receipts(self, posted: Sequence[NewEntries]) -> Receipts:
         return receipts_of(self._connection, self._pack(posted), codes=CODES)
 
     def cancel_erasures(self, posted: Sequence[NewEntries]) -> None:

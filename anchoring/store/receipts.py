@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from anchoring.ports.entries import Receipt
+from anchoring.errors import StoreUnavailable
+from anchoring.ports.entries import Receipts
 from anchoring.store.columns import canonicalization_of, moment_of
 from anchoring.store.engine import driver_errors
 
@@ -24,8 +25,11 @@ _POSTGRESQL: Final = f"""
 """  # noqa: S608 - of constants
 
 
-def receipts_of(connection: Connection, packed: Mapping[str, Any], *, codes: int) -> list[Receipt | None]:
-    """In the order of the input. `packed`: `numbers`, each an issuer's id times `codes` and a code, and as many `digests`."""
+def receipts_of(connection: Connection, packed: Mapping[str, Any], *, codes: int) -> Receipts:
+    """In the order of the input. `packed`: `numbers`, each an issuer's id times `codes` and a code, and as many `digests`.
+
+    Raises: StoreUnavailable when one is gone.
+    """
     given = {"numbers": packed["numbers"], "digests": packed["digests"], "codes": codes}
     with driver_errors(connection) as driver:
         if connection.dialect.name == "sqlite":
@@ -33,8 +37,8 @@ def receipts_of(connection: Connection, packed: Mapping[str, Any], *, codes: int
         else:
             with driver.cursor(binary=True) as cursor:
                 rows = cursor.execute(_POSTGRESQL, given).fetchall()
-    received_at = cache(moment_of)  # what was posted together has one time
-    return [
-        None if entry_id is None else Receipt(entry_id, salt, canonicalization_of(code), received_at(at))
-        for entry_id, salt, code, at in rows
-    ]
+    entry_ids, salts, codes_found, times = zip(*rows, strict=True)
+    if None in entry_ids:
+        raise StoreUnavailable("a digest is being erased at this moment; repeating records it anew")
+    moment = cache(moment_of)  # what was posted together has one time
+    return Receipts(entry_ids, salts, [canonicalization_of(code) for code in codes_found], [moment(time) for time in times])

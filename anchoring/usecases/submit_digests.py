@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from itertools import islice
 
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.core.status import StatusPurpose
-from anchoring.errors import Conflict, InvalidInput, StoreUnavailable
-from anchoring.ports.entries import NewEntries, Receipt
+from anchoring.errors import Conflict, InvalidInput
+from anchoring.ports.entries import NewEntries
 from anchoring.ports.runtime import RandomBytes
 from anchoring.ports.status_lists import Place
 from anchoring.ports.store import UnitOfWork
@@ -86,18 +85,19 @@ def submit_digests(
     if added == sum(map(len, new)) and not any(posted.status for _, posted in posts):
         return [_all_new(one, now) for one in new]
     uow.entries.cancel_erasures(new)
-    receipts = iter(_receipts(uow, new))
-    answers = []
+    found = uow.entries.receipts(new)
+    answers, first = [], 0
     for issuer, posted in posts:
-        of_post = list(islice(receipts, len(posted)))
+        of_post = slice(first, first := first + len(posted))
         if posted.status:
-            _bind(uow, issuer, [(of_post[place].entry_id, index) for place, index in posted.status], now)
+            entry_ids = found.entry_ids[of_post]
+            _bind(uow, issuer, [(entry_ids[place], index) for place, index in posted.status], now)
         answers.append(
             Accepted(
                 issuer=issuer.did,
-                salts=b"".join([one.salt for one in of_post]),
-                canonicalizations=[one.canonicalization for one in of_post],
-                received_at=[one.received_at for one in of_post],
+                salts=b"".join(found.salts[of_post]),
+                canonicalizations=found.canonicalizations[of_post],
+                received_at=found.received_at[of_post],
             )
         )
     return answers
@@ -107,13 +107,6 @@ def _all_new(one: NewEntries, now: datetime) -> Accepted:
     canonicalizations = one.canonicalizations or [None] * len(one)
     times = [now] * len(one)
     return Accepted(issuer=one.issuer.did, salts=one.salts, canonicalizations=canonicalizations, received_at=times)
-
-
-def _receipts(uow: UnitOfWork, new: Sequence[NewEntries]) -> list[Receipt]:
-    receipts = [one for one in uow.entries.receipts(new) if one is not None]
-    if len(receipts) < sum(map(len, new)):
-        raise StoreUnavailable("a digest is being erased at this moment; repeating records it anew")
-    return receipts
 
 
 def _bind(uow: UnitOfWork, issuer: Issuer, named: Sequence[tuple[int, StatusIndex]], now: datetime) -> None:
