@@ -11,7 +11,7 @@ import anchoring.store.entries
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.issuer import Issuer
 from anchoring.core.leaf import issuer_id_of, leaf_hash, leaf_hashes
-from anchoring.errors import NotFound
+from anchoring.errors import NotFound, StoreUnavailable
 from anchoring.ports.entries import EntryRange, NewEntries
 from anchoring.ports.store import UnitOfWork
 from anchoring.store import tables
@@ -52,6 +52,14 @@ def test_posted_digest_is_an_entry(store, university):
     with store.reading() as uow:
         assert uow.entries.of_issuer(university, [make_digest(1), make_digest(2)]) == {make_digest(1): entry}
         assert list(uow.entries.of_digest(make_digest(1))) == [entry]
+
+
+def test_digest_that_vanishes_between_its_post_and_its_answer_has_no_receipt(store, university):
+    post(store, university, 1, 3)
+    asked = b"".join([make_digest(1), make_digest(2), make_digest(3)])
+    posted = [NewEntries(issuer=university, digests=asked, salts=make_salts(48))]
+    with store.reading() as uow, pytest.raises(StoreUnavailable, match="repeating records it anew"):
+        uow.entries.receipts(posted)
 
 
 def test_answers_come_in_the_order_of_the_input(store, university):
