@@ -4,7 +4,6 @@ Not `multiprocessing`: to fork a program that has threads and connections is not
 again, which takes longer than most of what is computed here. These import `anchoring.core` alone, and end when their pipe does.
 """
 
-import os
 import pickle
 import subprocess
 import sys
@@ -89,6 +88,5 @@ def _work(asked: IO[bytes], told: IO[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(10)  # a batch can wait; whoever posts on the same machine meanwhile should not
     sys.path.insert(0, str(Path(__file__).parent.parent))
     _work(sys.stdin.buffer, sys.stdout.buffer)

@@ -196,6 +196,7 @@ def refresh(engine: Engine) -> None:
 def seal(url: str) -> None:
     """In a process of its own: what a round does."""
     configure_logs(level=logging.WARNING)
+    os.nice(10)  # as a crontab or the units run it
     engine = make_engine(url, pool_size=5, busy_timeout_s=30)
     seal_and_confirm(SqlStore(engine))
     engine.dispose()

@@ -34,6 +34,13 @@ def test_answers_are_those_of_this_process_in_the_order_asked():
         assert list(workers.map(hash_stretch, [])) == []
 
 
+def test_processes_run_at_the_priority_of_their_round():
+    with WorkerProcesses(2) as workers:
+        assert list(workers.map(packed_leaves, entries(4)))
+        told = {os.getpriority(os.PRIO_PROCESS, child) for child in children()}
+    assert told == {os.getpriority(os.PRIO_PROCESS, 0)}, "the units of scripts/ops/systemd kill a process that sets its own"
+
+
 def test_processes_start_when_needed_and_end_with_the_context():
     before = children()
     workers = WorkerProcesses(2)
