@@ -32,7 +32,7 @@ def create(
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
-    from anchoring.usecases.manage_issuers import create_key, living_key
+    from anchoring.usecases.manage_issuers import create_key, living_key, new_key_detail
 
     parsed, now = parse_did(did, at="DID"), SystemClock().now()
     scopes = parse_scopes(scope, at="--scope") if scope else WRITING
@@ -40,7 +40,7 @@ def create(
     with open_store(read_settings().store).writing() as uow:
         expires_at = None if life is None else now + timedelta(seconds=life)
         key = create_key(uow, parsed, scopes=scopes, expires_at=expires_at, now=now, random_bytes=os.urandom, at="--expires")
-        uow.audit_log.note(command_act("key.created", _made(living_key(uow, key.prefix, now=now)), issuer=parsed))
+        uow.audit_log.note(command_act("key.created", new_key_detail(living_key(uow, key.prefix, now=now)), issuer=parsed))
         uow.commit()
     typer.echo(key.text)
 
@@ -76,7 +76,7 @@ def rotate(
     from anchoring.bootstrap.store import open_store
     from anchoring.bootstrap.system import SystemClock
     from anchoring.settings import read_settings
-    from anchoring.usecases.manage_issuers import living_key, rotate_key
+    from anchoring.usecases.manage_issuers import living_key, new_key_detail, rotate_key
 
     kept = timedelta(seconds=parse_life(overlap, at="--overlap", longest_s=LONGEST_OVERLAP_S))
     prefix = parse_key_prefix(prefix, at="PREFIX")
@@ -84,7 +84,7 @@ def rotate(
         now = SystemClock().now()
         key = rotate_key(uow, prefix, overlap=kept, now=now, random_bytes=os.urandom)
         made = living_key(uow, key.prefix, now=now)
-        detail = _made(made) | {"rotated": prefix, "overlapS": int(kept.total_seconds())}
+        detail = new_key_detail(made) | {"rotated": prefix, "overlapS": int(kept.total_seconds())}
         uow.audit_log.note(command_act("key.rotated", detail, issuer=made.issuer.did))
         uow.commit()
     typer.echo(key.text)
@@ -109,12 +109,6 @@ def revoke(prefix: Prefix) -> None:
         uow.audit_log.note(command_act("key.revoked", {"key": prefix}, issuer=issuer))
         uow.commit()
     say(f"revoked {prefix}")
-
-
-def _made(key: StoredKey) -> dict[str, str | int | None]:
-    """For the audit log."""
-    ends = format_time(key.expires_at) if key.expires_at else None
-    return {"key": key.prefix, "scopes": scopes_text(key.scopes), "expiresAt": ends}
 
 
 def _standing(key: StoredKey, *, lives: bool) -> str:

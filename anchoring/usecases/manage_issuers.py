@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from anchoring.core.audit_log import exact
 from anchoring.core.issuer import (
     CANARY,
     LONGEST_OVERLAP_S,
@@ -17,7 +18,7 @@ from anchoring.core.issuer import (
     make_api_key,
     parse_api_key,
 )
-from anchoring.core.scopes import WRITING, Scope
+from anchoring.core.scopes import WRITING, Scope, scopes_text
 from anchoring.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from anchoring.ports.runtime import RandomBytes
 from anchoring.ports.store import UnitOfWork
@@ -124,6 +125,12 @@ def living_key(uow: UnitOfWork, prefix: str, *, of: Issuer | None = None, now: d
     if found is None or not found.lives(now) or (of is not None and found.issuer.id != of.id):
         raise _not_in_use(prefix)
     return found
+
+
+def new_key_detail(key: StoredKey) -> dict[str, str | int | None]:
+    """What the audit log says of a key that was made."""
+    ends = exact(key.expires_at) if key.expires_at else None
+    return {"key": key.prefix, "scopes": scopes_text(key.scopes), "expiresAt": ends}
 
 
 def check_made_by_token(made: StoredKey, *, now: datetime) -> None:

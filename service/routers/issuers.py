@@ -21,6 +21,7 @@ from anchoring.usecases.manage_issuers import (
     create_key,
     get_issuer,
     living_key,
+    new_key_detail,
     revoke_key,
     rotate_key,
     set_quota,
@@ -112,7 +113,9 @@ async def post_key(request: Request, service: ServiceDep, caller: KeysAdmin, did
         )
         return key, _kept(uow, caller, key, now)
 
-    made = await service.writes.write(_recorded(request, service, caller, did, "key.created", create, _of_new_key))
+    made = await service.writes.write(
+        _recorded(request, service, caller, did, "key.created", create, lambda made: new_key_detail(made[1]))
+    )
     return _made(service, did, made)
 
 
@@ -137,7 +140,7 @@ async def post_rotation(request: Request, service: ServiceDep, caller: KeysAdmin
         return key, _kept(uow, caller, key, now)
 
     def detail(made: tuple[ApiKey, StoredKey]) -> Detail:
-        return _of_new_key(made) | {"rotated": prefix, "overlapS": int(overlap.total_seconds())}
+        return new_key_detail(made[1]) | {"rotated": prefix, "overlapS": int(overlap.total_seconds())}
 
     made = await service.writes.write(_recorded(request, service, caller, did, "key.rotated", rotate, detail))
     service.keys.forget()
@@ -222,16 +225,6 @@ def _recorded(
     """In the name of the issuer that is looked after, whoever does it."""
     origin = replace(origin_of(request.scope, caller), issuer=did)
     return recorded(service.clock, origin, action, write, detail)
-
-
-def _of_new_key(made: tuple[ApiKey, StoredKey]) -> dict[str, str | int | None]:
-    """For the audit log."""
-    kept = made[1]
-    return {
-        "key": kept.prefix,
-        "scopes": scopes_text(kept.scopes),
-        "expiresAt": exact_time(kept.expires_at) if kept.expires_at else None,
-    }
 
 
 def _made(service: Service, did: Did, made: tuple[ApiKey, StoredKey]) -> Response:
