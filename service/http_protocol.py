@@ -121,7 +121,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_in_head = True
 
     def on_headers_complete(self) -> None:
-        if self._is_to_upgrade():
+        if self.parser.get_method() == b"CONNECT":
+            raise _NotTaken("CONNECT is for proxies, and this is none")
+        if self.parser.should_upgrade():
             return
         self._check_head()
         self._head_is_there()
@@ -134,7 +136,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._is_to_upgrade():
+        if self.parser.should_upgrade():
             return
         self._around_bytes = 0
         super().on_message_complete()
@@ -154,10 +156,6 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             return self._without_upgrade() + data[upgrade.args[0] :]
         return b""
-
-    def _is_to_upgrade(self) -> bool:
-        """CONNECT is none that could be read otherwise."""
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def _without_upgrade(self) -> bytes:
         """The head that was read, for another parser. This one takes what follows for another protocol, and it may be a body."""

@@ -203,6 +203,18 @@ def test_request_to_upgrade_is_answered_as_though_it_were_none(body: bytes, size
     assert not wire.is_closing()
 
 
+@pytest.mark.parametrize("target", [b"x://y/healthz", b"service:443", b"/healthz", b"*"])
+@pytest.mark.parametrize(
+    "rest", [b"HTTP/1.0\r\n", b"HTTP/1.1\r\nHost: service\r\n", b"HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: upgrade\r\n"]
+)
+def test_tunnel_is_refused_and_whatever_comes_for_it_is_left(target: bytes, rest: bytes) -> None:
+    wire = sent(b"CONNECT " + target + b" " + rest + b"\r\n", HEAD + b"\r\n")
+    assert wire.seen.startswith(b"HTTP/1.1 400 ")
+    assert wire.seen.count(b"HTTP/1.1 ") == 1
+    assert wire.is_closing()
+    assert wire.counted == [(None, "", 400)]
+
+
 def test_many_requests_to_upgrade_at_once_are_answered() -> None:
     assert sent((ASKING + b"\r\n") * 1500, wait_s=0.3).seen.count(b"HTTP/1.1 204 ") == 1500
 
