@@ -5,6 +5,7 @@ Here they are given up, and what is not HTTP is answered and counted like everyt
 """
 
 import asyncio
+import re
 from collections import deque
 from http import HTTPStatus
 from typing import Any, Final
@@ -23,6 +24,12 @@ IN_LIFESPAN: Final = "service"
 
 _ROUNDING: Final = 1024
 """What the whole head may have more than what `Limits.check_head` counts of it."""
+
+_PIECE: Final = 4 * 1024
+"""So much is read at once of what may be many requests."""
+
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=\[\]:-]*")
+"""Characters of RFC 3986, section 3.2.2."""
 
 _NOWHERE: Final = deque[tuple[bytes, bytes]](maxlen=0)
 """Where trailer fields go: they were never part of the head. RFC 9110 section 6.5.1."""
@@ -87,13 +94,19 @@ def _length(head: Any) -> int | None:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. `_around_bytes`: so much of a head, of chunk sizes and of trailer fields came and is not at an end yet."""
+    """One connection. `_around_bytes`: so much of a head, of chunk sizes and of trailer fields came and is not at an end yet.
+
+    `_unread`: what came while requests wait for the answer to an earlier one, `_answering`. `_refusal`: what is said last.
+    """
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._service: Service = self.app_state[IN_LIFESPAN]
         self._is_in_head = False
         self._around_bytes = 0
+        self._unread = b""
+        self._answering: RequestResponseCycle | None = None
+        self._refusal: Response | None = None
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
@@ -106,15 +119,18 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        self._around_bytes += len(data)
-        while data and not self.transport.is_closing():
-            data = self._fed(data)
-        limit = self._service.limits.header_bytes
-        if self._around_bytes > limit + _ROUNDING and not self.transport.is_closing():
-            self._refuse(problems.refusal(HeadTooLarge(f"at most {limit} bytes are taken before the body, and after it")))
-        cycle: RequestResponseCycle | None = self.cycle
-        if self._is_in_head or cycle is None or cycle.response_complete:
-            self._expect_head()
+        self._unread += data
+        self._read_on()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()  # uvicorn goes on: each answer would let in some thousand requests more
+        elif self._refusal is not None:
+            if self._answering is None or self._answering.response_complete:
+                self._end()
+        elif self._unread:
+            self._read_on()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -131,6 +147,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.cycle.__class__ = _Cycle  # uvicorn makes it in the middle of a longer method, and cannot be told of which class
         self.headers = _NOWHERE  # type: ignore[assignment] # the request has the list of its own fields
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_body(self, body: bytes) -> None:
         self._around_bytes = 0
         super().on_body(body)
@@ -144,6 +164,22 @@ class HttpProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What came is no HTTP that is taken."""
         self._refuse(problems.problem(HTTPStatus.BAD_REQUEST, "bad-request", "Bad request", msg))
+
+    def _read_on(self) -> None:
+        """As far as the requests that are not begun yet allow: one who sends them without end fills no memory with them."""
+        cycle: RequestResponseCycle | None = self.cycle
+        while self._unread and not self.pipeline and self._refusal is None and not self.transport.is_closing():
+            size = len(self._unread) if cycle is not None and cycle.more_body else _PIECE
+            piece, self._unread = self._unread[:size], self._unread[size:]
+            self._around_bytes += len(piece)
+            while piece and self._refusal is None:
+                piece = self._fed(piece)
+            limit = self._service.limits.header_bytes
+            if self._around_bytes > limit + _ROUNDING:
+                self._refuse(problems.refusal(HeadTooLarge(f"at most {limit} bytes are taken before the body, and after it")))
+            cycle = self.cycle
+        if self._is_in_head or cycle is None or cycle.response_complete:
+            self._expect_head()
 
     def _fed(self, data: bytes) -> bytes:
         """What is to be fed next."""
@@ -170,6 +206,8 @@ class HttpProtocol(HttpToolsProtocol):
         for name, value in self.headers:
             if name == b"host":
                 hosts += 1
+                if not _HOST.fullmatch(value):
+                    raise _NotTaken("Host is no host and port")
             elif name == b"transfer-encoding" and value.lower() != b"chunked":
                 raise _NotTaken("the only Transfer-Encoding that is taken is chunked")
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
@@ -187,11 +225,26 @@ class HttpProtocol(HttpToolsProtocol):
             self._patience = None
 
     def _refuse(self, response: Response) -> None:
-        """Answer, unless an answer is on its way or due to an earlier request, and end the connection."""
+        """Answer what came before, then this, and end the connection. Nothing is said in the middle of an answer."""
+        if self._refusal is not None:
+            return
+        self._refusal, self._unread = response, b""
+        self._head_is_there()
         cycle: RequestResponseCycle | None = self.cycle
-        if not self.pipeline and (cycle is None or cycle.response_complete or (cycle.more_body and not cycle.response_started)):
-            own = [*self.server_state.default_headers, *response.raw_headers]
-            told = [b"%b: %b\r\n" % field for field in (*own, *fields(own), (b"connection", b"close"))]
-            self.transport.write(b"".join([STATUS_LINE[response.status_code], *told, b"\r\n", response.body]))
-            self._service.metrics.answered(None, "", response.status_code, 0.0)
+        broken = cycle if cycle is not None and cycle.more_body else None
+        if self.pipeline and self.pipeline[0][0] is broken:
+            self.pipeline.popleft()  # this is its answer
+        answering = self._answering
+        if answering is None or answering.response_complete:
+            self._end()
+        elif answering is broken:
+            self.transport.close() if answering.response_started else self._end()
+
+    def _end(self) -> None:
+        response = self._refusal
+        assert response is not None
+        own = [*self.server_state.default_headers, *response.raw_headers]
+        told = [b"%b: %b\r\n" % field for field in (*own, *fields(own), (b"connection", b"close"))]
+        self.transport.write(b"".join([STATUS_LINE[response.status_code], *told, b"\r\n", response.body]))
+        self._service.metrics.answered(None, "", response.status_code, 0.0)
         self.transport.close()

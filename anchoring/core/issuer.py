@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import unquote
 
 from anchoring.core.base64url import encode_base64url
 from anchoring.core.scopes import Scope, scopes_text
@@ -41,6 +42,9 @@ _KEY_IN_WORDS: Final = re.compile(r"(ca_[0-9a-f]{8})_[A-Za-z0-9_-]+")
 _TOKEN_IN_PATH: Final = re.compile(
     r"(?<![A-Za-z0-9_-])(e[yw][A-Za-z0-9_-])[A-Za-z0-9_-]{14,}\.[^/]*"
 )  # base64url of a JSON object
+_ENCODINGS: Final = 4
+"""How often a client may have encoded a key in a path, and it is found still."""
+
 _KEY_IN_PATH: Final = re.compile(r"(ca_[^_/]*|\b[0-9a-f]{8})_[^/]*")
 
 
@@ -148,7 +152,15 @@ def without_keys(words: str) -> str:
 
 
 def without_secrets(path: str) -> str:
-    """A path in which somebody wrote a whole key, or an access token (a JWT), for the log."""
+    """A path in which somebody wrote a whole key, or an access token (a JWT), for the log; one encoded several times too."""
+    plain = path
+    for _ in range(_ENCODINGS if "%" in path else 0):
+        plain = unquote(plain)
+    shown = _without_secrets(plain)
+    return path if shown == plain else shown
+
+
+def _without_secrets(path: str) -> str:
     if "." in path:
         path = _TOKEN_IN_PATH.sub(r"\1…", path)
     return _KEY_IN_PATH.sub(r"\1_…", path) if "_" in path else path

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -93,6 +94,10 @@ def sent(
         return wire
 
     return asyncio.run(main())
+
+
+def statuses(wire: Wire) -> list[bytes]:
+    return re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", wire.seen)
 
 
 @pytest.mark.parametrize("endless", [b"X-One: " + b"a" * 3000, b"a" * 3000, b"X-One: 1\r\n" * 300])
@@ -216,7 +221,7 @@ def test_tunnel_is_refused_and_whatever_comes_for_it_is_left(target: bytes, rest
 
 
 def test_many_requests_to_upgrade_at_once_are_answered() -> None:
-    assert sent((ASKING + b"\r\n") * 1500, wait_s=0.3).seen.count(b"HTTP/1.1 204 ") == 1500
+    assert sent((ASKING + b"\r\n") * 1500, wait_s=2).seen.count(b"HTTP/1.1 204 ") == 1500
 
 
 @pytest.mark.parametrize(
@@ -224,6 +229,9 @@ def test_many_requests_to_upgrade_at_once_are_answered() -> None:
     [
         (b"", "send one Host field"),
         (b"Host: service\r\nHost: service\r\n", "send one Host field"),
+        (b"Host: ser vice\r\n", "Host is no host and port"),
+        (b"Host: a@service\r\n", "Host is no host and port"),
+        (b"Host: service/path\r\n", "Host is no host and port"),
         (b"Host: service\r\nTransfer-Encoding: gzip, chunked\r\n", "the only Transfer-Encoding that is taken is chunked"),
         (
             b"Host: service\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
@@ -244,10 +252,42 @@ def test_head_of_http_1_0_needs_no_host_and_chunked_is_chunked_in_capitals() -> 
     assert sent(CHUNKED.replace(b"chunked", b"CHUNKED") + b"0\r\n\r\n").seen.startswith(b"HTTP/1.1 204 ")
 
 
-def test_what_is_no_http_behind_a_request_is_not_taken_for_its_answer() -> None:
-    wire = sent(HEAD + b"\r\n" + b"no HTTP\r\n\r\n")
-    assert b"HTTP/1.1 400 " not in wire.seen
+@pytest.mark.parametrize("asked", [[HEAD + b"\r\n"], [HEAD + b"\r\n"] * 3, [(HEAD + b"\r\n") * 3]])
+def test_what_is_no_http_is_answered_last(asked: list[bytes]) -> None:
+    *before, last = asked
+    wire = sent(*before, last + b"no HTTP\r\n\r\n", HEAD + b"\r\n")
+    assert statuses(wire) == [b"204"] * b"".join(asked).count(b"GET") + [b"400"]
     assert wire.is_closing()
+
+
+def test_body_that_breaks_off_is_answered_after_what_was_asked_before_it() -> None:
+    wire = sent(HEAD + b"\r\n" + CHUNKED + b"zz\r\n", pause_s=0.05, app=answer_what_came)
+    assert statuses(wire) == [b"200", b"400"]
+    assert wire.is_closing()
+
+
+def test_requests_without_end_are_answered_in_turn_and_few_of_them_wait() -> None:
+    waiting: list[int] = []
+    wires: list[Wire] = []
+
+    async def app(scope: Any, receive: Any, send: Callable[..., Any]) -> None:
+        waiting.append(len(wires[0].protocol.pipeline))
+        await answer_204(scope, receive, send)
+
+    async def main() -> None:
+        wires.append(Wire(app))
+        wires[0].protocol.data_received((HEAD + b"\r\n") * 5000)
+        for _ in range(100_000):
+            if len(waiting) == 5000:
+                break
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        wires[0].protocol.connection_lost(ConnectionError())
+
+    asyncio.run(main())
+    assert len(waiting) == 5000
+    assert max(waiting) <= 4096 // len(HEAD) + 1
+    assert wires[0].seen.count(b"HTTP/1.1 204 ") == 5000
 
 
 START = {"type": "http.response.start", "status": 200}

@@ -172,6 +172,11 @@ def test_prefix_is_eight_characters_and_what_else_is_given_is_not_repeated(text:
         (f"/v1/x={TOKEN}", "/v1/x=eyJ…"),
         (f"/v1/{TOKEN.rpartition('.')[0]}", "/v1/eyJ…"),
         ("/v1/issuers/did:web:eyewitnesses.example", "/v1/issuers/did:web:eyewitnesses.example"),
+        (f"/v1/{KEY.text.replace('_', '%5f')}", "/v1/ca_dcdddedf_…"),
+        (f"/v1/{KEY.text.replace('_', '%252525')}", f"/v1/{KEY.text.replace('_', '%252525')}"),
+        (f"/v1/{KEY.text.replace('_', '%25255F')}", "/v1/ca_dcdddedf_…"),
+        (f"/v1/{TOKEN.replace('.', '%2e')}/a", "/v1/eyJ…/a"),
+        ("/v1/issuers/did:web:a.example%3A8080", "/v1/issuers/did:web:a.example%3A8080"),
     ],
 )
 def test_key_or_token_in_a_path_is_shown_without_its_secret(path: str, shown: str) -> None:
