@@ -231,6 +231,31 @@ def _resigned(**options: Any) -> Json:
     return CREDENTIAL | {"proof": kept | {"proofValue": "z" + encode_base58(sign(ED, hashed))}}
 
 
+_LOCAL_TIMES: Final = {"created": "2026-11-22T12:00:00", "expires": "2026-11-23T12:00:00.5"}
+
+
+def _contexts_that_go_on() -> Iterator[SignatureCase]:
+    """The document's contexts begin with the proof's, over which the signature is (vc-di-eddsa and vc-di-ecdsa, 3.3.2)."""
+    [first], more = CREDENTIAL["@context"], "https://more.example"
+    two: Json = {"@context": [first, more]}
+    yield _case("a proof with the beginning of @context", proven() | two, PASSED)
+    yield _case("a proof by P-256 with the beginning of @context", proven(P256, issuer=did_of(P256)) | two, PASSED)
+    yield _case("a proof with the beginning of @context beside one with all of it", _one_more(two), PASSED)
+    yield _case("a proof with @context as a text", proven(**{"@context": first}) | two, PASSED)
+    yield _case("a proof without @context, which was added to", _resigned(**{"@context": None}) | two, FAILED)
+    for title, contexts in (("before", [more, first]), ("in place", [more]), ("away", [])):
+        yield _case(f"a proof, and @context changed: {title}", proven() | {"@context": contexts}, FAILED)
+    yield _case("a proof with more than @context", proven(**two) | {"@context": [first]}, FAILED)
+    yield _case("a proof with @context in another order", proven(**two) | {"@context": [more, first]}, FAILED)
+    without = {name: member for name, member in proven().items() if name != "@context"}
+    yield _case("a proof with @context over a credential without", without, FAILED)
+
+
+def _one_more(members: Json) -> Json:
+    whole = proven(**members)
+    return whole | {"proof": [proven()["proof"], whole["proof"]]}
+
+
 def _with_proof(**changes: Any) -> Json:
     made = proven()
     return made | {"proof": made["proof"] | changes}
@@ -243,6 +268,8 @@ def _proofs() -> Iterator[SignatureCase]:
         yield _case(f"{name}, changed", proven(key, issuer=did_of(key)) | {"name": "changed"}, FAILED)
     yield _case("a proof without @context", _resigned(**{"@context": None}), PASSED)
     yield _case("a proof that is still good", _resigned(expires="2026-11-23T12:00:01Z"), PASSED)
+    yield _case("a proof that is still good, its times without an offset", _resigned(**_LOCAL_TIMES), PASSED)
+    yield from _contexts_that_go_on()
     for title, made, result in (
         ("signed by another", proven(OTHER), FAILED),
         ("signed by another, who names the issuer's key", proven(OTHER, method_of(ED)), FAILED),
@@ -250,6 +277,7 @@ def _proofs() -> Iterator[SignatureCase]:
         ("from the future", _resigned(created="2026-11-25T00:00:00Z"), FAILED),
         ("expired", _resigned(expires="2026-11-23T12:00:00Z"), FAILED),
         ("made at no time", _resigned(created="yesterday"), FAILED),
+        ("expired, by a time without an offset", _resigned(expires="2026-11-23T12:00:00"), FAILED),
         ("made on a day that is none", _resigned(created="2026-02-30T00:00:00Z"), FAILED),
         ("another @context", _resigned(**{"@context": ["https://other.example"]}), FAILED),
         ("an option changed", _with_proof(created="2026-11-20T00:00:00Z"), FAILED),

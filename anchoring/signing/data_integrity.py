@@ -10,7 +10,7 @@ from typing import Any, Final
 import rfc8785
 
 from anchoring.core.base58 import decode_base58, encode_base58
-from anchoring.core.moments import parse_moment
+from anchoring.core.moments import parse_moment_or_utc
 from anchoring.core.proof_json import format_time
 from anchoring.core.status_codec import unverified
 from anchoring.core.status_judgement import CLOCK_SKEW
@@ -65,9 +65,11 @@ def check_proof(document: dict[str, JsonValue], keys: KeySource, *, signer: str 
     method, value = proof.get("verificationMethod"), proof.get("proofValue")
     if proof.get("proofPurpose") != "assertionMethod" or not isinstance(method, str) or not isinstance(value, str):
         raise unverified("the proof lacks proofPurpose assertionMethod, verificationMethod or proofValue")
-    _check_context(document, proof)
     options = {name: member for name, member in proof.items() if name != "proofValue"}
     unsecured = {name: member for name, member in document.items() if name != "proof"}
+    if "@context" in proof:
+        _require_beginning(_contexts(unsecured), _contexts(proof))
+        unsecured["@context"] = proof["@context"]
     try:
         key = from_multikey(keys.public_key(method))
         signature = decode_base58(value[1:], most=BASE58_MAX_CHARACTERS) if value[:1] == "z" else b""
@@ -88,6 +90,11 @@ def known_proof(proofs: JsonValue) -> dict[str, JsonValue] | None:
     return None
 
 
+def goes_on(document: Mapping[str, JsonValue], proof: Mapping[str, JsonValue]) -> bool:
+    """Whether the document has further contexts behind those of its proof, which hold whatever stands there."""
+    return "@context" in proof and len(_contexts(document)) > len(_contexts(proof))
+
+
 def require_in_time(proof: Mapping[str, JsonValue], now: datetime) -> None:
     """Raises: StatusListError, STATUS_VERIFICATION_ERROR, when the proof is from the future or has expired."""
     made, ends = _moment(proof, "created"), _moment(proof, "expires")
@@ -97,10 +104,15 @@ def require_in_time(proof: Mapping[str, JsonValue], now: datetime) -> None:
         raise unverified(f"the proof expired at {format_time(ends)}")
 
 
-def _check_context(document: dict[str, JsonValue], proof: dict[str, JsonValue]) -> None:
-    """A proof over other contexts is over another meaning."""
-    if "@context" in proof and proof["@context"] != document.get("@context"):
-        raise unverified("the proof has another @context than the document")
+def _contexts(one: Mapping[str, JsonValue]) -> list[JsonValue]:
+    found = one.get("@context")
+    return found if isinstance(found, list) else [found]
+
+
+def _require_beginning(contexts: list[JsonValue], signed: list[JsonValue]) -> None:
+    """A document begins with the contexts that its proof is over, and may go on (step 4 of section 3.3.2 of both)."""
+    if rfc8785.dumps(contexts[: len(signed)]) != rfc8785.dumps(signed):
+        raise unverified("the @context of the document does not begin with that of the proof")
 
 
 def _hashed(document: dict[str, Any], options: dict[str, Any], key: PublicKey | PrivateKey) -> bytes:
@@ -112,6 +124,6 @@ def _moment(proof: Mapping[str, JsonValue], name: str) -> datetime | None:
     if name not in proof:
         return None
     try:
-        return parse_moment(str(proof[name]), at=name)
+        return parse_moment_or_utc(str(proof[name]), at=name)
     except InvalidInput as wrong:
         raise unverified(f"the proof cannot be read: {wrong.message}") from None

@@ -26,7 +26,7 @@ from anchoring.core.strict_json import JsonValue, parse
 from anchoring.core.verification import SignatureFinding
 from anchoring.errors import InvalidInput, TooLarge, VerificationError
 from anchoring.ports.signing import KeySource
-from anchoring.signing.data_integrity import SUITES, check_proof, require_in_time
+from anchoring.signing.data_integrity import SUITES, check_proof, goes_on, require_in_time
 from anchoring.signing.multikey import PublicKey, from_jwk, from_multikey, is_signed, kind_of
 from anchoring.signing.seals import UNDERSTOOD, check_seal
 from anchoring.signing.tokens import ALGORITHMS
@@ -116,6 +116,8 @@ class OwnSignatures:
             if issuer not in {method.partition("#")[0] for method in signers}:
                 raise unverified(f"the credential names {issuer} as its issuer, and is signed with {', '.join(signers)}")
         rest = f"; {len(theirs) - len(read)} further proofs are not read here" if len(theirs) > len(read) else ""
+        if all(goes_on(document, proof) for proof in read):
+            rest += "; @context goes on behind what was signed"
         return f"signed with {', '.join(signers)}{rest}"
 
     def _proof(self, document: dict[str, JsonValue], proof: dict[str, JsonValue], now: datetime) -> str:

@@ -1143,6 +1143,11 @@ export function momentOf(text) {
   return seconds * SECOND + BigInt(fraction.slice(0, 6).padEnd(6, '0'));
 }
 
+/** The same; a time without its offset is in UTC, as Data Integrity (2.1) and the VC Data Model (4.9) take it. */
+function momentOrUtc(text) {
+  return momentOf(text) ?? momentOf(`${text}Z`);
+}
+
 function wholeSeconds(moment) {
   return moment - (moment % SECOND + SECOND) % SECOND;
 }
@@ -1570,19 +1575,33 @@ async function checkProof(document, proof, keys, signer = null) {
   if (proof.get('proofPurpose') !== 'assertionMethod' || typeof method !== 'string' || typeof value !== 'string') {
     throw unverified('the proof lacks proofPurpose assertionMethod, verificationMethod or proofValue');
   }
-  if (proof.has('@context') && jcs(proof.get('@context')) !== jcs(document.get('@context') ?? null)) {
-    throw unverified('the proof has another @context than the document');
+  const without = (map, name) => new Map([...map].filter(([each]) => each !== name)), unsecured = without(document, 'proof');
+  if (proof.has('@context')) {
+    const signed = contextsOf(proof);
+    if (jcs(contextsOf(document).slice(0, signed.length)) !== jcs(signed)) {
+      throw unverified('the @context of the document does not begin with that of the proof');
+    }
+    unsecured.set('@context', proof.get('@context'));
   }
-  const without = (map, name) => encoder.encode(jcs(new Map([...map].filter(([each]) => each !== name))));
   const key = await keys.publicKey(method), hashed = [];
-  for (const part of [without(proof, 'proofValue'), without(document, 'proof')]) {
-    hashed.push(new Uint8Array(await crypto.subtle.digest(CURVES[key.curve]?.hash ?? 'SHA-256', part)));
+  for (const part of [without(proof, 'proofValue'), unsecured]) {
+    hashed.push(new Uint8Array(await crypto.subtle.digest(CURVES[key.curve]?.hash ?? 'SHA-256', encoder.encode(jcs(part)))));
   }
   const signed = value[0] === 'z' ? base58(value.slice(1)) : new Uint8Array();
   if (signed === null || !await isSigned(key, SUITES[proof.get('cryptosuite')], signed, concat(...hashed))) {
     throw unverified(`the proof does not hold: ${signer ?? method} did not sign this`);
   }
   return method;
+}
+
+function contextsOf(map) {
+  const found = map.get('@context') ?? null;
+  return Array.isArray(found) ? found : [found];
+}
+
+/** Whether the document has further contexts behind those of its proof, which hold whatever stands there. */
+function goesOn(document, proof) {
+  return proof.has('@context') && contextsOf(document).length > contextsOf(proof).length;
 }
 
 /** Whether the key is of one of these kinds, and made this signature: 64 bytes of Ed25519, r and s of a curve. */
@@ -1932,8 +1951,11 @@ async function ownProofs(document, body, keys, given, now) {
   if (issuer !== null && !signers.some(method => method.split('#')[0] === issuer)) {
     throw unverified(`the credential names ${issuer} as its issuer, and is signed with ${signers.join(', ')}`);
   }
-  const rest = theirs.length - read.length;
-  return `signed with ${signers.join(', ')}${rest ? `; ${rest} further proofs are not read here` : ''}`;
+  const rest = theirs.length - read.length, isLonger = read.every(proof => goesOn(document, proof));
+  return [
+    `signed with ${signers.join(', ')}`, ...rest ? [`${rest} further proofs are not read here`] : [],
+    ...isLonger ? ['@context goes on behind what was signed'] : []
+  ].join('; ');
 }
 
 /** A key of a kind that is not read here tells nothing, for or against. */
@@ -2020,7 +2042,7 @@ function claimedTime(value, name) {
 
 function requireInTime(proof, now) {
   const time = name => {
-    const value = proof.get(name), moment = typeof value === 'string' ? momentOf(value) : null;
+    const value = proof.get(name), moment = typeof value === 'string' ? momentOrUtc(value) : null;
     if (moment === null && proof.has(name)) {
       throw unverified(`the proof cannot be read: ${name}: must be a time with its offset, such as 2026-11-23T12:00:00Z`);
     }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import rfc8785
 
+from anchoring.core.outcome import Outcome
 from anchoring.core.status import MIN_ENTRIES, StatusBits, StatusPurpose
 from anchoring.core.status_codec import encode_bitstring, encode_statuslist2021
 from anchoring.core.status_documents import ListForm, ListToSign
@@ -18,6 +19,7 @@ from anchoring.signing.credentials import RingCredentials
 from anchoring.signing.key_ring import KeyRing
 from anchoring.signing.lists import RingSigner
 from anchoring.signing.multikey import to_jwk
+from anchoring.signing.own_signatures import OwnSignatures
 from anchoring.signing.tokens import sign_token
 from anchoring.types import Did, ListId
 from scripts.devnet import free_port
@@ -126,6 +128,16 @@ def test_digital_bazaar_verifies_a_credential_that_was_issued_here(ring):
     verdicts = ask("digitalbazaar_credential", cases)
     assert verdicts[0] == {"accepted": True, "error": None}
     check_refused(verdicts[1:], ["Invalid signature"])
+
+
+def test_digital_bazaar_takes_a_proof_over_the_beginning_of_the_contexts_as_ours_does(ring):
+    good = RingCredentials(ring).add(credential(2, issuer=SERVICE), SERVICE, NOW)
+    contexts, more = good["@context"], "https://w3id.org/security/data-integrity/v2"
+    cases = [good | {"@context": one} for one in ([*contexts, more], [*contexts, more, {"x": "https://x.example/"}], [more], [])]
+    verdicts = ask("digitalbazaar_credential", [{"credential": one, "didDocument": ring.did_document(SERVICE)} for one in cases])
+    ours = [OwnSignatures(RingCredentials(ring)).check(json.dumps(one).encode(), NOW).outcome for one in cases]
+    assert [verdict["accepted"] for verdict in verdicts] == [True, True, False, False]
+    assert ours == [Outcome.PASSED, Outcome.PASSED, Outcome.FAILED, Outcome.FAILED]
 
 
 @pytest.mark.parametrize("purpose", StatusPurpose)
