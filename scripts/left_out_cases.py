@@ -13,6 +13,7 @@ from anchoring.core.canonical import canonical_candidates
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.types import Did, as_salt, to_hex
 from scripts.proof_cases import Json, base_proof, read_trees
+from scripts.sd_jwt_cases import issuers_disclosed
 from scripts.signed_credentials import ED, OTHER, did_of, jwt, part
 
 PASSED: Final = "passed"
@@ -58,7 +59,9 @@ def _digest(disclosure: str) -> str:
 
 
 def _sd_jwt(*presented: str, signed: tuple[str, ...] = (_NAME, _GRADE), tail: str = "", **claims: Any) -> str:
-    token = jwt({"issuer": did_of(ED), "_sd": [_digest(one) for one in signed]} | claims, ED, typ="dc+sd-jwt")
+    """A claim of None is left out."""
+    made = {"issuer": did_of(ED), "_sd": [_digest(one) for one in signed]} | claims
+    token = jwt({name: value for name, value in made.items() if value is not None}, ED, typ="dc+sd-jwt")
     return "~".join([token, *presented, tail])
 
 
@@ -77,6 +80,11 @@ def _disclosures() -> Iterator[LeftOutCase]:
     yield _case("words behind the last ~", _sd_jwt(_NAME, tail="Excellent.with.honours"), FAILED)
     yield _case("a disclosure of four elements", _sd_jwt(four := part(["salt", "grade", "A", "B"]), signed=(four,)), FAILED)
     yield _case("a disclosure over a claim in clear", _sd_jwt(part(["s", "n", 2]), signed=(part(["s", "n", 2]),), n=1), FAILED)
+    for title, made, result in issuers_disclosed():
+        yield _case(title, made, result)
+    for title, member, value in (("iss", "iss", did_of(OTHER)), ("an envelope", "vc", {"issuer": did_of(OTHER)})):
+        unnamed = _sd_jwt(one := part(["s", member, value]), signed=(one,), issuer=None)
+        yield _case(f"an issuer disclosed behind a token that names none, by {title}", unnamed, FAILED)
     yield _case("a token in the place of a disclosure", _sd_jwt(_NAME, binding), FAILED)
     yield _case("nothing in the place of a disclosure", _sd_jwt(_NAME, ""), FAILED)
     yield _case("a disclosure twice", _sd_jwt(_NAME, _NAME), FAILED)

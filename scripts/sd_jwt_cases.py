@@ -62,6 +62,8 @@ def _misplaced_cases() -> Iterator[tuple[str, str, str]]:
     other, same = (part(["salt", "iss", did]) for did in (did_of(OTHER), did_of(ED)))
     yield "SD-JWT, another issuer disclosed beside the one in clear", _sd_jwt(other), FAILED
     yield "SD-JWT, the same issuer disclosed beside the one in clear", _sd_jwt(same), PASSED
+    for title, made, result in issuers_disclosed():
+        yield f"SD-JWT, {title}", made, result
     for title, disclosure in (
         ("four elements", four),
         ("two elements", item),
@@ -93,6 +95,18 @@ def _misplaced_cases() -> Iterator[tuple[str, str, str]]:
     for _ in range(70):
         deep.append(part(["salt", "in", {"_sd": [_digest(deep[-1])]}]))
     yield "SD-JWT, disclosures in disclosures beyond what is read", _sd_jwt(*deep, signed=(deep[-1],)), CANNOT_TELL
+
+
+def issuers_disclosed() -> Iterator[tuple[str, str, str]]:
+    """What is disclosed may name the issuer of the signed part, in any of the members that name one, and no other."""
+    ours, other = did_of(ED), did_of(OTHER)
+    for title, did, result in (("the same", ours, PASSED), ("another", other, FAILED), ("no text for an", 5, FAILED)):
+        envelope, member, named = part(["s", "vc", {"issuer": did}]), part(["s", "issuer", did]), part(["s", "id", did])
+        yield f"{title} issuer in an envelope that is disclosed", _sd_jwt(envelope), result
+        yield f"{title} issuer disclosed in an envelope", _sd_jwt(member, signed=(), vc={"_sd": [_digest(member)]}), result
+        inside = {"issuer": {"_sd": [_digest(named)]}}
+        yield f"{title} issuer disclosed by its id in an envelope", _sd_jwt(named, signed=(), vc=inside), result
+    yield "an issuer disclosed without an id", _sd_jwt(part(["s", "vc", {"issuer": {"name": "x"}}])), PASSED
 
 
 def _bound(key: PrivateKey = OTHER, *, header: Json | None = None, cnf: Any = None, **changes: Any) -> str:

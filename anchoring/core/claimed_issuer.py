@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from anchoring.core.claims import read_claims
+from anchoring.core.named_issuers import named_issuers
 from anchoring.core.strict_json import DEFAULT_LIMITS, JsonLimits, JsonValue
 from anchoring.errors import InvalidInput
 
@@ -49,16 +50,7 @@ def claimed_issuer(body: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> Claim
 
 
 def _named(claims: dict[str, JsonValue]) -> Iterator[tuple[str, str]]:
-    envelope = claims.get("vc")
-    places = (("iss", claims, "iss"), ("issuer", claims, "issuer"), ("vc.issuer", envelope, "issuer"))
-    for place, holder, name in places:
-        if not isinstance(holder, dict) or name not in holder:
-            continue
-        value = holder[name]
-        if isinstance(value, dict):
-            if "id" not in value:
-                continue
-            value = value["id"]
+    for place, value in named_issuers(claims):
         if not isinstance(value, str):
             raise InvalidInput("an issuer is a string, or an object with a string id", at=place)
         yield place, value

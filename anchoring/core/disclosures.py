@@ -7,8 +7,10 @@ import hashlib
 from typing import Final
 
 from anchoring.core.base64url import decode_base64url, encode_base64url
-from anchoring.core.jose import SignedToken, read_compact
-from anchoring.core.status_codec import untold, unverified
+from anchoring.core.canonical import Content, content_of
+from anchoring.core.jose import SignedToken, read_compact, read_sd_jwt
+from anchoring.core.named_issuers import named_issuers
+from anchoring.core.status_codec import StatusErrorCode, StatusListError, untold, unverified
 from anchoring.core.strict_json import DEFAULT_LIMITS, JsonValue, parse
 from anchoring.errors import InvalidInput, TooLarge
 
@@ -18,6 +20,14 @@ ITEM: Final = "..."
 """The one member of an object that stands for an item of an array, by its digest."""
 MAX_DISCLOSURES: Final = 10_000
 """Of one credential; what has more is not looked through."""
+
+
+class OtherIssuer(StatusListError):
+    """A disclosure names another issuer than the signed part."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(StatusErrorCode.VERIFICATION, message)
+
 
 _TWICE: Final = "the same digest of a disclosure stands in two places"
 
@@ -44,9 +54,21 @@ def disclosed_claims(token: SignedToken, body: bytes) -> JsonValue:
     whole = placing.placed(claims, 1)
     if placing.waiting:
         raise unverified("a disclosure is not covered by the signed part")
-    if disclosures and isinstance(whole, dict):
-        _require_one_issuer(whole)
+    if disclosures and isinstance(claims, dict) and isinstance(whole, dict):
+        _compare_issuers(claims, whole)
     return whole
+
+
+def require_no_other_issuer(body: bytes) -> None:
+    """Of an SD-JWT that cannot be read, or whose disclosures have no places, nothing is said. Raises: OtherIssuer."""
+    if content_of(body) is not Content.SD_JWT:
+        return
+    try:
+        disclosed_claims(read_sd_jwt(body), body)
+    except OtherIssuer:
+        raise
+    except (StatusListError, InvalidInput):
+        pass
 
 
 class _Placing:
@@ -113,12 +135,14 @@ def _presented(body: bytes) -> list[str]:
     return disclosures
 
 
-def _require_one_issuer(claims: dict[str, JsonValue]) -> None:
-    """Who is looked for in the signed part alone must not be another with what is disclosed."""
-    named = [claims[name] for name in ("iss", "issuer") if name in claims]
-    first, *others = [one.get("id") if isinstance(one, dict) else one for one in named] or [None]
-    if any(other != first for other in others):
-        raise unverified("with what is disclosed, the credential names different issuers")
+def _compare_issuers(signed: dict[str, JsonValue], whole: dict[str, JsonValue]) -> None:
+    """The issuer is looked for in the signed part alone, so what is disclosed must not name another, nor one where that has none.
+
+    Raises: OtherIssuer.
+    """
+    clear = [name for _, name in named_issuers(signed)]
+    if places := [place for place, name in named_issuers(whole) if name not in clear]:
+        raise OtherIssuer(f"what is disclosed names another issuer than the signed part: {', '.join(places)}")
 
 
 def _claims(token: SignedToken) -> JsonValue:

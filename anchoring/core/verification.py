@@ -12,6 +12,7 @@ from datetime import datetime
 from anchoring.core.batch import Anchor
 from anchoring.core.canonical import CanonicalForm, canonical_candidates
 from anchoring.core.claimed_issuer import claimed_issuer
+from anchoring.core.disclosures import OtherIssuer, require_no_other_issuer
 from anchoring.core.left_out import require_nothing_added
 from anchoring.core.outcome import Outcome
 from anchoring.core.proof import AnchorClaim, InclusionProof, Registry
@@ -209,7 +210,8 @@ def _issuer_match(proof: InclusionProof, credential: bytes | None) -> Check:
         return _cannot_tell(CheckName.ISSUER_MATCH, "no credential was given")
     try:
         claimed = claimed_issuer(credential)
-    except InvalidInput as contradictory:
+        require_no_other_issuer(credential)
+    except (InvalidInput, OtherIssuer) as contradictory:
         return _failed(CheckName.ISSUER_MATCH, contradictory.message)
     if claimed is None:
         return _cannot_tell(CheckName.ISSUER_MATCH, "the file names no issuer that can be read")

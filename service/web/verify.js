@@ -2080,18 +2080,33 @@ async function disclosedClaims(token, body) {
   if (waiting.size) {
     throw unverified('a disclosure is not covered by the signed part');
   }
-  if (disclosures.length && whole instanceof Map) {
-    requireOneIssuer(whole);
+  if (disclosures.length && claims instanceof Map && whole instanceof Map) {
+    requireSignedIssuer(claims, whole);
   }
   return whole;
 }
 
-/** Who is looked for in the signed part alone must not be another with what is disclosed. */
-function requireOneIssuer(claims) {
-  const named = ['iss', 'issuer'].filter(name => claims.has(name)).map(name => claims.get(name));
-  const [first, ...others] = named.map(one => one instanceof Map ? one.get('id') ?? null : one);
-  if (others.some(other => other !== first)) {
-    throw unverified('with what is disclosed, the credential names different issuers');
+/** A disclosure names another issuer than the signed part. */
+class OtherIssuer extends StatusListError {}
+
+/** Why what is disclosed in a file names another issuer than the signed part; null where it does not, or cannot be put in its places. */
+async function otherIssuerDisclosed(credential) {
+  try {
+    if (contentOf(credential) === SD_JWT) {
+      await disclosedClaims(readSdJwt(credential, LIMITS), credential);
+    }
+  } catch (refused) {
+    return asRefused(refused) instanceof OtherIssuer ? refused.message : null;
+  }
+  return null;
+}
+
+/** The issuer is looked for in the signed part alone, so what is disclosed must not name another, nor one where that has none. */
+function requireSignedIssuer(signed, whole) {
+  const clear = namedIssuers(signed).map(([, name]) => jcs(name));
+  const places = namedIssuers(whole).filter(([, name]) => !clear.includes(jcs(name))).map(([place]) => place);
+  if (places.length) {
+    throw new OtherIssuer(VERIFICATION, `what is disclosed names another issuer than the signed part: ${places.join(', ')}`);
   }
 }
 
@@ -2901,7 +2916,7 @@ async function reportOf(credential, proof, ledger, {forms, found, required, at, 
     checkRegistry(proof, ledger.pinned),
     checkRoot(proof, ledger),
     checkFinality(ledger),
-    checkIssuer(proof, credential),
+    await checkOwnIssuer(proof, credential),
     {check: 'credential-signature', ...signature},
     told('accreditation', CANNOT_TELL, "the issuer's accreditation was not checked"),
     told('status', outcome, [...new Set(deciding)].join('; '))
@@ -3112,27 +3127,22 @@ export function readableClaims(body) {
   }
 }
 
+/** The members `iss`, `issuer` and `vc.issuer` that name somebody, and whom: any value. An object without `id` names nobody. */
+function namedIssuers(claims) {
+  const places = [['iss', claims, 'iss'], ['issuer', claims, 'issuer'], ['vc.issuer', claims.get('vc'), 'issuer']];
+  return places.filter(([, holder, name]) => holder instanceof Map && holder.has(name)).map(([place, holder, name]) => [place, holder.get(name)])
+    .filter(([, value]) => !(value instanceof Map) || value.has('id')).map(([place, value]) => [place, value instanceof Map ? value.get('id') : value]);
+}
+
 /** Whom a file names as its issuer, by its own words: {claimed}, undefined where nobody; or {fault}. Nothing is verified here. */
 export function claimedIssuer(credential) {
-  const claims = readableClaims(credential), named = new Map();
-  for (const [place, holder, name] of [['iss', claims, 'iss'], ['issuer', claims, 'issuer'], ['vc.issuer', claims?.get('vc'), 'issuer']]) {
-    if (!(holder instanceof Map) || !holder.has(name)) {
-      continue;
-    }
-    let value = holder.get(name);
-    if (value instanceof Map) {
-      if (!value.has('id')) {
-        continue;
-      }
-      value = value.get('id');
-    }
-    if (typeof value !== 'string') {
-      return {fault: `${place}: an issuer is a string, or an object with a string id`};
-    }
-    named.set(place, value);
+  const claims = readableClaims(credential), named = claims === null ? [] : namedIssuers(claims);
+  const odd = named.find(([, value]) => typeof value !== 'string');
+  if (odd) {
+    return {fault: `${odd[0]}: an issuer is a string, or an object with a string id`};
   }
-  const [claimed, ...others] = new Set(named.values());
-  return others.length ? {fault: `${[...named.keys()].join(', ')}: the credential names different issuers`} : {claimed};
+  const [claimed, ...others] = new Set(named.map(([, value]) => value));
+  return others.length ? {fault: `${named.map(([place]) => place).join(', ')}: the credential names different issuers`} : {claimed};
 }
 
 /** Whether a name means something inside its file only. */
@@ -3157,6 +3167,12 @@ export function checkIssuer(proof, credential) {
   return isLocal(claimed)
     ? told('issuer-match', CANNOT_TELL, `the credential names its issuer ${claimed}, a name with no meaning outside it`)
     : told('issuer-match', FAILED, `the credential names ${claimed}, it was anchored by ${proof.issuer}`);
+}
+
+/** The same, and of what is disclosed as well. */
+async function checkOwnIssuer(proof, credential) {
+  const other = credential === null || claimedIssuer(credential).fault ? null : await otherIssuerDisclosed(credential);
+  return other === null ? checkIssuer(proof, credential) : told('issuer-match', FAILED, other);
 }
 
 /** What every list says that speaks of the credential: those that it names, and the two that follow from its batch. */

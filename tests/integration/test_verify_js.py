@@ -16,6 +16,7 @@ from anchoring.bounded_http import Fetched
 from anchoring.core.canonical import Canonicalization, canonical_candidates, canonicalize, jcs
 from anchoring.core.left_out import require_nothing_added
 from anchoring.core.proof_json import parse_proof, proof_to_json
+from anchoring.core.report import CheckName
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose, batch_list_id, head_digest
 from anchoring.core.status_codec import StatusErrorCode, StatusListError, encode_bitstring
 from anchoring.core.strict_json import DEFAULT_LIMITS, parse
@@ -429,6 +430,24 @@ def test_no_more_is_looked_through_than_a_credential_needs(credential: bytes, ou
     assert verdict["reason"].startswith(reason)
     assert refused is None if outcome == "passed" else refused is not None and refused.message == reason
     assert refused is None or (refused.code is StatusErrorCode.RETRIEVAL) == (outcome == "cannot tell")
+
+
+def test_issuer_that_is_disclosed_is_another_to_issuer_match_in_either_language():
+    verdicts = judged("verify", [case_of(one["credential"].encode(), one["proof"]) for one in LEFT_OUT])
+
+    others = set()
+    for vector, verdict in zip(LEFT_OUT, verdicts, strict=True):
+        ours = anchoring.verify(vector["credential"].encode(), vector["proof"], registry=REGISTRY)
+        [found] = [(one.outcome, one.reason) for one in ours.checks if one.name is CheckName.ISSUER_MATCH]
+        [theirs] = [(one["outcome"], one["reason"]) for one in verdict["checks"] if one["check"] == "issuer-match"]
+        assert theirs == found, vector["name"]
+        others |= {vector["name"]} if "what is disclosed names another issuer" in found[1] else set()
+    assert len(others) == 8
+    assert all("issuer" in name and "the same" not in name for name in others)
+
+
+def case_of(credential: bytes, proof: dict[str, Any]) -> dict[str, Any]:
+    return {"credential": b64(credential), "proof": b64(json.dumps(proof).encode()), "options": {"registry": REGISTRY}}
 
 
 def test_status_that_is_disclosed_is_looked_for_in_either_language():
