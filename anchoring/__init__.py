@@ -11,9 +11,21 @@ if TYPE_CHECKING:
     from anchoring.core.outcome import Outcome
     from anchoring.core.proof import Registry
     from anchoring.core.report import Check, CheckName, Report
+    from anchoring.core.validity import Validity, ValidityState
     from anchoring.verifier import verify, verify_offline
 
-__all__ = ["Check", "CheckName", "Outcome", "Registry", "Report", "embedded_proof", "verify", "verify_offline"]
+__all__ = [
+    "Check",
+    "CheckName",
+    "Outcome",
+    "Registry",
+    "Report",
+    "Validity",
+    "ValidityState",
+    "embedded_proof",
+    "verify",
+    "verify_offline",
+]
 
 _WHERE = {
     "Check": "anchoring.core.report",
@@ -21,6 +33,8 @@ _WHERE = {
     "Outcome": "anchoring.core.outcome",
     "Registry": "anchoring.core.proof",
     "Report": "anchoring.core.report",
+    "Validity": "anchoring.core.validity",
+    "ValidityState": "anchoring.core.validity",
     "embedded_proof": "anchoring.bootstrap.inside",
     "verify": "anchoring.verifier",
     "verify_offline": "anchoring.verifier",

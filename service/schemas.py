@@ -274,6 +274,15 @@ class ListFindingOut(Schema):
     reason: str
 
 
+class ValidityOut(Schema):
+    """When the credential is valid, by its own words; null where it names no such time that can be read."""
+
+    state: Literal["over", "early", "unclear"] | None
+    """Null while it is valid, or says nothing of that."""
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
 class ReportOut(Schema):
     """All checks; docs/verification.md."""
 
@@ -283,6 +292,7 @@ class ReportOut(Schema):
     checked_at: datetime
     required: list[CheckName]
     checks: list[CheckOut]
+    validity: ValidityOut
     status_lists: list[ListFindingOut]
 
 

@@ -1,7 +1,7 @@
 """What a verifier of ours reports: named checks, each *passed*, *failed* or *cannot tell* (docs/verification.md)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -9,6 +9,7 @@ from typing import Any, Final
 from anchoring.core.outcome import Outcome, worst_of
 from anchoring.core.proof_json import format_time
 from anchoring.core.status_judgement import StatusFindings, findings_to_json
+from anchoring.core.validity import Validity, validity_to_json
 from anchoring.errors import InvalidInput
 
 
@@ -41,12 +42,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All checks, made at one time. `statement`: what may be said of the credential, in one sentence."""
+    """All checks, made at one time. `statement`: what may be said of the credential, in one sentence.
+
+    `validity`: by the credential's own words, which no check is about: whether it expired, for example.
+    """
 
     checked_at: datetime
     checks: tuple[Check, ...]
     statement: str
     status: StatusFindings
+    validity: Validity = field(default_factory=Validity)
 
     def outcome(self, required: Collection[CheckName] = REQUIRED) -> Outcome:
         """Failed when a required check failed, else *cannot tell* when one cannot be told, else passed.
@@ -77,5 +82,6 @@ def report_to_json(report: Report, required: Collection[CheckName] = REQUIRED) -
             }
             for check in report.checks
         ],
+        "validity": validity_to_json(report.validity),
         "statusLists": findings_to_json(report.status),
     }

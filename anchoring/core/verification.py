@@ -20,6 +20,7 @@ from anchoring.core.proof_json import format_time
 from anchoring.core.report import Check, CheckName, Report
 from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.core.status_judgement import StatusFindings
+from anchoring.core.validity import Validity, said_of_validity, validity_of
 from anchoring.errors import InvalidInput, VerificationError
 from anchoring.types import BlockHash, to_hex
 
@@ -92,7 +93,9 @@ def verify(  # noqa: PLR0913 - one for each thing that was found
         accreditation or _cannot_tell(CheckName.ACCREDITATION, "the issuer's accreditation was not checked"),
         Check(name=CheckName.STATUS, outcome=status.outcome, reason=status.reason),
     )
-    return Report(checked_at=now, checks=checks, statement=_statement(proof, checks, evidence), status=status)
+    validity = validity_of(credential, now)
+    statement = _statement(proof, checks, evidence, validity)
+    return Report(checked_at=now, checks=checks, statement=statement, status=status, validity=validity)
 
 
 def _passed(name: CheckName, reason: str) -> Check:
@@ -230,14 +233,14 @@ def _signature(found: SignatureFinding | None) -> Check:
     return Check(name=CheckName.CREDENTIAL_SIGNATURE, outcome=found.outcome, reason=found.reason)
 
 
-def _statement(proof: InclusionProof, checks: Collection[Check], evidence: Evidence | NoEvidence) -> str:
+def _statement(proof: InclusionProof, checks: Collection[Check], evidence: Evidence | NoEvidence, validity: Validity) -> str:
     outcomes = {check.name: check.outcome for check in checks}
     anchored = (CheckName.PATH, CheckName.REGISTRY, CheckName.ROOT)
     if Outcome.FAILED in outcomes.values():
         wrong = ", ".join(check.name for check in checks if check.outcome is Outcome.FAILED)
         return f"does not hold: {wrong} failed"
     if any(outcomes[name] is not Outcome.PASSED for name in anchored) or isinstance(evidence, NoEvidence):
-        return f"said to be anchored by {proof.issuer}; not compared with a ledger"
+        return f"said to be anchored by {proof.issuer}; not compared with a ledger{said_of_validity(validity)}"
     when = format_time(evidence.anchor.anchored_at) if evidence.anchor else ""
     finality = "" if outcomes[CheckName.FINALITY] is Outcome.PASSED else "; finality not shown"
     if outcomes[CheckName.DIGEST] is not Outcome.PASSED:
@@ -245,4 +248,5 @@ def _statement(proof: InclusionProof, checks: Collection[Check], evidence: Evide
     shown = Outcome.PASSED in {outcomes[CheckName.ISSUER_MATCH], outcomes[CheckName.CREDENTIAL_SIGNATURE]}
     authorship = "" if shown else "; authorship not shown"
     status = "" if outcomes[CheckName.STATUS] is Outcome.PASSED else "; status not shown"
-    return f"anchored by {proof.issuer}, existed not later than {when}{finality}{authorship}{status}"
+    reserves = f"{finality}{authorship}{status}{said_of_validity(validity)}"
+    return f"anchored by {proof.issuer}, existed not later than {when}{reserves}"

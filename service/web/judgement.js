@@ -1,5 +1,5 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, latin1, momentOf, numberOf, parseJson, PASSED, readableClaims} from './verify.js';
+import {CANNOT_TELL, checkIssuer, FAILED, latin1, parseJson, PASSED} from './verify.js';
 
 const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
 
@@ -8,12 +8,11 @@ const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
  * the file limits what is said of its anchor, on what that stands: `exactly` on the ledger, `notfinal`, or `service` by its word.
  *
  * `report`: of verify(). `hasFile`: whether there was a file to compare. `word`: what the service says in place of the ledger, or null:
- * {holds, status, lists}, where status is `clear`, `revoked`, `suspended` or null, and lists are those it speaks of. `validity`: by the
- * file's own words, the state of `validityOf`.
+ * {holds, status, lists}, where status is `clear`, `revoked`, `suspended` or null, and lists are those it speaks of.
  */
-export function verdictOf(report, hasFile, word, validity = null) {
+export function verdictOf(report, hasFile, word) {
   const outcomes = outcomesOf(report);
-  return badOf(report, outcomes, word) ?? untoldOf(report, outcomes, hasFile, word) ?? heldOf(outcomes, hasFile, basisOf(outcomes), validity);
+  return badOf(report, outcomes, word) ?? untoldOf(report, outcomes, hasFile, word) ?? heldOf(outcomes, hasFile, basisOf(outcomes), report.validity.state);
 }
 
 function badOf(report, outcomes, word) {
@@ -110,7 +109,7 @@ export function verdictBesideLink(judged, link, match) {
 
 const UNSHOWN = ['added', 'stale', 'untold']; // whose anchor it is does not stand there
 
-/** Of a credential that waits: {key, tone, match}, where `match` is the outcome of *issuer-match*. `status`: as the service says it. `validity`: as `verdictOf` takes it. */
+/** Of a credential that waits: {key, tone, match}, where `match` is the outcome of *issuer-match*. `status`: as the service says it. `validity`: the state of `validityOf`. */
 export function verdictOfWaiting(credential, issuer, status, validity) {
   const match = checkIssuer({issuer}, credential).outcome;
   const judged = match === FAILED ? {key: 'foreign', tone: 'bad'}
@@ -156,42 +155,6 @@ export function readPermalink(text, origin) {
   const digest = url.searchParams.get('digest'), issuer = url.searchParams.get('issuer');
   const isOne = url.origin === origin && isDigest(digest ?? '') && (issuer === null || /^did:[a-z0-9]+:.{1,500}$/.test(issuer));
   return isOne ? {...readPermalink(digest, origin), issuer} : null;
-}
-
-// When a file is valid by its own words: nothing is verified here
-
-const BEGINS = ['validFrom', 'issuanceDate', 'issued'], ENDS = ['validUntil', 'expirationDate'];
-const DAY = /^\d{4}-\d{2}-\d{2}$/, WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?$/;
-const LAST_SECOND = 253_402_300_799, SKEW_MS = 60_000;
-
-/**
- * {state, from, until}. `state`: `over`, `early` before it begins, `unclear` where a time is said that cannot be read, or null.
- * `from`, `until`: times in UTC, or null. `now`: such a time. Of several times the strictest counts, in credentials as in their tokens.
- *
- * A day counts from its beginning or to its end, and what names no zone is taken as UTC.
- */
-export function validityOf(credential, now) {
-  const claims = readableClaims(credential), envelope = claims?.get('vc');
-  const documents = [claims, envelope].filter(one => one instanceof Map);
-  const said = (names, read) => documents.flatMap(one => names.map(name => one.get(name)).filter(one => one != null).map(read));
-  const begins = [...said(BEGINS, one => timeOf(one, '00:00:00')), ...said(['nbf', 'iat'], secondsOf)];
-  const ends = [...said(ENDS, one => timeOf(one, '23:59:59')), ...said(['exp'], secondsOf)];
-  const from = begins.filter(Boolean).sort().at(-1) ?? null, until = ends.filter(Boolean).sort()[0] ?? null;
-  const soon = new Date(Date.parse(now) + SKEW_MS).toISOString();
-  const state = until !== null && until < now ? 'over' : from !== null && from > soon ? 'early'
-    : [...begins, ...ends].includes(null) ? 'unclear' : null;
-  return {state, from, until};
-}
-
-function timeOf(value, ofDay) {
-  const text = typeof value !== 'string' ? '' : DAY.test(value) ? `${value}T${ofDay}Z` : WITHOUT_ZONE.test(value) ? `${value}Z` : value;
-  const moment = momentOf(text);
-  return moment === null ? null : formatMoment(moment);
-}
-
-function secondsOf(value) {
-  const seconds = numberOf(value);
-  return typeof seconds === 'number' && seconds > 0 && seconds <= LAST_SECOND ? formatMoment(BigInt(Math.floor(seconds)) * 1_000_000n) : null;
 }
 
 /** Why a file that begins like JSON is not compared as it: {key, reason}, where the key is `large`, `form` or `json`; null for other files. */

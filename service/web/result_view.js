@@ -1,8 +1,8 @@
 /** What the page at /verify shows of a result: verdict, facts, checks. It asks nobody. */
 import {date, dateTime, duration, element, has, language, number, plain, say, svg} from './i18n.js';
-import {faultOfJson, isPicture, isUnseen, outcomesOf, reserveOf, toDo, validityOf, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
+import {faultOfJson, isPicture, isUnseen, outcomesOf, reserveOf, toDo, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
 import {namedAccreditations} from './accreditation.js';
-import {REQUIRED, toHex} from './verify.js';
+import {momentOf, readableClaims, REQUIRED, toHex, validityOf} from './verify.js';
 
 const MOST_OTHERS = 5, LONGEST = 200;
 const byId = id => document.getElementById(id);
@@ -57,8 +57,8 @@ const technical = reason => element('p', {class: 'reason', lang: 'en'}, plain(re
  * `link`: of besideLink. `retry`, `forgetLink`: judge it again, or without the link.
  */
 export function result({given, report, word, name, isKnown, asked, trusted, link, retry, forgetLink}) {
-  const {proof} = report, hasFile = given.bytes !== null, {state = null, from, until} = hasFile ? validityOf(given.bytes, report.checkedAt) : {};
-  const judged = verdictOf(report, hasFile, word, state), reserve = reserveOf(report, hasFile, word);
+  const {proof} = report, hasFile = given.bytes !== null, {validFrom: from, validUntil: until} = report.validity;
+  const judged = verdictOf(report, hasFile, word), reserve = reserveOf(report, hasFile, word);
   const {key, tone, basis = null} = verdictBesideLink(judged, link, outcomesOf(report)['issuer-match']), isShown = [null, 'service'].includes(reserve);
   const values = {
     issuer: cut(name ?? proof.issuer), what: say(report.isInPart ? 'what.part' : 'what.whole'),
@@ -176,7 +176,7 @@ function share({digest, issuer}) {
 
 /** `word`: of statusOf. `found`: the service's answer. `name`: of who handed it in. `link`: of besideLink. */
 export function waiting({given, found: {body, retryAfterS, digest}, name, word, link, retry}) {
-  const {state = null, until = null} = given.bytes ? validityOf(given.bytes, new Date().toISOString()) : {};
+  const {state, validUntil: until} = validityOf(given.bytes && readableClaims(given.bytes), momentOf(new Date().toISOString()));
   const judged = verdictOfWaiting(given.bytes, body.issuer, word.status, state), {key, tone} = verdictBesideLink(judged, link, judged.match);
   const wait = duration(retryAfterS);
   const values = {issuer: cut(name ?? body.issuer), date: dateTime(body.receivedAt), until: until && date(until), wait};

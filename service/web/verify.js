@@ -1174,8 +1174,7 @@ class UnreadEntry extends Error {
 async function namedPlaces(body) {
   let claims;
   try {
-    claims = claimsOf(body);
-    claims = contentOf(body) === SD_JWT ? await disclosedClaims(readSdJwt(body, LIMITS), body) : claims;
+    claims = await shownClaims(body);
   } catch (refused) {
     if (refused instanceof StatusListError) {
       return [notTold(`the credential cannot be read: ${refused.message}`, {namedAt: '$', code: MALFORMED})];
@@ -2758,8 +2757,8 @@ function whyNoEvidence(failed) {
  * key, a JWK or Multikey, for the credential's own signature; `fetchKeys`: keys of a did:web may be got from its host. A server that
  * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
- * Answers {outcome, statement, checks: [{check, outcome, reason}], statusLists, proof, anchor, isLedgerRead, isOtherLedger, isAddedTo, isInPart, checkedAt}: `proof` as it was
- * read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers; `isOtherLedger`: whether it is of
+ * Answers {outcome, statement, checks: [{check, outcome, reason}], validity, statusLists, proof, anchor, isLedgerRead, isOtherLedger, isAddedTo, isInPart, checkedAt}:
+ * `validity` as `validityOf` reads it, which no check is about; `proof` as it was read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers; `isOtherLedger`: whether it is of
  * another chain or has not the contract; `isAddedTo`: whether the proof is of the beginning of a PDF, and what follows was not judged; `isInPart`: whether the proof is of what a token signs, and the file has more. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
 export async function verify(credential, proof = null, options = {}) {
@@ -2921,10 +2920,10 @@ async function reportOf(credential, proof, ledger, {forms, found, required, at, 
     told('accreditation', CANNOT_TELL, "the issuer's accreditation was not checked"),
     told('status', outcome, [...new Set(deciding)].join('; '))
   ];
-  const anchor = ledger.evidence?.anchor ?? null;
+  const anchor = ledger.evidence?.anchor ?? null, validity = await readableValidity(credential, at);
   return {
-    outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(proof, checks, anchor), checks,
-    statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, isAddedTo: forms.isAddedTo === true, isInPart: isInPart(proof, forms), checkedAt: formatMoment(at)
+    outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(proof, checks, anchor, validity), checks,
+    validity, statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, isAddedTo: forms.isAddedTo === true, isInPart: isInPart(proof, forms), checkedAt: formatMoment(at)
   };
 }
 
@@ -3037,14 +3036,14 @@ function checkRegistry(proof, pinned) {
 }
 
 /** What may be said of the credential, in one sentence. */
-function statementOf(proof, checks, anchor) {
+function statementOf(proof, checks, anchor, validity) {
   const outcomes = Object.fromEntries(checks.map(one => [one.check, one.outcome]));
   const failed = checks.filter(one => one.outcome === FAILED).map(one => one.check);
   if (failed.length) {
     return `does not hold: ${failed.join(', ')} failed`;
   }
   if (anchor === null || ['path', 'registry', 'root'].some(name => outcomes[name] !== PASSED)) {
-    return `said to be anchored by ${proof.issuer}; not compared with a ledger`;
+    return `said to be anchored by ${proof.issuer}; not compared with a ledger${saidOfValidity(validity)}`;
   }
   if (outcomes.digest !== PASSED) {
     const finality = outcomes.finality === PASSED ? '' : '; finality not shown';
@@ -3053,7 +3052,7 @@ function statementOf(proof, checks, anchor) {
   const isShown = (...names) => names.some(name => outcomes[name] === PASSED);
   const notShown = [['finality', ['finality']], ['authorship', ['issuer-match', 'credential-signature']], ['status', ['status']]]
     .filter(([, names]) => !isShown(...names)).map(([what]) => `; ${what} not shown`);
-  return `anchored by ${proof.issuer}, existed not later than ${anchor.anchoredAt}${notShown.join('')}`;
+  return `anchored by ${proof.issuer}, existed not later than ${anchor.anchoredAt}${notShown.join('')}${saidOfValidity(validity)}`;
 }
 
 function checkRoot(proof, {pinned, evidence, why}) {
@@ -3115,6 +3114,12 @@ function claimsOf(body) {
   return claims;
 }
 
+/** The same, and of an SD-JWT with what is disclosed in its places. */
+async function shownClaims(body) {
+  const claims = claimsOf(body);
+  return contentOf(body) === SD_JWT ? disclosedClaims(readSdJwt(body, LIMITS), body) : claims;
+}
+
 /** The claims, or null where the file cannot be read. */
 export function readableClaims(body) {
   try {
@@ -3173,6 +3178,58 @@ export function checkIssuer(proof, credential) {
 async function checkOwnIssuer(proof, credential) {
   const other = credential === null || claimedIssuer(credential).fault ? null : await otherIssuerDisclosed(credential);
   return other === null ? checkIssuer(proof, credential) : told('issuer-match', FAILED, other);
+}
+
+// When a credential is valid by its own words (VC Data Model 2.0 section 4.9, RFC 7519 section 4.1): nothing is verified here
+
+const BEGINS = ['validFrom', 'issuanceDate', 'issued'], ENDS = ['validUntil', 'expirationDate'], DAY = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+
+/**
+ * {state, validFrom, validUntil}. `state`: `over`, `early` before it begins, `unclear` where a time is said that cannot be read, or null.
+ * `validFrom`, `validUntil`: times in UTC, or null. `claims`: Map, or null. `now`: in microseconds. Of several times the strictest counts,
+ * in credentials as in their tokens.
+ *
+ * A day counts from its beginning or to its end, and what names no zone is in UTC.
+ */
+export function validityOf(claims, now) {
+  const documents = [claims, claims?.get('vc')].filter(one => one instanceof Map);
+  const said = (names, read) => documents.flatMap(one => names.map(name => one.get(name)).filter(one => one != null).map(read));
+  const begins = [...said(BEGINS, one => wholeMoment(one, '00:00:00')), ...said(['nbf', 'iat'], momentOfSeconds)];
+  const ends = [...said(ENDS, one => wholeMoment(one, '23:59:59')), ...said(['exp'], momentOfSeconds)];
+  const strictest = (moments, isStricter) => moments.filter(one => one !== null).reduce((one, other) => one !== null && isStricter(one, other) ? one : other, null);
+  const from = strictest(begins, (one, other) => one > other), until = strictest(ends, (one, other) => one < other);
+  const state = until !== null && until <= now ? 'over' : from !== null && from > now + SKEW ? 'early'
+    : [...begins, ...ends].includes(null) ? 'unclear' : null;
+  return {state, validFrom: from && formatMoment(from), validUntil: until && formatMoment(until)};
+}
+
+function wholeMoment(value, ofDay) {
+  const moment = typeof value !== 'string' ? null : momentOrUtc(DAY.test(value) ? `${value}T${ofDay}Z` : value);
+  return moment === null ? null : wholeSeconds(moment);
+}
+
+function momentOfSeconds(value) {
+  const seconds = numberOf(value);
+  return typeof seconds === 'number' && seconds > 0 && seconds <= LAST_SECOND ? BigInt(Math.floor(seconds)) * SECOND : null;
+}
+
+/** What a statement adds of it; nothing while the credential is valid. */
+function saidOfValidity({state, validFrom, validUntil}) {
+  const said = {
+    over: `; by its own words it expired at ${validUntil}`, early: `; by its own words it is valid from ${validFrom} only`,
+    unclear: '; when it is valid cannot be read'
+  };
+  return said[state] ?? '';
+}
+
+async function readableValidity(credential, now) {
+  let claims = null;
+  try {
+    claims = credential && await shownClaims(credential);
+  } catch (refused) {
+    asRefused(refused); // what cannot be read says nothing
+  }
+  return validityOf(claims, now);
 }
 
 /** What every list says that speaks of the credential: those that it names, and the two that follow from its batch. */

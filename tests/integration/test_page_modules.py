@@ -4,16 +4,19 @@ import base64
 import itertools
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from anchoring.core.canonical import canonical_candidates
-from anchoring.core.proof_json import proof_to_json
+from anchoring.core.proof_json import format_time, proof_to_json
+from anchoring.core.validity import validity_of, validity_to_json
 from tests.factories import UNIVERSITY
 from tests.other_verifiers import ask
 from tests.trees import Posted, make_posted, make_proof, read_vectors
 
+NOW = datetime(2026, 11, 24, 12, 0, 5, tzinfo=UTC)
 ISSUER, OTHER = "did:web:uni.example", "did:web:other.example"
 NAME = "University of Somewhere"
 CONTRACT = "eip155:31337:0x" + "c3" * 20
@@ -48,13 +51,14 @@ def shown(
     ]
     report = {
         "checks": checks,
+        "validity": validity_to_json(validity_of(credential, NOW)),
         "statusLists": list(lists),
         "proof": {"issuer": ISSUER, "digest": DIGEST, "anchor": anchor},
         "isLedgerRead": True,
         "isOtherLedger": False,
         "isAddedTo": is_added_to,
         "isInPart": is_in_part,
-        "checkedAt": "2026-11-24T12:00:05Z",
+        "checkedAt": format_time(NOW),
     }
     return {
         "judge": "result",

@@ -15,17 +15,18 @@ import anchoring
 from anchoring.bounded_http import Fetched
 from anchoring.core.canonical import Canonicalization, canonical_candidates, canonicalize, jcs
 from anchoring.core.left_out import require_nothing_added
-from anchoring.core.proof_json import parse_proof, proof_to_json
-from anchoring.core.report import CheckName
+from anchoring.core.proof_json import format_time, parse_proof, proof_to_json
+from anchoring.core.report import CheckName, report_to_json
 from anchoring.core.status import MAX_ENTRIES, MIN_ENTRIES, StatusBits, StatusPurpose, batch_list_id, head_digest
 from anchoring.core.status_codec import StatusErrorCode, StatusListError, encode_bitstring
 from anchoring.core.strict_json import DEFAULT_LIMITS, parse
+from anchoring.core.validity import validity_of, validity_to_json
 from anchoring.errors import InvalidInput, MalformedProof, VerificationError
 from anchoring.signing.key_sources import CarriedKeys, ResolvedKeys
 from anchoring.signing.multikey import from_multikey, to_jwk
 from anchoring.signing.own_signatures import OwnSignatures
 from anchoring.types import as_root, to_hex
-from scripts.signed_credentials import ED, NOW, P256, P384
+from scripts.signed_credentials import ED, NOW, P256, P384, part
 from tests.factories import UNIVERSITY
 from tests.other_verifiers import ask
 from tests.trees import Posted, make_posted, make_proof, read_vectors, sha256
@@ -559,9 +560,9 @@ def test_validity_is_read_in_every_form_and_what_cannot_be_read_is_said():
         "today": (json.dumps({"expirationDate": "2026-11-23"}), (None, None, "2026-11-23T23:59:59Z")),
         "over by one of two": (json.dumps({"validUntil": "2030-01-01", "expirationDate": "2020-01-01T00:00:00Z"}), over),
         "over, and unclear": (json.dumps({"validUntil": "soon", "expirationDate": "2020-01-01T00:00:00Z"}), over),
-        "over, a token": (f"{b64url({'alg': 'ES256'})}.{b64url({'exp': 1577836800.5})}.AAAA", over),
+        "over, a token": (f"{part({'alg': 'ES256'})}.{part({'exp': 1577836800.5})}.AAAA", over),
         "over, in a token": (
-            f"{b64url({'alg': 'ES256'})}.{b64url({'exp': 4102444800, 'vc': {'expirationDate': '2020-01-01T00:00:00Z'}})}.AAAA",
+            f"{part({'alg': 'ES256'})}.{part({'exp': 4102444800, 'vc': {'expirationDate': '2020-01-01T00:00:00Z'}})}.AAAA",
             over,
         ),
         "early": (json.dumps({"validFrom": "2999-01-01T00:00:00Z"}), ("early", "2999-01-01T00:00:00Z", None)),
@@ -570,16 +571,48 @@ def test_validity_is_read_in_every_form_and_what_cannot_be_read_is_said():
             ("early", "2999-01-01T00:00:00Z", None),
         ),
         "early, a token": (
-            f"{b64url({'alg': 'ES256'})}.{b64url({'nbf': 4102444800})}.AAAA",
+            f"{part({'alg': 'ES256'})}.{part({'nbf': 4102444800})}.AAAA",
             ("early", "2100-01-01T00:00:00Z", None),
         ),
     }
     unread: list[Any] = ["01/01/2020", 1577836800, ["2020-01-01T00:00:00Z"], {}, "", "2020-02-30", True, "2020"]
     cases |= {f"unclear, {value}": (json.dumps({"validUntil": value}), ("unclear", None, None)) for value in unread}
     cases |= {"unclear, from": (json.dumps({"validFrom": "soon"}), ("unclear", None, None))}
-    cases |= {"unclear, exp": (f"{b64url({'alg': 'ES256'})}.{b64url({'exp': '2020'})}.AAAA", ("unclear", None, None))}
+    cases |= {"unclear, exp": (f"{part({'alg': 'ES256'})}.{part({'exp': '2020'})}.AAAA", ("unclear", None, None))}
 
-    verdicts = judged("validity", [{"credential": content, "now": "2026-11-23T12:00:00Z"} for content, _ in cases.values()])
+    name = part(["salt", "validUntil", "2020-01-01T00:00:00Z"])
+    digest = base64.urlsafe_b64encode(sha256(name.encode())).rstrip(b"=").decode()
+    cases["over, disclosed"] = (f"{part({'alg': 'ES256'})}.{part({'_sd': [digest]})}.AAAA~{name}~", over)
+    cases["not disclosed"] = (f"{part({'alg': 'ES256'})}.{part({'_sd': [digest]})}.AAAA~", (None, None, None))
+    cases["over at this very second"] = (json.dumps({"validUntil": format_time(NOW)}), ("over", None, format_time(NOW)))
+    cases["not read"] = ('{"validUntil": "2020-01-01", "validUntil": "2030-01-01"}', (None, None, None))
+    cases["a file"] = ("%PDF-1.7", (None, None, None))
 
-    found = {name: (one["state"], one["from"], one["until"]) for name, one in zip(cases, verdicts, strict=True)}
-    assert found == {name: expected for name, (_, expected) in cases.items()}
+    given = [{"credential": content, "proof": PROOF, "now": format_time(NOW)} for content, _ in cases.values()]
+    verdicts = judged("validity", given)
+
+    expected = {name: dict(zip(("state", "validFrom", "validUntil"), one, strict=True)) for name, (_, one) in cases.items()}
+    assert dict(zip(cases, verdicts, strict=True)) == expected
+    ours = {name: validity_to_json(validity_of(content.encode(), NOW)) for name, (content, _) in cases.items()}
+    assert ours == expected
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [
+        ({"validUntil": "2020-01-01T00:00:00Z"}, "; by its own words it expired at 2020-01-01T00:00:00Z"),
+        ({"validFrom": "2099-01-01T00:00:00Z"}, "; by its own words it is valid from 2099-01-01T00:00:00Z only"),
+        ({"expirationDate": "soon"}, "; when it is valid cannot be read"),
+        ({"validUntil": "2099-01-01T00:00:00Z"}, ""),
+    ],
+)
+def test_statement_says_that_a_credential_expired_in_either_language(member, said):
+    credential = json.dumps(json.loads(CREDENTIAL) | member).encode()
+    digest = canonicalize(credential, "application/json").digest
+    proof = proof_to_json(make_proof(Posted(UNIVERSITY, make_posted(0).salt, digest)))
+
+    ours = anchoring.verify(credential, proof, registry=REGISTRY)
+    [theirs] = judged("verify", [case_of(credential, proof)])
+
+    assert ours.statement == theirs["statement"] == f"said to be anchored by {UNIVERSITY}; not compared with a ledger{said}"
+    assert report_to_json(ours)["validity"] == theirs["validity"]

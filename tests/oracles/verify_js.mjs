@@ -1,6 +1,5 @@
 // Our own module, service/web/verify.js, judges vectors and proofs as the tests hand them over.
 import {accreditationClaim, checkAccreditation} from '../../service/web/accreditation.js';
-import {validityOf} from '../../service/web/judgement.js';
 import * as ours from '../../service/web/verify.js';
 import {readFileSync} from 'node:fs';
 import {mock} from 'node:test';
@@ -125,7 +124,7 @@ const JUDGES = {
     const {checks} = await ours.verify(new TextEncoder().encode(credential), proof, {key, fetchKeys: documents !== null, now, fetch});
     return checks.find(one => one.check === 'credential-signature');
   },
-  validity: ({credential, now}) => validityOf(new TextEncoder().encode(credential), now),
+  validity: async ({credential, proof, now}) => (await ours.verify(credential, proof, {now})).validity,
   digest: async ({credential, proof}) => (await ours.verify(credential, proof)).checks[0],
   inside: ({credential, key = null, proof}) => refusable(async () => {
     const {checks} = await ours.verify(credential, proof, {key});

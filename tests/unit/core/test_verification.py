@@ -15,6 +15,7 @@ from anchoring.core.proof import InclusionProof, Registry
 from anchoring.core.proof_json import proof_from_json, proof_to_json
 from anchoring.core.report import REQUIRED, Check, CheckName, Report, report_to_json
 from anchoring.core.status_judgement import ListFinding, StatusFindings, Verdict
+from anchoring.core.validity import Validity, ValidityState
 from anchoring.core.verification import Evidence, NoEvidence, NoForm, SignatureFinding, verify
 from anchoring.errors import InvalidInput
 from anchoring.types import Address, Did, as_block_hash, as_root, as_salt, as_tx_hash, to_hex
@@ -531,6 +532,17 @@ def test_status_is_what_the_lists_say_and_names_those_that_decide(
     found: tuple[Outcome, ...], outcome: Outcome, reason: str
 ) -> None:
     assert check(NAME.STATUS, status=status_of(*found)) == (outcome, reason)
+
+
+def test_statement_says_last_that_a_credential_expired_and_no_check_is_about_it() -> None:
+    over = credential_of(expirationDate="2020-01-01T00:00:00Z")
+    made = report(proof_of(over), credential=over)
+
+    assert made.outcome() is PASSED
+    assert made.statement == f"{report().statement}; by its own words it expired at 2020-01-01T00:00:00Z"
+    assert (made.validity.state, report().validity.state) == (ValidityState.OVER, None)
+    assert report(credential=None).validity == Validity()
+    assert "expired" not in report(credential=over).statement, "of a file that failed nothing more is said"
 
 
 def test_statement_says_that_status_is_not_shown_or_failed() -> None:
