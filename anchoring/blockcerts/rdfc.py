@@ -8,11 +8,12 @@ RDFC-1.0, which PyLD calls URDNA2015; the time that takes grows with the factori
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pyld import jsonld
 from pyld.canon import URDNA2015
+from pyld.nquads import serialize_nquad
 
 from anchoring.blockcerts.contexts import known_context
 from anchoring.blockcerts.spelling import RDF, require_plain_contexts, require_plain_members, require_whole
@@ -30,7 +31,7 @@ MOST_ALIKE: Final = 6
 MOST_BLANK: Final = 1_000
 
 _NQUADS: Final = "application/n-quads"
-_ABSOLUTE: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"{}|\\^`]*')
+_ABSOLUTE: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x1f\x7f\ufffe\uffff<>"{}|\\^`]*')
 _BROKEN: Final = (jsonld.JsonLdError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -69,9 +70,13 @@ def blockcerts_form(body: bytes) -> CanonicalForm:
     _require_covered(expanded)
     require_plain_contexts(contexts, active)
     require_plain_members({name: member for name, member in document.items() if name != "@context"}, active)
-    _require_few_alike(dataset)
+    near = _lines_by_node(dataset)
+    _require_few_alike(near)
     quads = str(URDNA2015().main(dataset, {"format": _NQUADS}))
-    require_whole(expanded, {line for line in quads.split("\n") if line})
+    statements = [line for line in quads.split("\n") if line]
+    require_whole(expanded, set(statements))
+    for lines in (statements, *near.values()):
+        _require_one_order(lines)
     data = quads.encode()
     return CanonicalForm(
         canonicalization=Canonicalization.BLOCKCERTS_RDFC, data=data, digest=as_digest(hashlib.sha256(data).digest())
@@ -114,20 +119,40 @@ def _iris(value: Any) -> Iterator[str]:
         yield str(value["@type"])
 
 
-def _require_few_alike(dataset: Mapping[str, Any]) -> None:
-    """Raises: InvalidInput where blank nodes would take too long to name."""
+def _lines_by_node(dataset: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What RDFC-1.0 (section 4.6) hashes of each blank node: its statements, in which it is `_:a` and others are `_:z`."""
     near: dict[str, list[str]] = {}
     for graph, triples in dataset.items():
         for triple in triples:
-            ends = [triple["subject"], triple["object"]]
-            for node in (end["value"] for end in ends if end["type"] == "blank node"):
-                shown = ["_" if end["value"] == node else "?" if end["type"] == "blank node" else str(end) for end in ends]
-                near.setdefault(node, []).append("\n".join([graph, triple["predicate"]["value"], *shown]))
-    alike = Counter("\n\n".join(sorted(quads)) for quads in near.values())
+            ends = {name: triple[name] for name in ("subject", "object")}
+            for node in {end["value"] for end in ends.values() if end["type"] == "blank node"}:
+                shown = {name: _relabelled(end, node) for name, end in ends.items()}
+                near.setdefault(node, []).append(serialize_nquad(triple | shown, None if graph == "@default" else graph))
+    return near
+
+
+def _relabelled(end: dict[str, Any], node: str) -> dict[str, Any]:
+    return end | {"value": "_:a" if end["value"] == node else "_:z"} if end["type"] == "blank node" else end
+
+
+def _require_few_alike(near: Mapping[str, Sequence[str]]) -> None:
+    """`near`: lines by node. Raises: InvalidInput where blank nodes would take too long to name."""
+    alike = Counter(tuple(sorted(lines)) for lines in near.values())
     if len(near) > MOST_BLANK:
         raise InvalidInput(f"has {len(near)} objects without an id, more than {MOST_BLANK}")
     if max(alike.values(), default=0) > MOST_ALIKE:
         raise InvalidInput(f"has more than {MOST_ALIKE} objects that look alike and have no id: give them ids")
+
+
+def _require_one_order(lines: Sequence[str]) -> None:
+    """Raises: InvalidInput where JavaScript, which sorts by units of UTF-16, has another order than RDFC-1.0: by characters."""
+    for one, other in zip(sorted(lines), sorted(lines, key=lambda line: line.encode("utf-16-be")), strict=True):
+        if one != other:
+            names = " and ".join(sorted({line.split(" ")[1] for line in (one, other)}))
+            raise InvalidInput(
+                f"{names} has two values that verifiers sort in different ways, because of a character beyond U+FFFF, "
+                "so they would not agree on the digest"
+            )
 
 
 def _words(broken: Exception) -> str:

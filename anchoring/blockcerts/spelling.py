@@ -21,6 +21,15 @@ _COMPACT: Final = re.compile(r"([^:\s]*):(?!//)\S*")
 _CONTAINERS: Final = ("@set", "@list", ["@set"], ["@list"])
 _NODE: Final = frozenset({"@id", "@type"})
 _VALUE: Final = frozenset({"@value", "@type", "@language"})
+_IN_ITS_LANGUAGE: Final = frozenset({"@value", "@language"})
+_LANGUAGE: Final = re.compile("[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+_ESCAPED: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+"""What canonical N-Quads (RDFC-1.0) escape, and PyLD and elder libraries do not, or do in another way."""
+_LEAST_WITHOUT_EXPONENT: Final = 1e-6
+"""Below it JavaScript writes a number with an exponent, and without a point where it has one digit."""
+
+_DOUBLE: Final = "http://www.w3.org/2001/XMLSchema#double"
+"""Of which PyLD and stock libraries take texts for numbers, each in its own way."""
 
 Steps = tuple[str | int, ...]
 
@@ -54,6 +63,8 @@ def require_plain_members(members: Mapping[str, JsonValue], active: Mapping[str,
     for steps, value in _everything(dict(members), ()):
         if wrong := _why_not_plain(value, prefixes):
             raise InvalidInput(f"{wrong}, so its digest would not cover it", at=json_path(steps))
+        if odd := _why_not_the_same(value):
+            raise InvalidInput(f"{odd}, so verifiers would not agree on its digest", at=json_path(steps))
         for name in _names(steps, value):
             if _NAME.fullmatch(name) is None or name_of(vocabulary + name) != name:
                 raise InvalidInput(f"{name[:64]!a} is no plain name: write the term that stands for it", at=json_path(steps))
@@ -66,6 +77,8 @@ def require_whole(expanded: Any, statements: set[str]) -> None:
         known = _VALUE if "@value" in one else {"@list"} if "@list" in one else _NODE
         if unknown := [name for name in one if name.startswith("@") and name not in known]:
             raise InvalidInput(f"has a place for {', '.join(unknown)}, which the digest would not cover")
+        if texts := [name for name, inner in one.items() if not name.startswith("@") and any(map(_is_double_text, inner))]:
+            raise InvalidInput(f"{texts[0]!a} holds a text where its context has {_DOUBLE}: write the number")
         if bare := [iri for iri in _meanings(one) if iri.endswith(DELIMITERS)]:
             raise InvalidInput(
                 f"{bare[0][:100]!a} is a prefix, and stands as a member or type, whose name the digest would not cover"
@@ -76,6 +89,11 @@ def require_whole(expanded: Any, statements: set[str]) -> None:
             raise InvalidInput(f"{node['@id']!a} has members in one place and stands in another, where they could stand as well")
     if _count(expanded) != len(statements):
         raise InvalidInput("says the same twice, and the digest would not cover how often")
+
+
+def _is_double_text(value: Mapping[str, Any]) -> bool:
+    items = value.get("@list", [value])
+    return any(one.get("@type") == _DOUBLE and isinstance(one.get("@value"), str) for one in items)
 
 
 def _is_plain(definition: JsonValue) -> bool:
@@ -109,12 +127,30 @@ def _why_not_plain(value: JsonValue, prefixes: frozenset[str]) -> str | None:
         return "has more than 16 digits"
     if isinstance(value, str) and (compact := _COMPACT.fullmatch(value)) and compact[1] in prefixes:
         return f"is written with the prefix {compact[1]!a}"
+    if isinstance(value, dict) and "@value" in value and not _is_in_its_language(value):
+        return "has more or other than a text, @value, and its @language"
     return None
+
+
+def _why_not_the_same(value: JsonValue) -> str | None:
+    """Of what verifiers in JavaScript put into the graph in another way than PyLD."""
+    if isinstance(value, str) and (escaped := _ESCAPED.search(value)):
+        return f"holds the control character U+{ord(escaped[0]):04X}"
+    if isinstance(value, float) and abs(value) < _LEAST_WITHOUT_EXPONENT and value and "." not in repr(value):
+        return "is a number that some take for 0 (write it as a text)"
+    return None
+
+
+def _is_in_its_language(value: Mapping[str, JsonValue]) -> bool:
+    """Whether it is a text with its language, as in section 11.1 of VC Data Model 2.0. The graph would not hold a direction."""
+    text, language = value.get("@value"), value.get("@language")
+    is_tagged = isinstance(language, str) and _LANGUAGE.fullmatch(language) is not None
+    return value.keys() == _IN_ITS_LANGUAGE and isinstance(text, str) and is_tagged
 
 
 def _names(steps: Steps, value: JsonValue) -> Iterator[str]:
     """Names of members and of types that stand here."""
-    yield from value if isinstance(value, dict) else ()
+    yield from value if isinstance(value, dict) and "@value" not in value else ()
     holder = next((step for step in reversed(steps) if isinstance(step, str)), None)
     if holder == "type" and isinstance(value, str):
         yield value

@@ -58,6 +58,8 @@ def second_model(number: int) -> dict[str, Any]:
         "id": f"urn:uuid:bbba8553-8ec1-445f-82c9-a57251dd74{number:02}",
         "type": ["VerifiableCredential", "BlockcertsCredential"],
         "issuer": {"id": PROFILE},
+        "name": [{"@value": "Máster", "@language": "es-ES"}, {"@value": "Master", "@language": "en"}, "𠮷田"],
+        "description": {"@value": "Zwei Semester", "@language": "de"},
         "validFrom": "2025-06-01T10:00:00Z",
         "credentialSubject": {
             "id": f"urn:uuid:{number}",
@@ -314,8 +316,9 @@ def test_root_that_was_called_for_is_not_wrapped(scene):
         ({"proof": {"type": "DataIntegrityProof"}}, "another proof"),
         ({"id": "number 5"}, "'number 5' stands where an identifier is meant"),
         ({"issuer": None}, "$.issuer: must be a URL or DID"),
+        ({"name": "a\x0cb"}, "$.name: holds the control character U+000C, so verifiers would not agree on its digest"),
     ],
-    ids=["unmapped", "unknown context", "signed", "relative", "nobody"],
+    ids=["unmapped", "unknown context", "signed", "relative", "nobody", "not alike"],
 )
 def test_nothing_is_posted_when_one_credential_cannot_be_hashed(scene, change, words):
     bad = scene.files()[-1]

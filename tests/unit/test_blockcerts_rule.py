@@ -17,6 +17,7 @@ from tests.factories import UNIVERSITY
 from tests.trees import Posted, make_posted, make_proof
 
 TERMS = {"ex": "https://terms.example/", "part": "ex:part", "title": "ex:title", "page": {"@id": "ex:page", "@type": "@id"}}
+DOUBLE = {"grade": {"@id": "ex:grade", "@type": "http://www.w3.org/2001/XMLSchema#double"}}
 CREDENTIAL: dict[str, Any] = {
     "@context": ["https://www.w3.org/ns/credentials/v2", "https://w3id.org/blockcerts/v3.2", TERMS],
     "id": "urn:uuid:1",
@@ -66,7 +67,21 @@ def test_every_value_is_covered():
         (subject(part={"id": "urn:x> <urn:y"}), "stands where an identifier is meant"),
         ({"@grade": "x"}, "look like keywords"),
         (subject(**{"@index": "Doctor"}), "$.credentialSubject: '@index' is no plain name"),
-        (subject(title={"@value": "one", "@index": "two"}), "$.credentialSubject.title: '@value' is no plain name"),
+        (subject(title={"@value": "one", "@index": "two"}), "$.credentialSubject.title: has more or other than a text, @value, and"),
+        (subject(title={"@value": "one"}), "$.credentialSubject.title: has more or other than a text, @value, and its @language"),
+        (subject(title={"@value": "one", "@language": "en", "@direction": "rtl"}), "has more or other than a text"),
+        (subject(title={"@value": "one", "@type": "https://schema.org/Text"}), "has more or other than a text"),
+        (subject(title={"@value": 1, "@language": "en"}), "is no JSON-LD: invalid language-tagged value"),
+        (subject(title={"@value": "one", "@language": "en_US"}), "has more or other than a text"),
+        (subject(title={"@value": "one", "@language": None}), "title: has more or other than a text"),
+        (subject(title="A\x0cB"), "$.credentialSubject.title: holds the control character U+000C, so verifiers would not agree"),
+        (subject(title=["one", "\uffff"]), "$.credentialSubject.title[1]: holds the control character U+FFFF"),
+        (subject(part={"title": 1e-7}), "$.credentialSubject.part.title: is a number that some take for 0"),
+        (subject(title=-2e-9), "$.credentialSubject.title: is a number that some take for 0"),
+        (subject(part={"id": "urn:\x01"}), "'urn:\\x01' stands where an identifier is meant"),
+        (subject(title=["𠮷田", "ＩＴ"]), "<https://terms.example/title> has two values that verifiers sort in"),
+        (subject(part=[{"title": "𠮷"}, {"title": "Ａ", "part": {"title": "x"}}, {"title": ["𠮷", "Ａ"]}]), "in different ways"),
+        (with_terms(DOUBLE, **subject(grade="1.0")), "'https://terms.example/grade' holds a text where its context has http"),
         (subject(**{"@type": []}), "$.credentialSubject: '@type' is no plain name"),
         (subject(**{"ex:title": "one"}), "'ex:title' is no plain name"),
         (subject(**{"https://terms.example/title": "one"}), "'https://terms.example/title' is no plain name"),
@@ -117,6 +132,18 @@ def test_terms_that_are_called_by_the_last_part_of_their_url_are_taken():
     taken = [form(**with_terms(own, **subject(grade=[1, 2]))), form(**with_terms({"@vocab": "urn:x#"}, **subject(grade="A")))]
     assert len({one.digest for one in [form(), *taken]}) == 3
     assert form(**with_terms(own, **subject(grade=[2, 1]))).digest != taken[0].digest
+
+
+def test_text_has_its_language_in_the_one_way_that_graphs_hold():
+    english, spanish = ({"@value": "one", "@language": tag} for tag in ("en", "es"))
+    taken = [form(**subject(title=one)) for one in (english, spanish, [english, spanish], english | {"@value": "two"})]
+    assert len({one.digest for one in [form(), *taken]}) == 5
+    assert form(**subject(title=english | {"@language": "EN"})) == taken[0]
+
+
+def test_characters_beyond_the_basic_plane_are_taken_where_their_order_is_one():
+    for title in ("𠮷田", ["𠮷田", "吉田"], [{"@value": "𠮷", "@language": "ja"}, "株"]):
+        assert form(**subject(title=title, part={"title": "ＩＴ"})).digest != form().digest
 
 
 def test_contexts_that_are_known_have_one_name_for_each_meaning():
