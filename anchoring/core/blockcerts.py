@@ -13,9 +13,9 @@ from anchoring.core.left_right import LeftRightProof
 from anchoring.core.merkleproof2019 import NETWORKS, PROOF_TYPE, from_merkleproof2019, to_merkleproof2019
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import format_time
-from anchoring.core.status_codec import unverified
+from anchoring.core.status_codec import untold, unverified
 from anchoring.core.strict_json import JsonValue, json_path, parse
-from anchoring.errors import InvalidInput, MalformedProof
+from anchoring.errors import InvalidInput, MalformedProof, VerificationError
 from anchoring.types import Address, Digest, to_hex
 
 VC_CONTEXTS: Final = ("https://www.w3.org/2018/credentials/v1", "https://www.w3.org/ns/credentials/v2")
@@ -60,10 +60,10 @@ def unfinished(body: bytes) -> dict[str, JsonValue]:
     return {name: member for name, member in value.items() if name != PROOF}
 
 
-def require_own_proof(body: bytes, digest: Digest) -> None:
-    """What finishes a credential, if anything does, must be a proof of `digest`, as `finish` makes it, and nothing besides.
+def require_own_proof(body: bytes, given: InclusionProof) -> None:
+    """What finishes a credential, if anything does, must say what the `given` proof of its digest says, as `finish` writes it.
 
-    Raises: StatusListError, STATUS_VERIFICATION_ERROR.
+    Raises: StatusListError: STATUS_VERIFICATION_ERROR when it does not; STATUS_RETRIEVAL_ERROR when it is of another anchor.
     """
     value = parse(body)
     if not isinstance(value, dict) or PROOF not in value:
@@ -76,12 +76,32 @@ def require_own_proof(body: bytes, digest: Digest) -> None:
         read = from_merkleproof2019(proof)
     except MalformedProof as wrong:
         raise unverified(f"what stands inside as a proof is none that is read here: {wrong.message}") from None
-    if read.digest != digest:
-        raise unverified(f"the proof inside is of {to_hex(read.digest)}; the credential has {to_hex(digest)} (blockcerts-rdfc)")
+    if read.digest != given.digest:
+        raise unverified(
+            f"the proof inside is of {to_hex(read.digest)}; the credential has {to_hex(given.digest)} (blockcerts-rdfc)"
+        )
     if to_merkleproof2019(read)["proofValue"] != proof["proofValue"] or proof.get("proofPurpose") != "assertionMethod":
         raise unverified(f"the proof inside is not written as {PROOF_TYPE} is")
-    if str(proof.get("verificationMethod", issuer)).partition("#")[0] != issuer:
-        raise unverified("the proof inside names a verificationMethod that is not of the credential's issuer")
+    if str(proof.get("verificationMethod")).partition("#")[0] != issuer:
+        raise unverified("the proof inside names no verificationMethod of the credential's issuer")
+    _require_same_anchor(read, given)
+
+
+def _require_same_anchor(inside: LeftRightProof, given: InclusionProof) -> None:
+    """The contract anchors a root once. When that was is not compared: wherever it is told, the ledger decides."""
+    try:
+        inside.verify()
+    except VerificationError as wrong:
+        raise unverified(f"the proof inside does not hold: {wrong.message}") from None
+    if inside.root != given.root:
+        raise untold(f"the proof inside is of another anchor, of root {to_hex(inside.root)}, which was not looked at")
+    assert inside.anchor is not None  # this form has one
+    for what, one, other in (
+        ("ledger", f"eip155:{inside.anchor.chain_id}", f"eip155:{given.anchor.registry.chain_id}"),
+        ("transaction", to_hex(inside.anchor.transaction), to_hex(given.anchor.transaction)),
+    ):
+        if one != other:
+            raise unverified(f"the proof inside names the {what} {one}, and the proof that was given {other}")
 
 
 def finish(body: bytes, proof: InclusionProof, digest: Digest, *, verification_method: str | None) -> bytes:

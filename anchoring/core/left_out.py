@@ -9,6 +9,7 @@ from anchoring.core.canonical import CanonicalForm, Canonicalization
 from anchoring.core.disclosures import check_disclosures
 from anchoring.core.embedding import embedded_proofs
 from anchoring.core.jose import read_sd_jwt
+from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import PROOF_VERSION, proof_from_json
 from anchoring.core.status_codec import untold, unverified
 from anchoring.core.strict_json import JsonValue, json_path
@@ -27,8 +28,11 @@ _MEMBERS: Final[Mapping[tuple[str, ...], frozenset[str]]] = {
 }
 
 
-def require_nothing_added(credential: bytes, form: CanonicalForm) -> None:
-    """`form`: in which the file has its proof's digest. Raises: StatusListError saying what was added, or cannot be told."""
+def require_nothing_added(credential: bytes, form: CanonicalForm, given: InclusionProof) -> None:
+    """`form`: in which the file has the digest of the `given` proof.
+
+    Raises: StatusListError saying what was added, or cannot be told.
+    """
     match form.canonicalization:
         case Canonicalization.SD_JWT_ISSUER:
             check_disclosures(read_sd_jwt(credential), credential)
@@ -39,7 +43,7 @@ def require_nothing_added(credential: bytes, form: CanonicalForm) -> None:
             for proof in proofs:
                 require_proof_alone(proof)
         case Canonicalization.BLOCKCERTS_RDFC:
-            require_own_proof(credential, form.digest)
+            require_own_proof(credential, given)
 
 
 def require_proof_alone(value: JsonValue) -> None:

@@ -118,17 +118,17 @@ def _digest(proof: InclusionProof, credential: bytes | None, further: CanonicalF
         forms.append(further)
     for form in forms:
         if form.digest == proof.digest:
-            return _nothing_added(credential, form)
+            return _nothing_added(credential, form, proof)
     if isinstance(further, NoForm):
         return Check(name=CheckName.DIGEST, outcome=further.outcome, reason=further.why)
     tried = ", ".join(f"{to_hex(form.digest)} ({form.canonicalization})" for form in forms) or "none, the file has no digest"
     return _failed(CheckName.DIGEST, f"the proof is of {to_hex(proof.digest)}; the credential has {tried}")
 
 
-def _nothing_added(credential: bytes, form: CanonicalForm) -> Check:
+def _nothing_added(credential: bytes, form: CanonicalForm, proof: InclusionProof) -> Check:
     """What the rule leaves out may differ, and yet anybody could have added to it: it must be what its kind allows."""
     try:
-        require_nothing_added(credential, form)
+        require_nothing_added(credential, form, proof)
     except StatusListError as added:
         untold = added.code is StatusErrorCode.RETRIEVAL
         return _cannot_tell(CheckName.DIGEST, added.message) if untold else _failed(CheckName.DIGEST, added.message)

@@ -11,10 +11,12 @@ from typing import Any
 import cbor2
 import pytest
 
+import anchoring
 from anchoring.bootstrap import system
 from anchoring.client import AnchoringClient
 from anchoring.core import blockcerts
 from anchoring.core.base58 import decode_base58, encode_base58
+from anchoring.core.outcome import Outcome
 from anchoring.jobs import Round
 from anchoring.store.engine import make_engine
 from anchoring.store.unit_of_work import SqlStore
@@ -267,6 +269,9 @@ def test_stock_verifier_refuses_what_is_wrong(wrapped):
         what: [step] for what, (_, step) in wrong.items()
     }
     assert {verdict["status"] for verdict in verdicts} == {"failure"}
+    sidecar = (wrapped.folder / "finished" / f"{name}.proof.json").read_bytes()
+    ours = [anchoring.verify(json.dumps(one).encode(), sidecar).checks[0].outcome for one in (good, *cases)]
+    assert ours == [Outcome.PASSED] + [Outcome.FAILED] * (len(cases) - 1) + [Outcome.CANNOT_TELL]
 
     stranger = wrapped.profile() | {
         "publicKey": [{"id": "ecdsa-koblitz-pubkey:0x" + "77" * 20, "created": "2025-01-01T00:00:00Z"}]

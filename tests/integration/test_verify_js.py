@@ -421,7 +421,7 @@ def test_no_more_is_looked_through_than_a_credential_needs(credential: bytes, ou
     proof = proof_to_json(replace(make_proof(posted), canonicalization=form.canonicalization))
     refused = None
     try:
-        require_nothing_added(credential, form)
+        require_nothing_added(credential, form, parse_proof(json.dumps(proof).encode()))
     except StatusListError as found:
         refused = found
 

@@ -10,9 +10,11 @@ import pytest
 from anchoring.blockcerts.contexts import terms
 from anchoring.blockcerts.rdfc import blockcerts_form
 from anchoring.core.blockcerts import finish, require_named, require_own_proof
-from anchoring.core.proof import Registry
-from anchoring.core.status_codec import StatusListError
+from anchoring.core.merkleproof2019 import from_merkleproof2019, to_merkleproof2019
+from anchoring.core.proof import InclusionProof, Registry
+from anchoring.core.status_codec import StatusErrorCode, StatusListError
 from anchoring.errors import InvalidInput
+from anchoring.types import as_issuer_id, as_root, as_salt, as_tx_hash
 from tests.factories import UNIVERSITY
 from tests.trees import Posted, make_posted, make_proof
 
@@ -41,9 +43,9 @@ def with_terms(terms: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def test_proof_and_order_and_one_of_many_change_nothing():
-    proof = {"type": "MerkleProof2019", "proofValue": "z1"}
+    unread = {"type": "MerkleProof2019", "proofValue": "z1"}
     several, reversed_types = {"credentialSubject": [CREDENTIAL["credentialSubject"]]}, {"type": CREDENTIAL["type"][::-1]}
-    assert form(proof=proof) == form() == form(**several) == form(**reversed_types)
+    assert form(proof=unread) == form() == form(**several) == form(**reversed_types)
 
 
 def test_every_value_is_covered():
@@ -153,30 +155,83 @@ def test_contexts_that_are_known_have_one_name_for_each_meaning():
     assert [found for found in names.values() if len(found) > 1] == []
 
 
-def finished(**changes: Any) -> bytes:
-    """The credential with its proof, whose members are changed."""
-    body = json.dumps(CREDENTIAL).encode()
-    made = make_proof(Posted(UNIVERSITY, make_posted(0).salt, form().digest))
-    named = replace(made, anchor=replace(made.anchor, registry=Registry(chain_id=1, contract=made.anchor.registry.contract)))
-    whole = json.loads(finish(body, named, form().digest, verification_method=None))
-    return json.dumps(whole | {"proof": whole["proof"] | changes}).encode()
+def proof(*, salt: int = 0, chain_id: int = 1, **changes: Any) -> InclusionProof:
+    """Of the digest that the credential has with these changes."""
+    made = make_proof(Posted(UNIVERSITY, make_posted(salt).salt, form(**changes).digest))
+    registry = Registry(chain_id=chain_id, contract=made.anchor.registry.contract)
+    return replace(made, anchor=replace(made.anchor, registry=registry))
+
+
+def of_transaction(transaction: bytes) -> InclusionProof:
+    return replace(proof(), anchor=replace(proof().anchor, transaction=as_tx_hash(transaction)))
+
+
+def finished(given: InclusionProof | None = None, **changes: Any) -> bytes:
+    """The credential with its proof, whose members are changed; without one that is None."""
+    whole = json.loads(finish(json.dumps(CREDENTIAL).encode(), given or proof(), form().digest, verification_method=None))
+    members = {name: value for name, value in (whole["proof"] | changes).items() if value is not None}
+    return json.dumps(whole | {"proof": members}).encode()
 
 
 def test_what_finishes_a_credential_is_the_proof_of_its_digest_alone():
     other = json.loads(finished())["proof"]["proofValue"]
-    require_own_proof(finished(), form().digest)
+    require_own_proof(finished(), proof())
+    require_own_proof(finished(created="2020-01-01T00:00:00Z"), proof())
     for changes, words in (
         ({"grade": "A"}, r"MerkleProof2019 has not: \$\.proof\.grade"),
         ({"proofValue": "zzz"}, "is none that is read here"),
         ({"proofValue": other[1:]}, "is not written as"),
         ({"created": "yesterday"}, "is none that is read here"),
         ({"proofPurpose": "authentication"}, "is not written as"),
-        ({"verificationMethod": "Excellent"}, "not of the credential's issuer"),
+        ({"verificationMethod": "Excellent"}, "no verificationMethod of the credential's issuer"),
+        ({"verificationMethod": None}, "no verificationMethod of the credential's issuer"),
     ):
         with pytest.raises(StatusListError, match=words):
-            require_own_proof(finished(**changes), form().digest)
+            require_own_proof(finished(**changes), proof())
     with pytest.raises(StatusListError, match="the proof inside is of 0x"):
-        require_own_proof(finished(), form(id="urn:uuid:9").digest)
+        require_own_proof(finished(), proof(id="urn:uuid:9"))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        lambda read: {"root": as_root(bytes(32))},
+        lambda read: {"siblings": read.siblings[:-1]},
+        lambda read: {"siblings": tuple(({"left": "right", "right": "left"}[side], one) for side, one in read.siblings)},
+        lambda read: {"issuer_id": as_issuer_id(bytes(32))},
+        lambda read: {"salt": as_salt(bytes(16))},
+    ],
+    ids=["root", "a step less", "sides", "issuer", "salt"],
+)
+def test_proof_inside_must_hold(members):
+    read = from_merkleproof2019(json.loads(finished())["proof"])
+    changed = to_merkleproof2019(replace(read, **members(read)))["proofValue"]
+    with pytest.raises(StatusListError, match="the proof inside does not hold: the path leads to root") as refused:
+        require_own_proof(finished(proofValue=changed), proof())
+    assert refused.value.code is StatusErrorCode.VERIFICATION
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "words"),
+    [
+        (
+            proof(chain_id=11155111),
+            StatusErrorCode.VERIFICATION,
+            "names the ledger eip155:1, and the proof that was given eip155:111",
+        ),
+        (of_transaction(b"2" * 32), StatusErrorCode.VERIFICATION, "names the transaction 0x"),
+        (proof(salt=5), StatusErrorCode.RETRIEVAL, "is of another anchor, of root 0x"),
+        (replace(proof(), path=()), None, None),
+    ],
+    ids=["ledger", "transaction", "another anchor", "a proof that does not hold itself"],
+)
+def test_proof_inside_must_be_of_the_anchor_that_is_looked_at(given, code, words):
+    if code is None:
+        require_own_proof(finished(), given)
+        return
+    with pytest.raises(StatusListError, match=words) as refused:
+        require_own_proof(finished(), given)
+    assert refused.value.code is code
 
 
 def test_graph_whose_naming_takes_for_ever_is_refused_at_once():
