@@ -313,6 +313,17 @@ def _several_proofs() -> Iterator[SignatureCase]:
         ("none", [], CANNOT_TELL),
     ):
         yield _case(f"several proofs: {title}", CREDENTIAL | {"proof": proofs}, result)
+    web = proven(OTHER, f"{WEB}#k")["proof"]
+    for title, proofs, result in (
+        ("and of another", [other, own], PASSED),
+        ("and one that does not hold", [own, bad], FAILED),
+        ("and of a did:web, nobody is asked", [own, web], CANNOT_TELL),
+        ("twice", [own, own], PASSED),
+    ):
+        given = to_jwk(ED.public_key())
+        yield _case(f"several proofs, of the given key {title}", CREDENTIAL | {"proof": proofs}, result, key=given)
+    strange = to_jwk(P256.public_key())
+    yield _case("several proofs, of the given key none", CREDENTIAL | {"proof": [own, other]}, FAILED, key=strange)
 
 
 def _unread() -> Iterator[SignatureCase]:

@@ -110,7 +110,7 @@ class OwnSignatures:
             raise untold("the credential has no proof of its own")
         if not read or any("previousProof" in proof for proof in theirs):
             raise untold(f"no proof of the credential is of a suite that is read here: {', '.join(SUITES)}")
-        signers = [self._proof(document, proof, now) for proof in read]
+        signers = self._signers(document, read, now)
         if self._given is None:
             issuer = _issuer(body)
             if issuer not in {method.partition("#")[0] for method in signers}:
@@ -120,13 +120,27 @@ class OwnSignatures:
             rest += "; @context goes on behind what was signed"
         return f"signed with {', '.join(signers)}{rest}"
 
-    def _proof(self, document: dict[str, JsonValue], proof: dict[str, JsonValue], now: datetime) -> str:
-        if self._given is None:
+    def _signers(self, document: dict[str, JsonValue], proofs: Sequence[dict[str, JsonValue]], now: datetime) -> list[str]:
+        """How their keys are called. With a given key one is by it; others hold by the keys that they name, as without it."""
+        signers: list[str] = []
+        rest, wrong = list(proofs), None
+        if self._given is not None:
+            rest = []
+            for proof in proofs:
+                try:
+                    check_proof(document | {"proof": proof}, _Given(self._given), signer=THE_GIVEN)
+                    require_in_time(proof, now)
+                    signers.append(THE_GIVEN)
+                except StatusListError as failed:
+                    rest.append(proof)
+                    wrong = wrong or failed
+        if wrong and not signers:
+            raise wrong
+        for proof in rest:
             check_proof(document | {"proof": proof}, self._keys)
-        else:
-            check_proof(document | {"proof": proof}, _Given(self._given), signer=THE_GIVEN)
-        require_in_time(proof, now)
-        return str(proof["verificationMethod"]) if self._given is None else THE_GIVEN
+            require_in_time(proof, now)
+            signers.append(str(proof["verificationMethod"]))
+        return signers
 
     def _key_of(self, header: Mapping[str, JsonValue], body: bytes) -> tuple[str, str]:
         """How the key is called, and the key."""

@@ -1939,13 +1939,7 @@ async function ownProofs(document, body, keys, given, now) {
   if (!read.length || theirs.some(one => one.has('previousProof'))) {
     throw untold(`no proof of the credential is of a suite that is read here: ${Object.keys(SUITES).join(', ')}`);
   }
-  const signers = [];
-  for (const proof of read) {
-    const method = given === null ? await checkProof(document, proof, keys)
-      : await checkProof(document, proof, {publicKey: async () => given}, THE_GIVEN);
-    requireInTime(proof, now);
-    signers.push(given === null ? method : THE_GIVEN);
-  }
+  const signers = await signersOf(document, read, keys, given, now);
   const issuer = given === null ? issuerWithKeys(body) : null;
   if (issuer !== null && !signers.some(method => method.split('#')[0] === issuer)) {
     throw unverified(`the credential names ${issuer} as its issuer, and is signed with ${signers.join(', ')}`);
@@ -1955,6 +1949,30 @@ async function ownProofs(document, body, keys, given, now) {
     `signed with ${signers.join(', ')}`, ...rest ? [`${rest} further proofs are not read here`] : [],
     ...isLonger ? ['@context goes on behind what was signed'] : []
   ].join('; ');
+}
+
+/** How the keys of proofs are called. With a given key one is by it; others hold by the keys that they name, as without it. */
+async function signersOf(document, proofs, keys, given, now) {
+  const signers = [], byOthers = [];
+  let wrong = null;
+  for (const proof of given === null ? [] : proofs) {
+    try {
+      await checkProof(document, proof, {publicKey: async () => given}, THE_GIVEN);
+      requireInTime(proof, now);
+      signers.push(THE_GIVEN);
+    } catch (failed) {
+      byOthers.push(proof);
+      wrong ??= asRefused(failed);
+    }
+  }
+  if (wrong !== null && !signers.length) {
+    throw wrong;
+  }
+  for (const proof of given === null ? proofs : byOthers) {
+    signers.push(await checkProof(document, proof, keys));
+    requireInTime(proof, now);
+  }
+  return signers;
 }
 
 /** A key of a kind that is not read here tells nothing, for or against. */
