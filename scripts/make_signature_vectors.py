@@ -53,7 +53,7 @@ def vector_of(case: SignatureCase) -> dict[str, Any]:
 
 def judge(case: SignatureCase, documents: Mapping[str, Any] | None) -> SignatureFinding:
     """What `anchoring.verify` finds, at the time of the vectors."""
-    keys: KeySource = CarriedKeys() if documents is None else ResolvedKeys(_Hosts(documents))  # type: ignore[arg-type]
+    keys: KeySource = CarriedKeys() if documents is None else ResolvedKeys(_Hosts(documents), at=NOW)  # type: ignore[arg-type]
     given = None if case.key is None else read_public_key(json.dumps(case.key).encode(), at="key")
     return OwnSignatures(keys, given=given).check(case.credential.encode(), NOW)
 

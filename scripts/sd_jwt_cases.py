@@ -161,6 +161,7 @@ def key_binding_cases() -> Iterator[tuple[str, str, str]]:
         ("with what is critical and not read", _bound(header={"crit": ["exp"], "exp": 1}), CANNOT_TELL),
         ("by an algorithm that is not read", _bound(header={"alg": "ES256K"}), PASSED),
         ("and a holder's key that is not read", _bound(cnf={"jwk": {"kty": "RSA"}}), PASSED),
+        ("and a holder's key that is private", _bound(cnf={"jwk": to_jwk(OTHER.public_key()) | {"d": "AAAA"}}), PASSED),
         ("and a holder's key by its name alone", _bound(cnf={"kid": "k"}), PASSED),
     ):
         yield f"SD-JWT with a key binding {title}", made, result

@@ -196,6 +196,9 @@ def _published_keys() -> Iterator[SignatureCase]:
         ("another's key", _document(ED)),
         ("a key that was revoked", _document(P256, revoked="2020-01-01T00:00:00Z")),
         ("a key that expired", _document(P256, expires="2020-01-01T00:00:00+01:00")),
+        ("a key that expires at this very second", _document(P256, expires="2026-11-23T12:00:00Z")),
+        ("a private key", _document(P256, publicKeyJwk=jwk | {"d": "AAAA"})),
+        ("a Multikey, and a JWK that is none", _document(P256, **multikey, publicKeyJwk={})),
         ("a key revoked at no time", _document(P256, revoked=True)),
         ("a key of another controller", _document(P256, controller="did:web:other.example")),
         ("a JWK for another use", _document(P256, publicKeyJwk=jwk | {"use": "enc"})),
@@ -208,6 +211,24 @@ def _published_keys() -> Iterator[SignatureCase]:
         ("a key of a type that is not read", _document(P256, type="Other")),
     ):
         yield _case(f"did:web, {name}", token, FAILED, documents=documents)
+    yield _case("did:web, a key that ends in a second", token, PASSED, documents=_document(P256, expires="2026-11-23T12:00:01Z"))
+    twice = _document(P256)[WEB]
+    [method] = twice["verificationMethod"]
+    for name, members in (
+        ("two keys of one name", {"verificationMethod": [method, method | {"revoked": "2020-01-01T00:00:00Z"}]}),
+        ("two keys, one by its relative name", {"verificationMethod": [method, method | {"id": "#k"}]}),
+        ("a key beside one of its name that stands where it may assert", {"assertionMethod": [method]}),
+        (
+            "another key as Multikey than as JWK",
+            {"verificationMethod": [method | {"publicKeyMultibase": to_multikey(ED.public_key())}]},
+        ),
+    ):
+        yield _case(f"did:web, {name}", token, CANNOT_TELL, documents={WEB: twice | members})
+    embedded = {WEB: {"id": WEB, "assertionMethod": [method]}}
+    yield _case("did:web, a key that stands where it may assert", token, PASSED, documents=embedded)
+    for path in ("..", ".", "%2e%2E", ".%2e", "a?b", "a\\b", "a b"):
+        strange = f"did:web:uni.example:x:{path}:y"
+        yield _case(f"did:web, a path with {path}", jwt({"issuer": strange}, P256, kid=f"{strange}#k"), FAILED, documents={})
     yield _case("did:ebsi", jwt({"issuer": "did:ebsi:z1"}, P256, kid="did:ebsi:z1#k"), CANNOT_TELL, documents={})
 
 

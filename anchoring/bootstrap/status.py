@@ -1,6 +1,7 @@
 """What a verifier gives becomes a way to heads and status lists."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,7 @@ def open_verifier_lists(
     copies: Sequence[Path],
     signers: Sequence[Did],
     allow_private: bool,
+    now: datetime,
 ) -> VerifierLists:
     """Nothing is asked yet, only the copies are read. `heads`: a reader of the pinned contract, or why there is none.
 
@@ -54,16 +56,16 @@ def open_verifier_lists(
         heads=HeadReader(None, heads) if isinstance(heads, str) else HeadReader(heads),
         fetcher=HttpLists(allow_private=allow_private, trusted=service),
         checker=SignedLists(),
-        keys=open_keys(allow_private=allow_private),
+        keys=open_keys(allow_private=allow_private, at=now),
         service=service,
         copies=read_copies(copies),
         signers=frozenset(signers),
     )
 
 
-def open_keys(*, allow_private: bool) -> ResolvedKeys:
-    """Keys of did:key and did:web; no host is asked yet."""
-    return ResolvedKeys(_getter(allow_private=allow_private), allow_private=allow_private)
+def open_keys(*, allow_private: bool, at: datetime) -> ResolvedKeys:
+    """Keys of did:key and did:web that are in force then; no host is asked yet."""
+    return ResolvedKeys(_getter(allow_private=allow_private), allow_private=allow_private, at=at)
 
 
 def read_copies(paths: Sequence[Path]) -> list[Copy]:

@@ -166,7 +166,7 @@ def find_signature(credential: bytes | None, trust: SignatureTrust, *, now: date
     anchors = read_trust_anchors(trust.anchors)
     if credential is None:
         return None
-    keys = open_keys(allow_private=trust.allow_private) if trust.fetch else CarriedKeys()
+    keys = open_keys(allow_private=trust.allow_private, at=now) if trust.fetch else CarriedKeys()
     return SignaturesOfAll(OwnSignatures(keys, given=trust.key, anchors=anchors), anchors).check(credential, now)
 
 
@@ -288,6 +288,7 @@ def find_status(
         copies=sources.copies,
         signers=sources.signers,
         allow_private=sources.allow_private,
+        now=now,
     )
     question = StatusQuestion(credential=credential, proof=proof, evidence=evidence, bound=bound, further=form)
     return check_status(lists, question, now=now)

@@ -188,10 +188,10 @@ def _key(members: JsonValue) -> RingKey:
             "kid": str() | None as kid,
             "createdAt": str(created),
             "retiredAt": retired,
-            "jwk": jwk,
+            "jwk": dict() as jwk,
         }:
             return RingKey(
-                public=from_jwk(jwk),
+                public=from_jwk({name: one for name, one in jwk.items() if name != "d"}),
                 private=private_from_jwk(jwk) if retired is None else None,
                 issuer=None if issuer is None else parse_did(issuer),
                 kid=kid,

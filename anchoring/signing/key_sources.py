@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 from anchoring.bounded_http import HttpGetter, NoAnswer
@@ -26,11 +27,15 @@ class CarriedKeys:
 
 
 class ResolvedKeys:
-    """Implements ports.KeySource for did:key, and for did:web through `getter`. Documents are kept for five minutes."""
+    """Implements ports.KeySource for did:key, and for did:web through `getter`. Documents are kept for five minutes.
 
-    def __init__(self, getter: HttpGetter, *, allow_private: bool = False) -> None:
+    `at`: when keys must be in force; the time of the question by default.
+    """
+
+    def __init__(self, getter: HttpGetter, *, allow_private: bool = False, at: datetime | None = None) -> None:
         self._getter = getter
         self._allow_private = allow_private
+        self._at = at
         self._documents: dict[str, tuple[float, JsonValue]] = {}
 
     def public_key(self, verification_method: str) -> str:
@@ -47,12 +52,12 @@ class ResolvedKeys:
         made_at, document = self._documents.get(did, (0.0, None))
         if document is not None and time.monotonic() - made_at < KEPT_S:
             with suppress(StatusListError):
-                return key_in_document(document, verification_method)
+                return key_in_document(document, verification_method, self._at)
         document = self._fetch(did, fresh=document is not None)  # the key may be newer than what caches hold
         if len(self._documents) >= KEPT:
             self._documents.clear()
         self._documents[did] = (time.monotonic(), document)
-        return key_in_document(document, verification_method)
+        return key_in_document(document, verification_method, self._at)
 
     def _fetch(self, did: str, *, fresh: bool) -> JsonValue:
         url = document_url(did, scheme="http" if self._allow_private and is_local(did) else "https")

@@ -113,10 +113,10 @@ def to_jwk(key: PublicKey) -> dict[str, Any]:
 
 
 def from_jwk(jwk: JsonValue) -> PublicKey:
-    """Raises: ValueError when it is none, of a kind that is not used here, or for another use (RFC 7517 section 4)."""
+    """Raises: ValueError when it is none, private, of a kind that is not used here, or for another use (RFC 7517 section 4)."""
     key = _of_jwk(jwk)
     assert isinstance(jwk, dict)  # a key was read from it
-    if not may_verify(jwk):
+    if not may_verify(jwk) or "d" in jwk:
         raise ValueError(_NO_JWK)
     if "alg" in jwk and jwk["alg"] not in _ALGORITHMS[kind_of(key)]:
         raise ValueError(_NO_JWK)

@@ -1702,17 +1702,18 @@ function fromJwk(jwk) {
   return isCurve && x && y && isOnCurve(curve, x, y) ? {curve, raw: concat(Uint8Array.of(4), x, y)} : null;
 }
 
-/** Whether a JWK says of itself that it checks signatures by its own algorithm, where it says anything (RFC 7517 section 4). */
+/** Whether a JWK is public, and says of itself that it checks signatures by its own algorithm, where it says anything (RFC 7517 section 4). */
 function isForSignatures(jwk) {
   const uses = jwk.has('key_ops') ? jwk.get('key_ops') : ['verify'], algorithm = jwk.get('alg');
   const isOwn = !jwk.has('alg') || (typeof algorithm === 'string' && Object.hasOwn(ALGORITHMS, algorithm) && ALGORITHMS[algorithm] === jwk.get('crv'));
-  return (!jwk.has('use') || jwk.get('use') === 'sig') && Array.isArray(uses) && uses.includes('verify') && isOwn;
+  return !jwk.has('d') && (!jwk.has('use') || jwk.get('use') === 'sig') && Array.isArray(uses) && uses.includes('verify') && isOwn;
 }
 
-/** Public keys of did:key, and of did:web from its document, which is got once. */
+/** Public keys of did:key, and of did:web from its document, which is got once. `now`: when they must be in force, in microseconds. */
 class Keys {
-  constructor(source) {
+  constructor(source, now) {
     this.source = source;
+    this.now = now;
     this.documents = new Map();
   }
 
@@ -1730,7 +1731,7 @@ class Keys {
     if (!this.documents.has(did)) {
       this.documents.set(did, this.source.document(did));
     }
-    return keyInDocument(await this.documents.get(did), did, [method, `#${fragment.join('#')}`]);
+    return keyInDocument(await this.documents.get(did), did, [method, `#${fragment.join('#')}`], this.now);
   }
 }
 
@@ -1756,30 +1757,41 @@ function keyOfDidKey(method) {
 }
 
 /** The key of a method that the document lets assert. `names`: of the method, absolute and relative. */
-function keyInDocument(document, did, names) {
+function keyInDocument(document, did, names, now) {
   if (!(document instanceof Map) || document.get('id') !== did) {
     throw untold(`what was found in place of the document of ${did} is another's, or none`);
   }
-  const listed = name => Array.isArray(document.get(name)) ? document.get(name) : [];
-  const isNamed = one => one instanceof Map && names.includes(one.get('id'));
-  for (const allowed of listed('assertionMethod')) {
-    const method = isNamed(allowed) ? allowed : names.includes(allowed) ? listed('verificationMethod').find(isNamed) : null;
-    if (method) {
-      requireInForce(method, did, names[0]);
-      const text = method.get('publicKeyMultibase'), isJwk = ['JsonWebKey', 'JsonWebKey2020'].includes(method.get('type'));
-      const key = typeof text === 'string' ? fromMultikey(text) : isJwk ? fromJwk(method.get('publicKeyJwk')) : null;
-      if (key === null) {
-        const isRead = typeof text === 'string' || isJwk, why = typeof text === 'string' ? NO_MULTIKEY : NO_JWK;
-        throw unverified(`the key ${names[0]} ${isRead ? `cannot be used: ${why}` : 'is of a type that is not read here'}`);
-      }
-      return key;
-    }
+  const listed = name => Array.isArray(document.get(name)) ? document.get(name) : [], nameOf = one => one instanceof Map ? one.get('id') : one;
+  const methods = [...listed('verificationMethod'), ...listed('assertionMethod')].filter(one => one instanceof Map && names.includes(one.get('id')));
+  if (!listed('assertionMethod').some(one => names.includes(nameOf(one))) || !methods.length) {
+    throw unverified(`the document of ${did} does not let ${names[0]} assert`);
   }
-  throw unverified(`the document of ${did} does not let ${names[0]} assert`);
+  if (methods.length > 1) {
+    throw untold(`the document of ${did} has several keys called ${names[0]}`);
+  }
+  return keyOfMethod(methods[0], did, names[0], now);
+}
+
+function keyOfMethod(method, did, name, now) {
+  requireInForce(method, did, name, now);
+  const text = method.get('publicKeyMultibase'), isText = typeof text === 'string';
+  const isJwk = isText ? method.has('publicKeyJwk') : ['JsonWebKey', 'JsonWebKey2020'].includes(method.get('type'));
+  const forms = [...isText ? [[fromMultikey(text), NO_MULTIKEY]] : [], ...isJwk ? [[fromJwk(method.get('publicKeyJwk')), NO_JWK]] : []];
+  const unusable = forms.find(([key]) => key === null), [[key] = [], [other] = [key]] = forms;
+  if (unusable) {
+    throw unverified(`the key ${name} cannot be used: ${unusable[1]}`);
+  }
+  if (!key) {
+    throw unverified(`the key ${name} is of a type that is not read here`);
+  }
+  if (other.curve !== key.curve || !equal(other.raw, key.raw)) {
+    throw untold(`the key ${name} is one as a Multikey and another as a JWK`);
+  }
+  return key;
 }
 
 /** A key counts until its owner revokes it or lets it expire: when a signature was made, nothing but its own word says. */
-function requireInForce(method, did, name) {
+function requireInForce(method, did, name, now) {
   if (method.has('controller') && method.get('controller') !== did) {
     throw unverified(`the key ${name} is controlled by another than ${did}`);
   }
@@ -1788,7 +1800,7 @@ function requireInForce(method, did, name) {
     if (ended === null && method.has(member)) {
       throw unverified(`the key ${name} cannot be used: ${member}: must be a time with its offset, such as 2026-11-23T12:00:00Z`);
     }
-    if (ended !== null && ended <= momentOf(new Date().toISOString())) {
+    if (ended !== null && ended <= now) {
       throw unverified(`the key ${name} ${what} at ${formatMoment(ended)}, and nothing but the signature says that it is older`);
     }
   }
@@ -1803,7 +1815,9 @@ function documentPlace(did) {
   } catch {
     // as it is written
   }
-  if (!host || /[/@]/.test(host) || !path.every(Boolean) || /%2f/i.test(did)) {
+  // A step to another folder, which only some clients take before they ask (RFC 3986 section 5.2.4), would be of another DID.
+  const isNoName = one => ['', '.', '..'].includes(one.replace(/%2e/gi, '.'));
+  if (!host || /[/?#@\\\u0000-\u0020\u007f]/.test([host, ...path].join('')) || path.some(isNoName) || /%2f/i.test(did)) {
     throw unverified(`${did} is not a did:web`);
   }
   return {host, path: `/${path.length ? path.join('/') : '.well-known'}/did.json`};
@@ -2299,13 +2313,13 @@ const LIST_TIMEOUT_MS = 15_000;
 
 /** A verifier's way to lists: copies, and the hosts that publish them. Nobody is believed. */
 class Lists {
-  constructor({service, signers, copies, allowPrivate, fetch}) {
+  constructor({service, signers, copies, allowPrivate, fetch, now}) {
     this.service = service === null ? null : service.replace(/\/+$/, '');
     this.signers = signers;
     this.copies = copies;
     this.allowPrivate = allowPrivate;
     this.fetch = fetch;
-    this.keys = new Keys(this);
+    this.keys = new Keys(this, now);
   }
 
   /** The list of a place: {list, source, word, notShown}, or {code, why}. */
@@ -2801,8 +2815,8 @@ export async function verify(credential, proof = null, options = {}) {
     }
   }
   const copies = await Promise.all(statusLists.map(readCopy));
-  const lists = new Lists({service, signers: statusSigners, copies, allowPrivate, fetch: (...request) => fetch(...request)});
   const at = momentOf(new Date(now).toISOString());
+  const lists = new Lists({service, signers: statusSigners, copies, allowPrivate, fetch: (...request) => fetch(...request), now: at});
   const forms = await formsFor(read, credential), found = await checkStatus(read, credential, forms, ledger, lists, at);
   return reportOf(credential, read, ledger, {forms, found, required, at, given, keys: fetchKeys ? lists.keys : CARRIED_KEYS});
 }

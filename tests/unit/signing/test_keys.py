@@ -62,6 +62,7 @@ def test_jwk_and_thumbprint_are_those_of_another_library(number):
         {"kty": "EC", "crv": "P-384", "x": "a", "y": "b"},
         {"kty": "OKP", "crv": "Ed25519", "x": "AAAA"},
         {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43},
+        multikey.private_to_jwk(private_keys()[0]),
         {"kty": "OKP", "crv": "Ed25519", "x": "A" * 42 + "B"},  # stray bits: a second text for the same key
     ],
 )
