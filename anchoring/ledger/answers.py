@@ -3,6 +3,7 @@
 Raises, everywhere: LedgerUnavailable, because a node that answers rubbish has not answered.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,6 +15,9 @@ from anchoring.errors import InvalidInput, LedgerUnavailable
 from anchoring.ports.ledger import Head
 from anchoring.types import as_block_hash, as_digest, as_list_id, as_root, as_tx_hash, parse_address, parse_hash, to_hex
 
+_QUANTITY: Final = re.compile("0x[0-9a-fA-F]{1,64}")
+_DATA: Final = re.compile("0x(?:[0-9a-fA-F]{2})*")
+_BLOCK_NUMBERS: Final = 2**52
 ANSWER_CHARACTERS: Final = 200
 """How much of a node's words is kept."""
 
@@ -77,18 +81,17 @@ def read_head(log: Any, published_at: datetime) -> PublishedHead:
 def read_place(number: Any, block_hash: Any) -> BlockPlace:
     """A block number with its hash."""
     try:
-        return BlockPlace(number=read_number(number), hash=as_block_hash(parse_hash(block_hash, what="a block hash")))
+        if (height := read_number(number)) >= _BLOCK_NUMBERS:
+            raise LedgerUnavailable("the node answered with a block number that is none")
+        return BlockPlace(number=height, hash=as_block_hash(parse_hash(block_hash, what="a block hash")))
     except (InvalidInput, TypeError) as failed:
         raise LedgerUnavailable("the node answered with a malformed block hash") from failed
 
 
 def read_number(value: Any) -> int:
     """A JSON-RPC quantity."""
-    if isinstance(value, str) and value.startswith("0x"):
-        try:
-            return int(value, 16)
-        except ValueError:
-            pass  # refused below like everything else that is no number
+    if isinstance(value, str) and _QUANTITY.fullmatch(value):
+        return int(value, 16)
     raise LedgerUnavailable("the node answered with something that is no number")
 
 
@@ -106,8 +109,10 @@ def pinned(at: Head) -> dict[str, Any]:
 
 
 def unhex(text: str) -> bytes:
-    """Bytes of `0x…`."""
-    return bytes.fromhex(text.removeprefix("0x"))
+    """Bytes of `0x…`. Raises: ValueError, or TypeError for what is no text."""
+    if _DATA.fullmatch(text) is None:
+        raise ValueError("no hexadecimal with 0x")
+    return bytes.fromhex(text[2:])
 
 
 def excerpt(words: str) -> str:

@@ -194,7 +194,7 @@ def revert_reason(refused: RpcRefusal) -> str:
         selector = to_hex(keccak(text=f"{error['name']}({','.join(types)})")[:4])
         if refused.data and refused.data.startswith(selector):
             try:
-                values = decode(types, unhex(refused.data[len(selector) :]))
+                values = decode(types, unhex("0x" + refused.data[len(selector) :]))
             except (DecodingError, ValueError):
                 break  # a node that cuts the data short has words all the same
             shown = [to_hex(value) if isinstance(value, bytes) else str(value) for value in values]

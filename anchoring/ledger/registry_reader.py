@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from eth_abi.abi import decode
+from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
 
@@ -217,9 +217,12 @@ class EvmRegistryReader:
         call = {"to": self._registry.contract, "data": to_hex(encode_call(function, arguments))}
         answer = self._bytes("eth_call", call, pinned(at))
         try:
-            return decode([answer_type], answer)[0]
+            decoded = decode([answer_type], answer)
         except DecodingError as failed:
             raise LedgerUnavailable(f"{self._registry} answered {function} with something else") from failed
+        if encode([answer_type], decoded) != answer:
+            raise LedgerUnavailable(f"{self._registry} answered {function} with more than it has")
+        return decoded[0]
 
     def _block(self, number: int) -> Block | None:
         answer = self._read("eth_getBlockByNumber", hex(number), False)
@@ -276,7 +279,8 @@ class EvmRegistryReader:
         if not isinstance(logs, list):
             raise LedgerUnavailable(f"node {self._rpc.host} answered with logs that are none")
         try:
-            ours = [log for log in logs if parse_address(log["address"]) == self._registry.contract]
+            shown = [log for log in logs if log.get("removed") is not True]  # by a reorg
+            ours = [log for log in shown if parse_address(log["address"]) == self._registry.contract]
             return tuple(read(log) for log in ours if log["topics"][0] == topic)
         except (AttributeError, KeyError, IndexError, TypeError, ValueError, InvalidInput, DecodingError) as failed:
             raise LedgerUnavailable(f"node {self._rpc.host} answered with a malformed log") from failed

@@ -17,6 +17,7 @@ import stamina
 
 import anchoring.ledger.recursion  # noqa: F401 - for its effect
 from anchoring.bounded_http import AnswerTooLong, HttpPoster, NoAnswer
+from anchoring.core.json_numbers import no_number
 from anchoring.errors import LedgerUnavailable, Misconfigured
 
 READ_ATTEMPTS: Final = 3
@@ -110,7 +111,7 @@ class JsonRpc:
         request_id = next(self._ids)
         request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
         try:
-            response = json.loads(self._http.post(json.dumps(request).encode()))
+            response = json.loads(self._http.post(json.dumps(request).encode()), parse_constant=no_number)
         except AnswerTooLong as failed:
             raise TooLong(f"{self._name} answered {method} with {failed}") from failed
         except NoAnswer as failed:

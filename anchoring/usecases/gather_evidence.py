@@ -19,6 +19,8 @@ def evidence_from_node(reader: RegistryReader, root: Root, rule: FinalityRule) -
         block_hash = reader.block_hash(anchor.block.number) if anchor else None
     except (LedgerUnavailable, Misconfigured) as failed:
         return NoEvidence(failed.message)
+    if anchor and block_hash and anchor.block.hash != block_hash:
+        return NoEvidence(f"the node shows the root's event in another block {anchor.block.number} than its chain has")
     final_height, finality = None, f"the rule {rule}"
     try:
         final_height = reader.final_height(head, rule)

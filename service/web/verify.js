@@ -2617,7 +2617,7 @@ class Node {
   /** Words of 32 bytes that a function answers with, as of one block. */
   async ask(registry, calldata, words, at) {
     const answer = await this.call('eth_call', {to: registry.contract, data: `0x${calldata}`}, {blockHash: at.hash, requireCanonical: true});
-    if (typeof answer !== 'string' || !new RegExp(`^0x[0-9a-f]{${64 * words}}$`, 'i').test(answer)) {
+    if (typeof answer !== 'string' || !new RegExp(`^0x[0-9a-fA-F]{${64 * words}}$`).test(answer)) {
       throw new NoEvidence(`${registry.text} answered with something else: is it the contract?`);
     }
     return Array.from({length: words}, (_, i) => BigInt(`0x${answer.slice(2 + 64 * i, 66 + 64 * i)}`));
@@ -2636,7 +2636,7 @@ function nodeUrl(text) {
 }
 
 function quantity(text) {
-  if (typeof text !== 'string' || !/^0x[0-9a-f]{1,13}$/i.test(text)) {
+  if (typeof text !== 'string' || !/^0x[0-9a-fA-F]{1,13}$/.test(text)) {
     throw new NoEvidence('the node answered with something that is no number');
   }
   return Number(text);
@@ -2651,14 +2651,14 @@ export function timeOf(seconds) {
 }
 
 function hash32(text) {
-  if (typeof text !== 'string' || !/^0x[0-9a-f]{64}$/i.test(text)) {
+  if (typeof text !== 'string' || !/^0x[0-9a-fA-F]{64}$/.test(text)) {
     throw new NoEvidence('the node answered with something that is no hash');
   }
   return text.toLowerCase();
 }
 
 function address(text) {
-  if (typeof text !== 'string' || !/^0x[0-9a-f]{40}$/i.test(text)) {
+  if (typeof text !== 'string' || !/^0x[0-9a-fA-F]{40}$/.test(text)) {
     throw new NoEvidence('the node answered with something that is no address');
   }
   return text.toLowerCase();
@@ -2667,7 +2667,8 @@ function address(text) {
 /** The events that say that our contract anchored a root; other contracts' logs are left out. */
 function anchorsIn(logs, registry) {
   try {
-    const ours = logs.filter(log => address(log.address) === registry.contract && log.topics[0] === ROOT_ANCHORED);
+    const shown = logs.filter(log => log.removed !== true); // by a reorg
+    const ours = shown.filter(log => address(log.address) === registry.contract && log.topics[0] === ROOT_ANCHORED);
     return ours.map(({topics: [, root, sequence, by], data, transactionHash, blockNumber, blockHash}) => {
       const [, count] = /^0x0{48}([0-9a-f]{16})(?:[0-9a-f]{2})*$/i.exec(data);
       return {
@@ -2709,7 +2710,7 @@ async function headOf(node, registry) {
   if (BigInt(quantity(chainId)) !== registry.chainId) {
     throw new OtherLedger(`the node is on another chain than ${registry.text}`);
   }
-  if (typeof code !== 'string' || !/^0x(?:[0-9a-f]{2})*$/i.test(code)) {
+  if (typeof code !== 'string' || !/^0x(?:[0-9a-fA-F]{2})*$/.test(code)) {
     throw new NoEvidence('the node answered eth_getCode with something that is no hexadecimal');
   }
   if (code === '0x') {
@@ -2736,9 +2737,12 @@ async function gatherEvidence(node, registry, head, root, finality) {
   if (!shown) {
     throw new NoEvidence(`the node holds root ${toHex(root)} and does not show its event`);
   }
-  const {leafCount, blockNumber, transaction, anchoredBy} = shown;
+  const {leafCount, blockNumber, transaction, anchoredBy, blockHash} = shown;
   evidence.anchor = {sequence: Number(sequence), leafCount: Number(leafCount), blockNumber, transaction, anchoredBy, anchoredAt: timeOf(timestamp)};
   evidence.blockHash = (await node.block(`0x${blockNumber.toString(16)}`)).hash;
+  if (evidence.blockHash !== blockHash) {
+    throw new NoEvidence(`the node shows the root's event in another block ${blockNumber} than its chain has`);
+  }
   return evidence;
 }
 

@@ -1,7 +1,8 @@
 """What nodes answer, right and odd, is taken alike by the verifiers in Python and JavaScript; neither stops with an error of its own."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,10 +52,13 @@ OWN = {
 class Answers:
     """What JsonRpc would answer, of a node with these logs."""
 
-    logs: Any
+    logs: Any = (OWN,)
+    results: Mapping[str, Any] = field(default_factory=dict)
     host: str = "node.example"
 
     def read(self, method: str, *params: Any) -> Any:
+        if method in self.results:
+            return self.results[method]
         match method:
             case "eth_chainId":
                 return hex(31337)
@@ -65,12 +69,12 @@ class Answers:
             case "eth_call":
                 return "0x" + "".join(map(word, (ANCHOR["sequence"], TIME, ANCHOR["blockNumber"], PROOF["treeSize"])))
             case _:
-                return self.logs
+                return list(self.logs) if isinstance(self.logs, tuple) else self.logs
 
 
-def root_in_python(logs: Any) -> str:
+def root_in_python(answers: Answers) -> str:
     proof, pinned = parse_proof(json.dumps(PROOF).encode()), parse_registry(REGISTRY)
-    reader = EvmRegistryReader(cast(JsonRpc, Answers(logs)), pinned)
+    reader = EvmRegistryReader(cast(JsonRpc, answers), pinned)
     evidence = evidence_from_node(reader, proof.root, parse_finality("depth:0"))
     status = StatusFindings(lists=())
     report = verify(proof, credential=None, pinned=pinned, evidence=evidence, status=status, signature=None, now=NOW)
@@ -121,14 +125,51 @@ LOGS: tuple[tuple[Any, str], ...] = (
     ([OWN | {"transactionHash": "0x11"}], "cannot tell"),
     ([OWN | {"blockNumber": None}], "cannot tell"),
     ([OWN | {"blockHash": "0x"}], "cannot tell"),
+    ([OWN | {"blockHash": OTHER}], "cannot tell"),
+    ([OWN | {"removed": True}], "cannot tell"),
+    ([OWN | {"removed": False}], "passed"),
+    ([OWN | {"removed": True}, OWN], "passed"),
+)
+BLOCK = {"number": hex(ANCHOR["blockNumber"]), "hash": ANCHOR["blockHash"], "timestamp": hex(TIME)}
+RECORD = "".join(map(word, (ANCHOR["sequence"], TIME, ANCHOR["blockNumber"], PROOF["treeSize"])))
+RESULTS: tuple[tuple[str, Any, str], ...] = (
+    ("eth_chainId", "0x07A69", "passed"),
+    *(("eth_chainId", one, "cannot tell") for one in ("0X7a69", "0x7a_69", " 0x7a69", "7a69", "0x", "31337", 31337, None, True)),
+    ("eth_getCode", "0x" + CODE[2:].upper(), "passed"),
+    *(("eth_getCode", one, "cannot tell") for one in (CODE[2:], "0X" + CODE[2:], CODE + "00", CODE + "0", "0x", "", None)),
+    ("eth_call", f"0x{RECORD.upper()}", "passed"),
+    *(("eth_call", f"0x{one}", "cannot tell") for one in (RECORD + word(0), RECORD[64:], RECORD + "0", "", f" {RECORD}")),
+    *(("eth_call", one, "cannot tell") for one in (RECORD, f"0X{RECORD}", None, 5)),
+    *(
+        ("eth_getBlockByNumber", BLOCK | one, "cannot tell")
+        for one in (
+            {"number": "0x" + "f" * 20},
+            {"number": "0x1_0"},
+            {"timestamp": "0x" + "f" * 20},
+            {"hash": "0x11"},
+            {"hash": None},
+        )
+    ),
 )
 
 
 def test_logs_of_a_node_are_taken_alike():
     expected = [outcome for _, outcome in LOGS]
 
-    assert [root_in_python(logs) for logs, _ in LOGS] == expected
+    assert [root_in_python(Answers(logs)) for logs, _ in LOGS] == expected
     assert [outcome for outcome, _ in roots_of([in_javascript(logs=logs) for logs, _ in LOGS])] == expected
+
+
+def test_odd_answers_of_a_node_are_taken_alike():
+    expected = [outcome for *_, outcome in RESULTS]
+    given = [{method: result} for method, result, _ in RESULTS]
+
+    found = [root_in_python(Answers(results=one)) for one in given]
+    theirs = [outcome for outcome, _ in roots_of([in_javascript(results=one) for one in given])]
+
+    told = list(zip(RESULTS, found, theirs, strict=True))
+    assert [one for one in told if one[1:] != (one[0][2],) * 2] == []
+    assert found == theirs == expected
 
 
 def test_module_takes_an_answer_of_its_own_call_alone_as_python_does():

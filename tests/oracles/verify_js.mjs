@@ -28,9 +28,12 @@ async function refusable(work) {
 const word = value => BigInt(value).toString(16).padStart(64, '0');
 
 /** What a node would answer that has these heads and this anchor. */
-function answerOf({isUp, block, anchor, heads, logs = null, code = ARTIFACT.deployedBytecode}, {method, params}) {
+function answerOf({isUp, block, anchor, heads, logs = null, results = {}, code = ARTIFACT.deployedBytecode}, {method, params}) {
   if (!isUp) {
     throw new TypeError('the node is down');
+  }
+  if (Object.hasOwn(results, method)) {
+    return results[method];
   }
   const [number, hash, timestamp] = block, hex = value => `0x${value.toString(16)}`;
   switch (method) {
