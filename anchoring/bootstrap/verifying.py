@@ -111,6 +111,8 @@ def find_offline(
         if trusted.validators:
             sealed = require_seals(bundle.header, trusted.validators)
             finality = f"the seals of {sealed} of {len(trusted.validators)} validators"
+            if trusted.block_hash is None:
+                finality += ", on any chain of theirs: no header says which"
         block_hash = trusted.block_hash or hash_of_header(bundle.header)
         anchor = anchor_from_bundle(bundle, proof.root, proof.anchor.transaction, pinned, block_hash)
     except VerificationError as wrong:  # whoever made it may have taken another block: nothing follows about the root

@@ -54,11 +54,12 @@ export function evidenceFrom(bundle, {root, anchor: {transaction}}, registry, {b
     const sealed = validators.length ? requireSeals(bundle.header, validators) : null;
     const hash = blockHash ?? hashOfHeader(bundle.header);
     const anchor = {transaction: toHex(transaction), ...anchorFrom(bundle, root, registry, hash)};
+    const chains = blockHash === null ? ', on any chain of theirs: no header says which' : '';
     const shown = bundle.state ? 'receipt and storage' : 'the receipt alone, there is no proof of storage';
     return {
       source: `the bundle by ${shown} (the transaction's hash is the proof's word)`,
       headNumber: anchor.blockNumber, anchor, blockHash: toHex(hash), finalHeight: anchor.blockNumber,
-      finality: sealed === null ? 'the block hash that was given' : `the seals of ${sealed} of ${validators.length} validators`
+      finality: sealed === null ? 'the block hash that was given' : `the seals of ${sealed} of ${validators.length} validators${chains}`
     };
   } catch (failed) {
     throw failed instanceof NoEvidence ? new NoEvidence(`the bundle does not show it: ${failed.message}`) : failed;

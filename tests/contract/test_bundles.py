@@ -225,7 +225,7 @@ def test_block_that_pinned_validators_sealed_needs_no_hash(anchored: Anchored, i
     assert isinstance(good, Evidence)
     assert good.anchor is not None
     assert (good.block_hash, good.anchor.root) == (block.hash, proof.root)
-    assert good.finality == "the seals of 3 of 4 validators"
+    assert good.finality == "the seals of 3 of 4 validators, on any chain of theirs: no header says which"
     for found, why in (
         (poor, "2 of 4 validators sealed"),
         (elsewhere, "header is of block"),
