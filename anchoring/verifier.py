@@ -79,7 +79,8 @@ def verify(  # noqa: PLR0913 - one for each option of `credanchor proof verify`
     ledger = Ledger(pinned=pinned, reader=open_reader_at(pinned, rpc_url, pin="registry=", node="rpc_url="))
     signers: list[Did] = [parse_did(one, at="status_signers") for one in _texts(status_signers, at="status_signers")]
     copies = _paths(status_lists, at="status_lists")
-    sources = Sources(service=service, copies=copies, signers=signers, allow_private=allow_private)
+    lists_from = parse_http_url(service, at="service") if service is not None else None
+    sources = Sources(service=lists_from, copies=copies, signers=signers, allow_private=allow_private)
     trust = SignatureTrust(
         key=_key(key), anchors=_paths(trust_anchors, at="trust_anchors"), fetch=fetch_keys, allow_private=allow_private
     )

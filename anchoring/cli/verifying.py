@@ -24,7 +24,7 @@ from anchoring.core.proof_json import parse_proof
 from anchoring.core.strict_json import parse
 from anchoring.core.verification import Evidence, NoEvidence
 from anchoring.errors import InvalidInput, Misconfigured
-from anchoring.types import parse_did
+from anchoring.types import parse_did, parse_http_url
 
 EXIT_CODES: Final = {Outcome.PASSED: 0, Outcome.FAILED: 3, Outcome.CANNOT_TELL: 4}
 
@@ -140,4 +140,5 @@ def named_keys(key: Path | None, anchors: list[Path] | None, *, fetch: bool, all
 def named_sources(service: str | None, copies: list[Path] | None, signers: list[str] | None, *, allow_private: bool) -> Sources:
     """Where lists may come from, as the options say. Raises: InvalidInput."""
     dids = [parse_did(one, at="--status-signer") for one in signers or []]
-    return Sources(service=service, copies=copies or [], signers=dids, allow_private=allow_private)
+    url = parse_http_url(service, at="--service") if service is not None else None
+    return Sources(service=url, copies=copies or [], signers=dids, allow_private=allow_private)

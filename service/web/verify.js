@@ -2861,9 +2861,10 @@ const BOTH = {
   now: [value => value !== null && !Number.isNaN(new Date(value).getTime()), 'a time'],
   required: [names => names.length > 0 && names.every(name => CHECKS.includes(name)), `an array or a set of one or more of ${CHECKS.join(', ')}`]
 };
+const HTTP_URL = /^(?=.{1,512}$)https?:\/\/(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~\/-]*)?$/;
 /** What each option may be, and how that is said. */
 const ONLINE = {
-  ...BOTH, rpcUrl: TEXT_OR_NULL, finality: TEXT, service: TEXT_OR_NULL, statusSigners: TEXTS, allowPrivate: YES_OR_NO, fetchKeys: YES_OR_NO,
+  ...BOTH, rpcUrl: TEXT_OR_NULL, finality: TEXT, service: [value => value === null || isText(value) && HTTP_URL.test(value), 'a plain URL of HTTP or null'], statusSigners: TEXTS, allowPrivate: YES_OR_NO, fetchKeys: YES_OR_NO,
   statusLists: [isArrayOf(one => one instanceof Uint8Array), 'an array of copies, each a Uint8Array'], fetch: [value => typeof value === 'function', 'a function']
 };
 const OFFLINE = {...BOTH, registry: TEXT, blockHash: TEXT_OR_NULL, validators: TEXTS};

@@ -117,6 +117,7 @@ def test_verifier_fails_another_file_and_another_proof():
         ({"proof": PROOF, "registry": 5}, InvalidInput, "registry: must be eip155"),
         ({"proof": PROOF, "rpc_url": b"http://127.0.0.1:1"}, InvalidInput, "rpc_url: must be text"),
         ({"proof": PROOF, "service": 5}, InvalidInput, "service: must be text"),
+        ({"proof": PROOF, "service": "x"}, InvalidInput, "service: not a plain URL of HTTP"),
         ({"proof": PROOF, "finality": "soon"}, InvalidInput, "finality: "),
         ({"proof": PROOF, "fetch_keys": "yes"}, InvalidInput, "fetch_keys: must be True or False"),
         ({"proof": PROOF, "allow_private": 1}, InvalidInput, "allow_private: must be True or False"),

@@ -273,6 +273,8 @@ def test_module_judges_an_altered_file_alike_whatever_the_proof_says_of_the_rule
         *({"required": one} for one in (["digets"], ["digest", "digets"], [], "digest", None, 5)),
         {"registri": "eip155:1"},
         {"service": 5},
+        {"service": "x"},
+        {"service": "file:///etc"},
         {"rpcUrl": 5},
         {"statusLists": "list"},
         {"statusLists": [5]},
