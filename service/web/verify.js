@@ -3162,9 +3162,10 @@ async function judgePlace(place, issuer, {node, pinned, head, why}, lists, now) 
   const isNeeded = !isOurs || (!shown.why && (shown.head !== null || place.namedAt !== null));
   const served = isNeeded ? await lists.served(place, issuer, false) : null;
   const found = await judge(place, shown, served, now);
-  if (found.verdict !== 'stale') {
+  if (found.publishedAt === null || found.basis !== null) {
     return found;
   }
+  // It has a head and tells nothing by it: a cache on the way may hold an old list.
   const again = await lists.served(place, issuer, true);
   return again.list ? judge(place, shown, again, now) : found;
 }
