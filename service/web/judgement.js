@@ -1,5 +1,5 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, latin1, momentOf, numberOf, parseJson, PASSED, readableClaims} from './verify.js';
+import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, latin1, momentOf, numberOf, parseJson, PASSED, readableClaims, withoutEnd} from './verify.js';
 
 const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
 
@@ -217,12 +217,14 @@ export const isPicture = bytes => PICTURES.some(kind => kind.test(latin1(bytes.s
 
 /** The signed token in a text, without the line breaks that mail programs put in, quotes, or the `Bearer` of a header; null for other texts. */
 export function tokenIn(text) {
-  const joined = text.trim().replace(/^["'“”«»]+|["'“”«»,]+$/g, '').replace(/^(?:Authorization:\s*)?Bearer\s+/i, '').replace(/\s+/g, '');
+  const bare = withoutEnd(text.trim().replace(/^["'“”«»]+/, ''), '"\'“”«»,');
+  const joined = bare.replace(/^(?:Authorization:\s*)?Bearer\s+/i, '').replace(/\s+/g, '');
   return /^eyJ[\w-]*\.[\w-]+\.[\w-]+(?:~[\w.~-]*)?$/.test(joined) ? joined : null;
 }
 
 /** Pasted text as it was meant: a token, or the text without space or the fence of Markdown around it. */
 export function textOf(pasted) {
-  const text = pasted.trim(), [, fenced = text] = /^```[\w-]*\s*\n([^]*)```$/.exec(text) ?? [];
+  const text = pasted.trim(), first = text.indexOf('\n'), isFenced = /^```[\w-]*\s*$/.test(text.slice(0, first + 1)) && text.endsWith('```');
+  const fenced = isFenced ? text.slice(first, -3) : text;
   return tokenIn(fenced) ?? fenced.trim();
 }

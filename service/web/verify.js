@@ -349,7 +349,7 @@ function faultOfReal(literal) {
 function decimal(literal) {
   const [, sign, whole, fraction = '', exponent = '0'] = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(literal);
   const digits = (whole + fraction).replace(/^0+/, '');
-  const bare = digits.replace(/0+$/, '');
+  const bare = withoutEnd(digits, '0');
   return `${sign}${bare}e${Number(exponent) - fraction.length + digits.length - bare.length}`;
 }
 
@@ -507,7 +507,16 @@ function lastNot(body, bytes) {
 }
 
 function trim(text) {
-  return text.replace(/^[ \t\r\n]+/, '').replace(/[ \t\r\n]+$/, '');
+  return withoutEnd(text.replace(/^[ \t\r\n]+/, ''), ' \t\r\n');
+}
+
+/** Without these characters at its end. A regular expression looks at each run of them in a text anew from each of its places. */
+export function withoutEnd(text, characters) {
+  let end = text.length;
+  while (end && characters.includes(text[end - 1])) {
+    end -= 1;
+  }
+  return text.slice(0, end);
 }
 
 /** Not as strictly as it will be read: what looks like a token is not to be hashed as something else unnoticed. */
@@ -1038,7 +1047,7 @@ export async function decodeBitstring(encodedList) {
 
 /** `encodedList` of a StatusList2021. Padding may be there or not. */
 async function decodeStatusList2021(text) {
-  const bare = text.replace(/=+$/, '');
+  const bare = withoutEnd(text, '=');
   if (/[-_]/.test(text) || (text !== bare && text !== bare + '='.repeat((4 - bare.length % 4) % 4))) {
     throw unreadable('the list is not base64');
   }
@@ -1871,7 +1880,7 @@ async function ownToken(token, body, keys, given, now) {
 /** What is known of a seal (RFC 7515 section 4.1.6), as an error. Never that it passes: whose certificate it is, its chain would show. */
 async function sealFinding(header, signed, signature) {
   const [first] = [header.get('x5c')].flat(), isText = typeof first === 'string';
-  const der = isText ? fromBase64url(first.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')) : null;
+  const der = isText ? fromBase64url(withoutEnd(first.replaceAll('+', '-').replaceAll('/', '_'), '=')) : null;
   if (der === null) {
     return unverified('x5c holds something that is no certificate');
   }

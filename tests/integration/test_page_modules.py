@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -517,6 +518,32 @@ def test_proof_in_another_format_beside_a_credential_is_no_second_credential(nam
 )
 def test_fence_of_markdown_is_no_part_of_what_was_pasted(pasted: str, text: str) -> None:
     assert judge("textOf", text=pasted) == text
+
+
+LONG = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    ["a" + "," * LONG + "a", "a" + '"' * LONG + "a", "```" + "\n" * LONG + "a", "a" + " " * LONG + "a"],
+    ids=["commas", "quotes", "lines", "space"],
+)
+def test_text_is_read_in_a_time_that_grows_with_its_length_alone(pasted: str) -> None:
+    began = time.monotonic()
+
+    text = judge("textOf", text=pasted)
+
+    assert text == pasted
+    assert time.monotonic() - began < 10, "each of them took a minute or more"
+
+
+def test_number_is_read_in_a_time_that_grows_with_its_length_alone() -> None:
+    began = time.monotonic()
+
+    [drawn] = draw({"judge": "unknown", "credential": in_base64(b'{"a": 1.' + b"0" * LONG + b"1}"), "forms": 1})
+
+    assert drawn["verdict"] == "e.form"
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(
