@@ -1,5 +1,5 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, latin1, momentOf, numberOf, parseJson, PASSED, readableClaims, withoutEnd} from './verify.js';
+import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, isDid, latin1, momentOf, numberOf, parseJson, PASSED, readableClaims, withoutEnd} from './verify.js';
 
 const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
 
@@ -92,6 +92,15 @@ export function reserveOf(report, hasFile, word) {
 }
 
 /**
+ * Whose anchor counts: the first of those `named`, by the reader, the file and the link, who has one; who alone has one; else null.
+ *
+ * Nobody but who is named is shown as the author of anything by this: it is one of the checks whether the file names who counts.
+ */
+export function whose(all, named) {
+  return named.find(one => all.includes(one)) ?? (all.length === 1 ? all[0] : null);
+}
+
+/**
  * What a link says beside the file that was given: {isOther, issuer}, where `issuer` is whom it names in place of who anchored the file, or
  * null. `given`: {bytes, isOther}. `expected`: digest and issuer of the link, or null.
  */
@@ -154,7 +163,7 @@ export function readPermalink(text, origin) {
     return null;
   }
   const digest = url.searchParams.get('digest'), issuer = url.searchParams.get('issuer');
-  const isOne = url.origin === origin && isDigest(digest ?? '') && (issuer === null || /^did:[a-z0-9]+:.{1,500}$/.test(issuer));
+  const isOne = url.origin === origin && isDigest(digest ?? '') && (issuer === null || isDid(issuer));
   return isOne ? {...readPermalink(digest, origin), issuer} : null;
 }
 

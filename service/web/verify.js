@@ -802,6 +802,10 @@ function asMaps(value) {
     ? new Map(Object.entries(value).map(([name, inner]) => [name, asMaps(inner)])) : value;
 }
 
+export function isDid(text) {
+  return typeof text === 'string' && text.length <= 512 && DID.test(text);
+}
+
 /** Typed access to the members of one object; each error names the member's JSON path. */
 class Members {
   constructor(value, at) {
@@ -830,7 +834,7 @@ class Members {
 
   did(name) {
     const text = this.text(name);
-    if (text.length > 512 || !DID.test(text)) {
+    if (!isDid(text)) {
       throw malformed('not a DID of at most 512 characters; expected did:<method>:<identifier>', `${this.at}.${name}`);
     }
     return text;
@@ -907,13 +911,27 @@ export function isProof(bytes) {
  * Null when there is none.
  */
 export async function embeddedProof(credential) {
-  if (contentOf(credential) === OTHER && isPdf(credential)) {
-    const {proofInPdf} = await import('./pdf.js'), found = proofInPdf(credential);
-    return isAnchorProof(found) ? found : null;
-  }
-  const found = embeddedProofs(credential);
+  const found = await proofsInside(credential);
   const digests = found.length > 1 ? (await canonicalCandidates(credential)).map(form => toHex(form.digest).slice(2)) : [];
   return found.find(one => digests.includes(String(one.get('digest')).toLowerCase().replace('0x', ''))) ?? found[0] ?? null;
+}
+
+/** Every proof inside a credential, unread; of a PDF the one in its field. */
+export async function proofsInside(credential) {
+  if (contentOf(credential) === OTHER && isPdf(credential)) {
+    const {proofInPdf} = await import('./pdf.js');
+    return [proofInPdf(credential)].filter(isAnchorProof);
+  }
+  return embeddedProofs(credential);
+}
+
+/**
+ * Whether a proof, as `readProof` gave it, is of this file and leads to its root, whoever made it: nobody is asked. `forms`: of
+ * canonicalCandidates. What was added behind the part of a PDF that it is of does not count.
+ */
+export async function isProofOf(proof, credential, forms) {
+  const {forms: all} = forms.some(isOf(proof)) ? {forms} : await formsFor(proof, credential, forms);
+  return all.some(isOf(proof)) && await faultOfPath(proof) === null;
 }
 
 /** The anchor proofs in a JSON credential, unread. */
@@ -1511,7 +1529,7 @@ function listText(value, name) {
 
 function listIssuer(value) {
   const name = listText(value instanceof Map ? value.get('id') : value, 'issuer');
-  if (name.length > 512 || !DID.test(name)) {
+  if (!isDid(name)) {
     throw unreadable('the issuer is not a DID');
   }
   return name;
@@ -2346,7 +2364,7 @@ class Lists {
           cache: fresh ? 'reload' : 'default',
           signal
         });
-        return {content: await bounded(response, maxBytes), mediaType: response.headers.get('content-type') ?? ''};
+        return {content: await bounded(answered(response), maxBytes), mediaType: response.headers.get('content-type') ?? ''};
       });
     } catch (failed) {
       throw untold(`it was not got: ${failed.message}`);
@@ -2389,10 +2407,15 @@ export async function within(ms, work) {
   }
 }
 
-async function bounded(response, maxBytes) {
+function answered(response) {
   if (response.status !== 200) {
     throw new Error(`the answer was ${response.status}`);
   }
+  return response;
+}
+
+/** The whole answer, as long as it is no longer than this. */
+export async function bounded(response, maxBytes) {
   const parts = [];
   let size = 0;
   for (let reader = response.body.getReader(), next = await reader.read(); !next.done; next = await reader.read()) {
@@ -2532,7 +2555,7 @@ class Node {
     try {
       const answer = await within(NODE_TIMEOUT_MS, async signal => {
         const response = await this.fetch(this.url, {method: 'POST', headers, body, redirect: 'error', signal});
-        return JSON.parse(new TextDecoder().decode(await bounded(response, NODE_MAX_BYTES)));
+        return JSON.parse(new TextDecoder().decode(await bounded(answered(response), NODE_MAX_BYTES)));
       });
       if (answer?.id !== id) {
         throw new Error("another call's answer");
@@ -2921,9 +2944,12 @@ function worst(checks) {
   return [FAILED, CANNOT_TELL].find(outcome => found.has(outcome)) ?? PASSED;
 }
 
-/** The forms that a file may have been anchored in: {forms, why, isAddedTo}. `why`: nobody can tell whether it is the anchored one, or null. */
-async function formsFor(proof, credential) {
-  const forms = credential === null ? [] : await canonicalCandidates(credential, proof.canonicalization);
+/**
+ * The forms that a file may have been anchored in: {forms, why, isAddedTo}. `why`: nobody can tell whether it is the anchored one, or null.
+ * `known`: those of canonicalCandidates, where they were computed before.
+ */
+async function formsFor(proof, credential, known = null) {
+  const forms = credential === null ? [] : known ?? await canonicalCandidates(credential, proof.canonicalization);
   if (credential === null || forms.some(isOf(proof))) {
     return {forms, why: null};
   }
@@ -2963,10 +2989,12 @@ async function checkDigest(proof, credential, {forms, why}) {
 
 const isOf = proof => form => equal(form.digest, proof.digest);
 
+const OF_TOKENS = ['jws-json', 'jws-compact', 'sd-jwt-issuer'];
+
 /** Whether a token has more than is covered: what the notes of its form say. Of other forms they tell of proofs alone. */
 function isInPart(proof, {forms}) {
   const {canonicalization, notes = []} = forms.find(isOf(proof)) ?? {};
-  return canonicalization !== 'jcs' && notes.length > 0;
+  return OF_TOKENS.includes(canonicalization) && notes.length > 0;
 }
 
 /** What the rule leaves out may differ, and yet anybody could have added to it: it must be what its kind allows. */
@@ -3185,7 +3213,7 @@ function issuerOf(proof, credential) {
     return proof.issuer;
   }
   const {claimed, fault} = claimedIssuer(credential);
-  return !fault && claimed && !isLocal(claimed) && claimed.length <= 512 && DID.test(claimed) ? claimed : proof.issuer;
+  return !fault && claimed && !isLocal(claimed) && isDid(claimed) ? claimed : proof.issuer;
 }
 
 /** Why the proof says nothing of this credential: anyone can anchor another's credential in a batch of his own. */
