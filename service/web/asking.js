@@ -1,6 +1,6 @@
 /** What the page asks: the service learns digests and issuers, nodes and registries what leads to the anchor, and nobody anything else. */
 import {accreditationClaim, checkAccreditation} from './accreditation.js';
-import {outcomesOf, whose} from './judgement.js';
+import {outcomesOf, validityOf, whose} from './judgement.js';
 import {bounded, claimedIssuer, FAILED, faultOfPath, isDid, isProofOf, momentOf, proofsInside, readProof, Refused, toHex, verify} from './verify.js';
 
 /** One look ends within this time, so that a verdict stands there in ten seconds whoever hangs; a second look may take longer. Milliseconds. */
@@ -16,7 +16,10 @@ export function patience(ms = PATIENCE_MS) {
   return {proof: AbortSignal.timeout(ms / 2), all: AbortSignal.timeout(ms)};
 }
 
-/** {status, body, retryAfterS}, or null where the service does not answer in time or cannot do its work. */
+/**
+ * {status, body, retryAfterS, aheadS}, or null where the service does not answer in time or cannot do its work. `aheadS`: how far the clock of
+ * this device is before that of the service, by its answer's `Date`; 0 without one.
+ */
 export async function ask(path, signal) {
   try {
     const response = await fetch(path, {signal, headers: {Accept: 'application/json'}});
@@ -24,7 +27,8 @@ export async function ask(path, signal) {
       return null;
     }
     const body = JSON.parse(new TextDecoder().decode(await bounded(response, MAX_BYTES))), wait = response.headers.get('retry-after') ?? '';
-    return {status: response.status, body, retryAfterS: /^[0-9]{1,6}$/.test(wait) ? Number(wait) : WAIT_S};
+    const aheadS = (Date.now() - Date.parse(response.headers.get('date') ?? '')) / 1000 || 0;
+    return {status: response.status, body, retryAfterS: /^[0-9]{1,6}$/.test(wait) ? Number(wait) : WAIT_S, aheadS};
   } catch {
     return null;
   }
@@ -193,7 +197,7 @@ export async function bestOf(credential, candidates, how) {
 }
 
 /**
- * {report, word, names, late}: the report of verify() with the accreditation in it, the word of the service as `verdictOf` takes it, and names.
+ * {report, validity, word, names, late}: the report of verify() with the accreditation in it, the word of the service as `verdictOf` takes it, and names.
  *
  * `proof`: as it was given; `read`: of readProof; `isKnown`: whether the service gave it. `digests`: further forms of the file that its issuer
  * posted. `trusted`: {registry, finality}, the contract to be read. `asked`: {node, registry}, URLs or null. All are asked at the same time.
@@ -209,7 +213,7 @@ export async function judged(credential, {proof, read, isKnown}, {digests = [], 
     checkAccreditation(credential && accreditationClaim(credential), asked.registry, {anchoredAt: anchor.anchoredAt, fetch})
   ]);
   report.checks = report.checks.map(one => one.check === accreditation.check ? accreditation : one);
-  return {report, word: {holds: isKnown && anchor.state === 'final', ...told}, ...named};
+  return {report, validity: await validityOf(credential, report.checkedAt), word: {holds: isKnown && anchor.state === 'final', ...told}, ...named};
 }
 
 /** Of others, until the look ends. Credentials never go along, nor does the address of this page. */

@@ -1,5 +1,5 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, isDid, latin1, momentOf, numberOf, parseJson, PASSED, readableClaims, withoutEnd} from './verify.js';
+import {CANNOT_TELL, checkIssuer, FAILED, formatMoment, isDid, latin1, momentOf, numberOf, parseJson, PASSED, shownClaims, withoutEnd} from './verify.js';
 
 const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
 
@@ -9,9 +9,9 @@ const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
  *
  * `report`: of verify(). `hasFile`: whether there was a file to compare. `word`: what the service says in place of the ledger, or null:
  * {holds, status, lists}, where status is `clear`, `revoked`, `suspended` or null, and lists are those it speaks of. `validity`: by the
- * file's own words, the state of `validityOf`.
+ * file's own words, of `validityOf`.
  */
-export function verdictOf(report, hasFile, word, validity = null) {
+export function verdictOf(report, hasFile, word, validity = NO_VALIDITY) {
   const outcomes = outcomesOf(report);
   return badOf(report, outcomes, word) ?? untoldOf(report, outcomes, hasFile, word) ?? heldOf(outcomes, hasFile, basisOf(outcomes), validity);
 }
@@ -21,7 +21,7 @@ function badOf(report, outcomes, word) {
   if (outcomes.digest === FAILED) {
     return {key: 'changed', tone: 'bad'};
   }
-  if (OF_THE_PROOF.some(name => outcomes[name] === FAILED)) {
+  if (outcomes.path === FAILED || outcomes.root === FAILED && outcomes.registry !== FAILED) {
     return {key: 'broken', tone: 'bad'};
   }
   if (outcomes['issuer-match'] === FAILED) {
@@ -38,6 +38,9 @@ const takenBack = (bad, isIssuers) => ({key: isIssuers ? bad : `${bad}.handed`, 
 
 /** What hinders that anything is said for the file. */
 function untoldOf(report, outcomes, hasFile, word) {
+  if (outcomes.registry === FAILED) {
+    return {key: 'elsewhere', tone: 'warn'}; // nothing is read of another contract, whatever stands there
+  }
   if (report.isAddedTo) {
     return {key: 'added', tone: 'warn'};
   }
@@ -54,8 +57,9 @@ function heldOf(outcomes, hasFile, basis, validity) {
   if (!hasFile) {
     return basis === 'notfinal' ? {key: basis, tone: 'warn'} : {key: 'digest', tone: 'calm'};
   }
-  const limit = outcomes['credential-signature'] === FAILED ? 'signature'
-    : validity !== null ? OF_VALIDITY[validity] : outcomes.accreditation === FAILED ? 'unaccredited' : null;
+  // A token that is over, or has not begun, was looked at no further.
+  const limit = outcomes['credential-signature'] === FAILED && !validity.isOfToken ? 'signature'
+    : validity.state !== null ? OF_VALIDITY[validity.state] : outcomes.accreditation === FAILED ? 'unaccredited' : null;
   if (limit !== null) {
     return {key: limit, tone: 'warn', basis};
   }
@@ -83,7 +87,7 @@ export function isUnseen(report, word) {
 export function reserveOf(report, hasFile, word) {
   const outcomes = outcomesOf(report);
   if (OF_THE_PROOF.some(name => outcomes[name] === FAILED)) {
-    return 'broken';
+    return outcomes.registry === FAILED && outcomes.path !== FAILED ? 'elsewhere' : 'broken';
   }
   if (hasFile && outcomes.digest !== PASSED) {
     return outcomes.digest === FAILED ? 'changed' : report.isAddedTo ? 'added' : 'untold';
@@ -117,14 +121,14 @@ export function verdictBesideLink(judged, link, match) {
   return link.issuer && match !== PASSED && !UNSHOWN.includes(judged.key) ? {key: 'misnamed', tone: 'warn'} : judged;
 }
 
-const UNSHOWN = ['added', 'stale', 'untold']; // whose anchor it is does not stand there
+const UNSHOWN = ['added', 'elsewhere', 'stale', 'untold']; // whose anchor it is does not stand there
 
 /** Of a credential that waits: {key, tone, match}, where `match` is the outcome of *issuer-match*. `status`: as the service says it. `validity`: as `verdictOf` takes it. */
 export function verdictOfWaiting(credential, issuer, status, validity) {
   const match = checkIssuer({issuer}, credential).outcome;
   const judged = match === FAILED ? {key: 'foreign', tone: 'bad'}
     : ['revoked', 'suspended'].includes(status) ? takenBack(status, match === PASSED)
-      : validity === 'over' ? {key: 'over', tone: 'warn'} : {key: 'waiting', tone: 'calm'};
+      : validity.state === 'over' ? {key: 'over', tone: 'warn'} : {key: 'waiting', tone: 'calm'};
   return {...judged, match};
 }
 
@@ -134,8 +138,9 @@ export function outcomesOf(report) {
 
 /** The checks whose advice a reader should see first: what failed, else what could not be told; nothing that the verdict says itself. */
 export function toDo(report, required, verdict) {
-  if (verdict.key === 'digest' || verdict.key === 'added') {
-    return report.checks.filter(one => one.check === 'digest');
+  const only = {digest: 'digest', added: 'digest', elsewhere: 'registry'}[verdict.key];
+  if (only) {
+    return report.checks.filter(one => one.check === only);
   }
   const isSaid = name => verdict.tone === 'bad' && (name === 'status' || name === 'issuer-match');
   const failed = report.checks.filter(one => one.outcome === FAILED && !isSaid(one.check));
@@ -173,18 +178,29 @@ const BEGINS = ['validFrom', 'issuanceDate', 'issued'], ENDS = ['validUntil', 'e
 const DAY = /^\d{4}-\d{2}-\d{2}$/, WITHOUT_ZONE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?$/;
 const LAST_SECOND = 253_402_300_799, SKEW_MS = 60_000;
 
+export const NO_VALIDITY = Object.freeze({state: null, from: null, until: null, isOfToken: false});
+
 /**
- * {state, from, until}. `state`: `over`, `early` before it begins, `unclear` where a time is said that cannot be read, or null.
- * `from`, `until`: times in UTC, or null. `now`: such a time. Of several times the strictest counts, in credentials as in their tokens.
+ * {state, from, until, isOfToken}. `state`: `over`, `early` before it begins, `unclear` where a time is said that cannot be read, or null.
+ * `from`, `until`: times in UTC, or null. `isOfToken`: whether the token alone says so. `credential`: bytes or null. `now`: such a time. Of
+ * several times the strictest counts, in credentials as in their tokens.
  *
- * A day counts from its beginning or to its end, and what names no zone is taken as UTC.
+ * A day counts from its beginning or to its end, and what names no zone is taken as UTC. Open Badges 2 has names of its own.
  */
-export function validityOf(credential, now) {
-  const claims = readableClaims(credential), envelope = claims?.get('vc');
+export async function validityOf(credential, now) {
+  const claims = credential && await shownClaims(credential), envelope = claims?.get('vc');
   const documents = [claims, envelope].filter(one => one instanceof Map);
-  const said = (names, read) => documents.flatMap(one => names.map(name => one.get(name)).filter(one => one != null).map(read));
-  const begins = [...said(BEGINS, one => timeOf(one, '00:00:00')), ...said(['nbf', 'iat'], secondsOf)];
-  const ends = [...said(ENDS, one => timeOf(one, '23:59:59')), ...said(['exp'], secondsOf)];
+  const said = (names, read, of = documents) => of.flatMap(one => names.map(name => one.get(name)).filter(one => one != null).map(read));
+  const badges = documents.filter(one => [one.get('type')].flat().includes('Assertion'));
+  const [first, last] = ['00:00:00', '23:59:59'].map(ofDay => value => timeOf(value, ofDay));
+  const begins = [...said(BEGINS, first), ...said(['issuedOn'], first, badges)], ends = [...said(ENDS, last), ...said(['expires'], last, badges)];
+  const token = [said(['nbf', 'iat'], secondsOf), said(['exp'], secondsOf)];
+  const whole = stateOf([...begins, ...token[0]], [...ends, ...token[1]], now);
+  return {...whole, isOfToken: whole.state !== null && stateOf(...token, now).state === whole.state};
+}
+
+/** `begins`, `ends`: times in UTC, null for each that cannot be read. */
+function stateOf(begins, ends, now) {
   const from = begins.filter(Boolean).sort().at(-1) ?? null, until = ends.filter(Boolean).sort()[0] ?? null;
   const soon = new Date(Date.parse(now) + SKEW_MS).toISOString();
   const state = until !== null && until < now ? 'over' : from !== null && from > soon ? 'early'
@@ -236,4 +252,16 @@ export function textOf(pasted) {
   const text = pasted.trim(), first = text.indexOf('\n'), isFenced = /^```[\w-]*\s*$/.test(text.slice(0, first + 1)) && text.endsWith('```');
   const fenced = isFenced ? text.slice(first, -3) : text;
   return tokenIn(fenced) ?? fenced.trim();
+}
+
+const LONGEST_LINK = 2000, LINK = /^(?:[^]{0,60}\s)?[<(]?((?:https?:\/\/)?[^\s/?#]+\/\S*\?\S*digest=\S+)$/i;
+
+/** The link of a credential in a text, as a mail has it: broken across lines, after a few words, without its scheme; null in other texts. */
+export function linkIn(text, origin) {
+  if (text.length > LONGEST_LINK || /^\s*[{["]/.test(text)) {
+    return null;
+  }
+  const [, found] = LINK.exec(text.replace(/[\u200b\ufeff]/g, '').trim().replace(/\s*[\r\n]\s*/g, '')) ?? [];
+  const link = found && withoutEnd(found, '.,;:!)>"\'”»');
+  return !link ? null : /^https?:/i.test(link) ? link : `${new URL(origin).protocol}//${link}`;
 }

@@ -1,10 +1,10 @@
 /** What the page at /verify shows of a result: verdict, facts, checks. It asks nobody. */
 import {date, dateTime, duration, element, has, language, number, plain, say, svg} from './i18n.js';
-import {faultOfJson, isPicture, isUnseen, outcomesOf, reserveOf, toDo, validityOf, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
+import {faultOfJson, isPicture, isUnseen, outcomesOf, reserveOf, toDo, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
 import {namedAccreditations} from './accreditation.js';
 import {REQUIRED, toHex} from './verify.js';
 
-const MOST_OTHERS = 5, LONGEST = 200;
+const MOST_OTHERS = 5, LONGEST = 200, WRONG_CLOCK_S = 3600;
 const byId = id => document.getElementById(id);
 const TICK = 'M7 12.5l3.4 3.4L17 8.6';
 const MARKS = {good: TICK, part: TICK, bad: 'M8 8l8 8M16 8l-8 8', warn: 'M12 6.5v7M12 17v.01', calm: 'M12 17v-5.5M12 7.5v-.01'};
@@ -52,13 +52,13 @@ function issuerFact(term, did, name) {
 const technical = reason => element('p', {class: 'reason', lang: 'en'}, plain(reason));
 
 /**
- * `given`: {bytes, name, others, isProofLeft, isAnswerLeft}. `word`: what the service says, as verdictOf takes it. `isKnown`: whether the service gave the proof.
+ * `given`: {bytes, name, others, isProofLeft, isAnswerLeft}. `validity`: of validityOf. `aheadS`: of `ask`. `word`: what the service says, as verdictOf takes it. `isKnown`: whether the service gave the proof.
  * `asked`: {node, registry}, the URLs that were asked, or null. `trusted`: {registry, finality, isOwn}, the contract that was read.
  * `link`: of besideLink. `retry`, `forgetLink`: judge it again, or without the link.
  */
-export function result({given, report, word, name, isKnown, asked, trusted, link, retry, forgetLink}) {
-  const {proof} = report, hasFile = given.bytes !== null, {state = null, from, until} = hasFile ? validityOf(given.bytes, report.checkedAt) : {};
-  const judged = verdictOf(report, hasFile, word, state), reserve = reserveOf(report, hasFile, word);
+export function result({given, report, validity, aheadS = 0, word, name, isKnown, asked, trusted, link, retry, forgetLink}) {
+  const {proof} = report, hasFile = given.bytes !== null, {from, until} = validity;
+  const judged = verdictOf(report, hasFile, word, validity), reserve = reserveOf(report, hasFile, word);
   const {key, tone, basis = null} = verdictBesideLink(judged, link, outcomesOf(report)['issuer-match']), isShown = [null, 'service'].includes(reserve);
   const values = {
     issuer: cut(name ?? proof.issuer), what: say(report.isInPart ? 'what.part' : 'what.whole'),
@@ -81,7 +81,7 @@ export function result({given, report, word, name, isKnown, asked, trusted, link
   ], ofNow = ['f.checked', dateTime(report.checkedAt)];
   return [
     head(key, tone, sentences([basis && `v.${basis}.text`, `v.${key}.text`, report.isInPart && tone !== 'bad' && 'c.digest.part'], values)),
-    advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given, report, word)), tone),
+    advice([...clock(aheadS), ...toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given, report, word))], tone),
     ...reserve === null ? [facts([...ofProof, ...ofFile, ...ofLedger, ofNow])] : [
       element('div', {class: 'said', 'data-reserve': reserve}, element('h3', {}, say(`r.${reserve}`)), facts([...ofProof, ...ofLedger])),
       facts([...ofFile, ofNow])
@@ -92,6 +92,9 @@ export function result({given, report, word, name, isKnown, asked, trusted, link
       againButton(), button('print', () => print()))
   ].filter(Boolean);
 }
+
+/** What is to be done about a clock that is so far off that something else is over, or has begun. */
+const clock = aheadS => Math.abs(aheadS) < WRONG_CLOCK_S ? [] : [say('clock', {duration: duration(Math.abs(aheadS))})];
 
 const sentences = (keys, values) => keys.filter(Boolean).map(key => say(key, values)).join(' ');
 
@@ -179,10 +182,9 @@ function share({digest, issuer}) {
     element('div', {}, element('h3', {}, say('share')), element('p', {class: 'small'}, say('share.text')), element('p', {}, address), actions(copy)));
 }
 
-/** `word`: of statusOf. `found`: the service's answer. `name`: of who handed it in. `link`: of besideLink. */
-export function waiting({given, found: {body, retryAfterS, digest}, name, word, link, retry}) {
-  const {state = null, until = null} = given.bytes ? validityOf(given.bytes, new Date().toISOString()) : {};
-  const judged = verdictOfWaiting(given.bytes, body.issuer, word.status, state), {key, tone} = verdictBesideLink(judged, link, judged.match);
+/** `validity`: of validityOf. `word`: of statusOf. `found`: the service's answer. `name`: of who handed it in. `link`: of besideLink. */
+export function waiting({given, validity, found: {body, retryAfterS, digest}, name, word, link, retry}) {
+  const {until} = validity, judged = verdictOfWaiting(given.bytes, body.issuer, word.status, validity), {key, tone} = verdictBesideLink(judged, link, judged.match);
   const wait = duration(retryAfterS);
   const values = {issuer: cut(name ?? body.issuer), date: dateTime(body.receivedAt), until: until && date(until, 'UTC'), wait};
   return verdict(key, tone, say(key === 'waiting' && given.bytes === null ? 'v.waiting.link' : `v.${key}.text`, values), facts([

@@ -907,13 +907,15 @@ export function isProof(bytes) {
 }
 
 /**
- * The proof inside a credential, for `verify`: in JSON of several the first of its digest, else the first; in a PDF that in its field.
- * Null when there is none.
+ * The proof inside a credential, for `verify`: in JSON of several the first that is of its digest and of whom it names as its issuer, else the
+ * first of its digest, else the first; in a PDF that in its field. Null when there is none.
  */
 export async function embeddedProof(credential) {
   const found = await proofsInside(credential);
   const digests = found.length > 1 ? (await canonicalCandidates(credential)).map(form => toHex(form.digest).slice(2)) : [];
-  return found.find(one => digests.includes(String(one.get('digest')).toLowerCase().replace('0x', ''))) ?? found[0] ?? null;
+  const ours = found.filter(one => digests.includes(String(one.get('digest')).toLowerCase().replace('0x', '')));
+  const named = ours.length > 1 ? claimedIssuer(credential).claimed : undefined;
+  return ours.find(one => one.get('issuer') === named) ?? ours[0] ?? found[0] ?? null;
 }
 
 /** Every proof inside a credential, unread; of a PDF the one in its field. */
@@ -3124,6 +3126,20 @@ export function readableClaims(body) {
       return null;
     }
     throw refused;
+  }
+}
+
+/** The same with what is disclosed of them, as far as that is covered. */
+export async function shownClaims(body) {
+  if (contentOf(body) !== SD_JWT) {
+    return readableClaims(body);
+  }
+  try {
+    const claims = await disclosedClaims(readSdJwt(body, LIMITS), body);
+    return claims instanceof Map ? claims : null;
+  } catch (refused) {
+    asRefused(refused);
+    return readableClaims(body);
   }
 }
 

@@ -3,7 +3,7 @@ import {ask, bestOf, isPdfReaderHere, LONGER_MS, lookUp, namesOf, patience, stat
 import {afterReload, enteredContract, enteredUrl, operatorsContract, trustedContract} from './entered.js';
 import {isAnyProof, linkInPicture, MAX_MB, readFiles, withProof} from './given.js';
 import {element, language, listenToLanguages, loadMessages, number, say, translatePage} from './i18n.js';
-import {besideLink, isDigest, readPermalink, textOf} from './judgement.js';
+import {besideLink, isDigest, linkIn, readPermalink, textOf, validityOf} from './judgement.js';
 import {choice, files, result, unknown, unreadable, verdict, waiting} from './result_view.js';
 import {canonicalCandidates, isPdf} from './verify.js';
 
@@ -12,6 +12,7 @@ const NO_FILE = {bytes: null, name: null, proofs: []};
 
 const page = {
   ledger: null, // what GET /v1/ledger answered; null while the service does not answer
+  aheadS: 0, // how far the clock of this device is before that of the service
   expected: readPermalink(location.href, location.origin), // digest and issuer of the permalink
   given: null, // what is checked, or was
   draw: null, // draws the present result again, in another language
@@ -26,7 +27,9 @@ function begin() {
 }
 
 async function ledger(signal) {
-  page.ledger = (await ask('/v1/ledger', signal))?.body ?? page.ledger;
+  const found = await ask('/v1/ledger', signal);
+  page.ledger = found?.body ?? page.ledger;
+  page.aheadS = found?.aheadS ?? page.aheadS;
   [node, contract, issuersRegistry].forEach(one => one.show());
 }
 
@@ -82,15 +85,15 @@ async function show(given, answers, forms, isLate, signal) {
   }
   if (first) {
     const asked = {node: node.value(), registry: issuersRegistry.value()}, how = {digests, trusted, asked, signal};
-    const {report, word, names, late, isKnown, proof, read: {issuer}} = await bestOf(given.bytes, found.candidates, how);
+    const {report, validity, word, names, late, isKnown, proof, read: {issuer}} = await bestOf(given.bytes, found.candidates, how);
     shown.isProofLeft ||= given.proofs.some(one => one !== proof);
-    const judged = {given: shown, report, word, isKnown, asked, trusted, link: linkOf(issuer), retry, forgetLink};
+    const judged = {given: shown, report, validity, aheadS: page.aheadS, word, isKnown, asked, trusted, link: linkOf(issuer), retry, forgetLink};
     return presentWithNames(() => result({...judged, name: names.get(issuer)}), late, isLate);
   }
   if (found.waiting) {
     const {issuer} = found.waiting.body, [{names, late}, word] = await Promise.all([namesOf([issuer], signal), statusOfAll(digests, issuer, signal)]);
     shown.isProofLeft ||= given.proofs.length > 0;
-    const waits = {given: shown, found: found.waiting, word, link: linkOf(issuer), retry};
+    const waits = {given: shown, validity: await validityOf(given.bytes, new Date().toISOString()), found: found.waiting, word, link: linkOf(issuer), retry};
     return presentWithNames(() => waiting({...waits, name: names.get(issuer)}), late, isLate);
   }
   return isUnfit || found.isSilent ? showError(isUnfit ? 'unfit' : 'service') : present(() => unknown(given, forms, expected?.digest));
@@ -211,14 +214,14 @@ const takeWhole = carried => carried.files.length ? take([...carried.files]) : t
 /** Text: a link, a digest, or a credential. */
 function takeText(pasted) {
   const text = textOf(pasted);
-  return /^https?:\/\/\S+$/.test(text) || isDigest(text) ? open(text)
+  return /^https?:\/\/\S+$/i.test(text) || isDigest(text) || linkIn(pasted, location.origin) ? open(pasted)
     : check({bytes: new TextEncoder().encode(text), name: null, proofs: []});
 }
 
-function open(text) {
-  const found = readPermalink(text.trim(), location.origin);
+function open(pasted) {
+  const text = linkIn(pasted, location.origin) ?? pasted.trim(), found = readPermalink(text, location.origin);
   if (!found) {
-    const [, host = location.host] = /^https?:\/\/([^/?#]+)/i.exec(text.trim()) ?? [];
+    const [, host = location.host] = /^https?:\/\/([^/?#]+)/i.exec(text) ?? [];
     return host === location.host ? showError('link') : showError('elsewhere', {host});
   }
   page.expected = found;
@@ -265,9 +268,12 @@ function listen() {
     }
   }, () => showError('service'));
   // What is printed is whole.
-  for (const [name, isOpen] of [['beforeprint', true], ['afterprint', false]]) {
-    addEventListener(name, () => document.querySelectorAll('#result details.all').forEach(one => { one.open = isOpen; }));
-  }
+  let closed = [];
+  addEventListener('beforeprint', () => {
+    closed = [...document.querySelectorAll('#result details.all:not([open])')];
+    closed.forEach(one => { one.open = true; });
+  });
+  addEventListener('afterprint', () => closed.forEach(one => { one.open = false; }));
 }
 
 await loadMessages();

@@ -541,9 +541,11 @@ def test_contract_that_the_reader_entered_is_the_one_that_counts(reader: Reader,
 
     reader.page.fill("#contract-entry", f"eip155:31337:0x{'12' * 20}")
     reader.page.click("#contract button[type=submit]")
-    reader.page.wait_for_selector("[data-verdict=broken]")
+    reader.page.wait_for_selector("[data-verdict=elsewhere]")
 
     assert "Entered by you" in reader.text()
+    assert "Do not rely on it" not in reader.page.inner_text("#verdict + p")
+    assert reader.violations() == []
     reader.page.fill("#contract-entry", f"eip155:31337:{operators} depth:1")
     reader.page.click("#contract button[type=submit]")
     reader.page.wait_for_selector("[data-verdict=genuine]")
@@ -1093,8 +1095,12 @@ def test_print_view_has_the_result_and_no_form(reader: Reader) -> None:
     assert reader.page.is_visible("[data-check=digest]"), "without the events of printing"
     assert not reader.page.is_visible("#given")
     assert not reader.page.is_visible("nav")
-    reader.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert reader.page.is_visible("[data-check=digest]"), "what is printed is whole"
+    for was_open in (False, True):
+        reader.page.evaluate("isOpen => { document.querySelector('details.all').open = isOpen; }", was_open)
+        reader.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert reader.page.is_visible("[data-check=digest]"), "what is printed is whole"
+        reader.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert reader.page.evaluate("document.querySelector('details.all').open") == was_open
 
 
 def test_qr_code_leads_to_the_page(reader: Reader, installation: Installation) -> None:
@@ -1194,3 +1200,11 @@ def test_status_page_of_a_dead_service_says_so(reader: Reader) -> None:
 
     assert "does not answer" in reader.page.inner_text("#progress")
     assert reader.violations() == []
+
+
+def test_status_page_of_a_service_that_answers_nonsense_says_so(reader: Reader) -> None:
+    reader.page.route("**/v1/stats", lambda route: route.fulfill(json={"rounds": 5}))
+
+    reader.open("/status-page")
+
+    assert "does not answer" in reader.page.inner_text("#progress")

@@ -170,6 +170,34 @@ def test_days_of_validity_are_those_of_utc_wherever_the_reader_is(monkeypatch: p
     assert "valid until 31 January 2026" in waits["plain"]
 
 
+def test_token_that_is_over_is_that_and_not_badly_signed() -> None:
+    """Its signature is not looked at once its time is over; that of a document is."""
+    said = {"iss": ISSUER, "exp": 1577836800}
+    token = ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({"alg": "ES256"}, said)
+    )
+    document = json.dumps({"issuer": ISSUER} | VALIDITIES["expired"]).encode()
+
+    over, badly_signed = draw(*(shown({"credential-signature": FAILED}, body) for body in (f"{token}.AAAA".encode(), document)))
+
+    assert (over["verdict"], badly_signed["verdict"]) == ("expired", "signature")
+    assert "valid until 1 January 2020" in over["plain"]
+
+
+def test_proof_of_another_contract_is_no_word_on_the_file() -> None:
+    elsewhere, wrong, strangers, revoked = draw(
+        shown({"registry": FAILED, "root": FAILED, "status": CANNOT_TELL}),
+        shown({"registry": FAILED, "path": FAILED}),
+        shown({"registry": FAILED, "issuer-match": FAILED}),
+        shown({"registry": FAILED}, word=CLEAR | {"status": "revoked"}),
+    )
+
+    assert (elsewhere["verdict"], elsewhere["tone"], elsewhere["reserve"]) == ("elsewhere", "warn", "elsewhere")
+    assert "Check it on the page of its own operator" in elsewhere["plain"]
+    assert "do not rely" not in elsewhere["plain"].lower()
+    assert [one["verdict"] for one in (wrong, strangers, revoked)] == ["broken", "stranger", "revoked"]
+
+
 def test_block_that_may_be_replaced_does_not_hide_what_limits_the_file() -> None:
     [drawn] = draw(shown({"finality": CANNOT_TELL}, json.dumps({"issuer": ISSUER} | VALIDITIES["expired"]).encode()))
 
@@ -747,6 +775,38 @@ def test_proof_in_another_format_beside_a_credential_is_no_second_credential(nam
 )
 def test_fence_of_markdown_is_no_part_of_what_was_pasted(pasted: str, text: str) -> None:
     assert judge("textOf", text=pasted) == text
+
+
+LINK = f"https://anchor.example/verify?digest={DIGEST}&issuer=did:web:a.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        (LINK, LINK),
+        (f" <{LINK}>.\n", LINK),
+        (f"{LINK[:60]}\r\n{LINK[60:]}", LINK),
+        (f"See {LINK}\u200b)", LINK),
+        (LINK.replace("https", "HTTPS"), LINK.replace("https", "HTTPS")),
+        (LINK.removeprefix("https://"), LINK),
+        (json.dumps({"id": LINK}), None),
+        (f'"{LINK}"', None),
+        ("A diploma, " * 10 + LINK, None),
+        ("A diploma", None),
+    ],
+)
+def test_link_is_found_as_mails_have_it(text: str, link: str | None) -> None:
+    assert judge("linkIn", text=text) == link
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "words"), [(2 * 86_400, "are 2\N{NO-BREAK SPACE}d apart"), (-7200, "are 2\N{NO-BREAK SPACE}h apart"), (600, None)]
+)
+def test_clock_that_is_far_off_is_said_to_be(ahead_s: int, words: str | None) -> None:
+    [drawn] = draw(shown({}, aheadS=ahead_s))
+
+    assert ("The clock of this device" in drawn["plain"]) == (words is not None)
+    assert words is None or words in drawn["plain"]
 
 
 LONG = 1_000_000

@@ -63,13 +63,20 @@ function serve(answers, asked = []) {
 
 const never = new AbortController().signal;
 const JUDGES = {
-  result: ({credential, ...shown}) => drawn(view.result({given: {bytes: bytes(credential), name: 'diploma', proofs: []}, ...shown})),
+  result: async ({credential, ...shown}) => {
+    const body = bytes(credential), validity = await judgement.validityOf(body, shown.report.checkedAt);
+    return drawn(view.result({given: {bytes: body, name: 'diploma'}, validity, ...shown}));
+  },
   unknown: ({credential, forms}) => drawn(view.unknown({bytes: bytes(credential), name: 'x'}, Array.from({length: forms}, () => ({digest: new Uint8Array(32)})), null)),
-  waiting: ({credential, ...shown}) => drawn(view.waiting({given: {bytes: bytes(credential), name: 'x', proofs: []}, ...shown})),
+  waiting: async ({credential, ...shown}) => {
+    const body = bytes(credential), validity = await judgement.validityOf(body, new Date().toISOString());
+    return drawn(view.waiting({given: {bytes: body, name: 'x'}, validity, ...shown}));
+  },
   unreadable: ({reason}) => drawn(view.unreadable(reason)),
   besideLink: ({credential, isOther = false, expected, anchorer}) => judgement.besideLink({bytes: bytes(credential), isOther}, expected, anchorer),
   readPermalink: ({text}) => judgement.readPermalink(text, ORIGIN),
   textOf: ({text}) => judgement.textOf(text),
+  linkIn: ({text}) => judgement.linkIn(text, ORIGIN),
   together: async ({bodies}) => {
     const dropped = bodies.map((body, i) => ({name: `${i}`, size: body.length, arrayBuffer: async () => bytes(body)}));
     const {files, proofs} = await given.readFiles(dropped), alone = files.length === 1 ? await given.withProof(files[0], proofs, true) : null;
