@@ -104,7 +104,7 @@ export async function supportFor(given, forms, answers, {expected, contracts, si
   const isUnfit = one => one?.proof && !contracts.some(each => isIn(each, one.proof));
   const known = toLink.map(one => isUnfit(one) ? {...one, issuers: [], proof: null, isUnfit: true} : one);
   const all = [...new Set([...known, ...fitting.map(one => ({issuers: [one.issuer]}))].flatMap(one => one?.issuers ?? []))];
-  const issuer = whose(all, [given.issuer, given.bytes && claimedIssuer(given.bytes).claimed, expected?.issuer]);
+  const named = all.length > 1 && given.bytes ? claimedIssuer(given.bytes).claimed : null, issuer = whose(all, [given.issuer, named, expected?.issuer]);
   const isSeveral = one => one !== null && !one.proof && !one.waiting && one.issuers.includes(issuer);
   const ofOne = await Promise.all(known.map(one => isSeveral(one) ? answerOf(one.digest, issuer, signal) : one));
   const own = ofOne.filter(one => one?.issuers.includes(issuer)), shown = own.map(one => one.proof).filter(Boolean);

@@ -147,7 +147,8 @@ export function toDo(report, required, verdict) {
   if (failed.length || verdict.tone === 'good' || verdict.tone === 'bad') {
     return failed;
   }
-  const untold = report.checks.filter(one => one.outcome === CANNOT_TELL && required.includes(one.check));
+  const isUntold = one => one.outcome === CANNOT_TELL && required.includes(one.check) && !(verdict.key === 'anchored' && one.check === 'issuer-match');
+  const untold = report.checks.filter(isUntold);
   // Where the ledger was not read, nothing that follows from it is known, and there is one thing to do.
   return untold.some(one => one.check === 'root') ? untold.filter(one => !['finality', 'status'].includes(one.check)) : untold;
 }

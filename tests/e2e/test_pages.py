@@ -1035,6 +1035,9 @@ def test_every_state_can_be_read_by_everybody_in_every_language_by_day_and_by_ni
         found[f"{name}, dark"] = reader.violations(["color-contrast"])
         reader.page.emulate_media(color_scheme="light")
         assert reader.fits(), name
+        reader.page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert reader.fits(), f"{name}, in letters twice as large"
+        reader.page.evaluate("document.documentElement.style.fontSize = ''")
         reader.picture(f"narrow-{language}-{name}")
     reader.give(("diploma.json", GENUINE))
 
