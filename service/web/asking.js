@@ -86,7 +86,7 @@ export function lookUp(forms, issuer, expected, signal) {
  * Anybody may anchor another's file, in any form of it, and a service may answer anything. So what is of the issuer who counts (`whose`) is
  * gathered from the service, from files of proof and from inside, as far as it is of this file and leads to a root in the contract that counts.
  * An answer of the service that is none to the question is dropped. A proof that was given along and does not fit stays where there is nothing
- * else, so that it is said.
+ * else, so that it is said; and one of whom the file names in another contract, whoever anchored it in this one.
  *
  * `candidates`: proofs, the best first. `waiting`: of the same issuer, where it has no proof yet. `choose`: issuers, where the reader has
  * to. `others`: who anchored it as well. `digests`: of every form that this issuer posted. `isOther`: whether it is of another file than
@@ -104,14 +104,16 @@ export async function supportFor(given, forms, answers, {expected, contracts, si
   const isUnfit = one => one?.proof && !contracts.some(each => isIn(each, one.proof));
   const known = toLink.map(one => isUnfit(one) ? {...one, issuers: [], proof: null, isUnfit: true} : one);
   const all = [...new Set([...known, ...fitting.map(one => ({issuers: [one.issuer]}))].flatMap(one => one?.issuers ?? []))];
-  const named = all.length > 1 && given.bytes ? claimedIssuer(given.bytes).claimed : null, issuer = whose(all, [given.issuer, named, expected?.issuer]);
+  const isAsked = given.bytes !== null && all.length > 0 && all.length + along.length > 1, named = isAsked ? claimedIssuer(given.bytes).claimed : null;
+  const elsewhere = all.includes(named) ? [] : along.filter(one => one.isOfFile && one.issuer === named).slice(0, 1);
+  const issuer = elsewhere.length ? named : whose(all, [given.issuer, named, expected?.issuer]);
   const isSeveral = one => one !== null && !one.proof && !one.waiting && one.issuers.includes(issuer);
   const ofOne = await Promise.all(known.map(one => isSeveral(one) ? answerOf(one.digest, issuer, signal) : one));
   const own = ofOne.filter(one => one?.issuers.includes(issuer)), shown = own.map(one => one.proof).filter(Boolean);
   const best = [...shown.filter(one => isIn(registry, one)), ...fitting.filter(one => one.issuer === issuer), ...shown];
   const waits = new Set(known.filter(one => one?.waiting).flatMap(one => one.issuers));
   return {
-    candidates: distinct(all.length ? best : along.slice(0, 1)),
+    candidates: distinct(elsewhere.length ? elsewhere : all.length ? best : along.slice(0, 1)),
     waiting: own.find(one => one.waiting)?.waiting ?? null,
     choose: issuer === null && all.length ? all : null,
     others: given.others ?? all.filter(one => one !== issuer && !waits.has(one)),
@@ -126,14 +128,16 @@ export async function supportFor(given, forms, answers, {expected, contracts, si
 const isIn = (registry, {read: {anchor}}) => registry === null || `${anchor.ledger}:${anchor.contract}` === registry.toLowerCase();
 
 /**
- * What came along with a file, or stands inside it: of `candidate`, with `isFit`: whether it is of the file, and of this contract. Those that
- * say that they are of it come first.
+ * What came along with a file, or stands inside it: of `candidate`, with `isOfFile`, and `isFit`: whether it is of this contract, too. Those
+ * that say that they are of the file come first.
  */
 async function givenAlong({bytes, proofs}, forms, registry) {
   const inside = await proofsInside(bytes), digests = forms.map(form => toHex(form.digest)), isSaid = one => digests.includes(one.digest);
   const all = [...proofs, ...inside.slice(0, MOST_INSIDE)].map(candidate).sort((one, other) => isSaid(other) - isSaid(one));
-  const isFit = async one => Boolean(one.read) && isIn(registry, one) && await isProofOf(one.read, bytes, forms);
-  return Promise.all(all.map(async one => ({...one, isKnown: false, isFit: await isFit(one)})));
+  return Promise.all(all.map(async one => {
+    const isOfFile = Boolean(one.read) && await isProofOf(one.read, bytes, forms);
+    return {...one, isKnown: false, isOfFile, isFit: isOfFile && isIn(registry, one)};
+  }));
 }
 
 /** The same proof once, whoever gave it. */

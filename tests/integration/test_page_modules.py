@@ -596,6 +596,17 @@ def test_anchor_of_a_stranger_is_shown_as_that_where_there_is_no_other(answer: l
     assert found["choose"] is None
 
 
+def test_proof_of_the_named_issuer_in_another_contract_is_not_hidden_by_a_strangers_anchor() -> None:
+    elsewhere = proof_of(JCS, anchor=proof_of(JCS)["anchor"] | {"contract": "0x" + "c2" * 20})
+    answers = {path_of(JCS): [200, proof_of(JCS, STRANGER)]}
+
+    found = supported(CREDENTIAL, answers, proofs=[elsewhere], contracts=[OURS, OURS])
+    of_another_file = supported(CREDENTIAL, answers, proofs=[elsewhere | {"digest": RAW}], contracts=[OURS, OURS])
+
+    assert (issuers_of(found), found["others"]) == ([(ISSUER, False)], [STRANGER])
+    assert issuers_of(of_another_file) == [(STRANGER, True)]
+
+
 def test_of_a_file_without_an_issuer_nobodys_proof_hides_anothers() -> None:
     """Who was revoked might have it anchored by another, whose proof goes along."""
     digest, _ = forms_of(NAMELESS)
