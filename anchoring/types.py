@@ -5,6 +5,7 @@ lower-case and `0x`-prefixed. The cast to a NewType happens here and nowhere els
 """
 
 import re
+from ipaddress import IPv6Address
 from typing import Final, NewType
 
 from anchoring.errors import InvalidInput
@@ -50,7 +51,10 @@ _HEX_32: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
 _HEX_16: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{32})")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 URL_MAX_CHARACTERS: Final = 512
-_HTTP_URL: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
+_HTTP_URL: Final = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]{1,253}|\[(?P<v6>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]*)?"
+)
+LAST_PORT: Final = 65_535
 DID_PATTERN: Final = r"did:[a-z0-9]+:(?:[A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*(?:[A-Za-z0-9._-]|%[0-9A-Fa-f]{2})"
 _DID: Final = re.compile(DID_PATTERN)
 
@@ -163,9 +167,18 @@ def parse_http_url(text: str, *, at: str | None = None) -> str:
 
     Raises: InvalidInput naming `at`.
     """
-    if len(text) > URL_MAX_CHARACTERS or _HTTP_URL.fullmatch(text) is None:
+    found = _HTTP_URL.fullmatch(text) if len(text) <= URL_MAX_CHARACTERS else None
+    if found is None or int(found["port"] or 0) > LAST_PORT or not (found["v6"] is None or _is_ipv6(found["v6"])):
         raise InvalidInput("not a plain URL of HTTP, such as https://node.example/rpc", at=at)
     return text
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_did(text: str, *, at: str | None = None) -> Did:

@@ -87,11 +87,12 @@ def policy(*urls: str | None) -> str:
 
 
 def url_in_cookie(value: str | None) -> str | None:
-    """What a reader entered; None where there is none that a page may be let connect to."""
+    """What a reader entered; None where there is none that a page may be let connect to, as a policy names no address of IPv6."""
     try:
-        return parse_http_url(unquote(value)) if value else None
+        url = parse_http_url(unquote(value)) if value else None
     except InvalidInput:
         return None
+    return None if url is None or "[" in url else url
 
 
 def _origin(url: str) -> str:

@@ -4,25 +4,35 @@ from typing import Any
 
 from anchoring.bootstrap.pdf import open_pdf_embedding, proof_in_pdf
 from anchoring.core.canonical import Content, canonical_candidates, content_of
+from anchoring.core.claimed_issuer import claimed_issuer
 from anchoring.core.embedding import NotInside, embed_proof, embedded_proofs
 from anchoring.core.left_out import require_proof_alone
 from anchoring.core.proof import InclusionProof
 from anchoring.core.status_codec import StatusListError
-from anchoring.errors import Misconfigured
+from anchoring.errors import InvalidInput, Misconfigured
 
 
 def embedded_proof(credential: bytes) -> dict[str, Any] | None:
     """The anchor proof that stands inside a credential, not verified; None where there is none.
 
-    Of several, the first that is of this credential's digest, else the first. Raises: Misconfigured for a PDF where the library
-    for PDFs is not installed.
+    Of several, the first that is of this credential's digest and of whom it names as its issuer, else the first of its digest,
+    else the first: anybody can put one more inside. Raises: Misconfigured for a PDF where the library for PDFs is not installed.
     """
     if content_of(credential) is Content.PDF:
         return proof_in_pdf(credential)
     digests = {form.digest.hex() for form in canonical_candidates(credential, None)}
     found = embedded_proofs(credential)
-    ours = (one for one in found if str(one.get("digest")).lower().removeprefix("0x") in digests)
-    return next(ours, found[0] if found else None)
+    ours = [one for one in found if str(one.get("digest")).lower().removeprefix("0x") in digests]
+    named = _issuer_of(credential) if len(ours) > 1 else None
+    return next((one for one in ours if one.get("issuer") == named), next(iter(ours or found), None))
+
+
+def _issuer_of(credential: bytes) -> str | None:
+    try:
+        claimed = claimed_issuer(credential)
+    except InvalidInput:
+        return None
+    return claimed.identifier if claimed is not None else None
 
 
 def put_inside(credential: bytes, members: dict[str, Any], proof: InclusionProof) -> bytes:

@@ -126,10 +126,11 @@ def qr(
     client = read_settings().client
     if url is None and "url" not in client.model_fields_set:
         raise InvalidInput("say whose page it opens, here or in CREDANCHOR_CLIENT__URL: the default is this machine", at="--url")
+    service = parse_http_url(url or client.url, at="--url" if url else "CREDANCHOR_CLIENT__URL")
     content = read_file(proof)
     with about(proof):
         found = parse_proof(content)
-    write_bytes(output, draw_qr(permalink(url or client.url, found.digest, found.issuer), kind))
+    write_bytes(output, draw_qr(permalink(service, found.digest, found.issuer), kind))
 
 
 @app.command()

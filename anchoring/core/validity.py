@@ -19,6 +19,10 @@ from anchoring.errors import InvalidInput
 
 _BEGINS: Final = ("validFrom", "issuanceDate", "issued")
 _ENDS: Final = ("validUntil", "expirationDate")
+_BADGE_BEGINS: Final = ("issuedOn",)
+_BADGE_ENDS: Final = ("expires",)
+"""Of Open Badges 2, whose `type` is `Assertion`."""
+
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LAST_SECOND: Final = 253_402_300_799
 
@@ -46,7 +50,7 @@ class Validity:
 def validity_of(credential: bytes | None, now: datetime) -> Validity:
     """Of several times the strictest counts, in credentials as in their tokens, also of those that an SD-JWT discloses.
 
-    A day counts from its beginning or to its end, and what names no zone is in UTC.
+    A day counts from its beginning or to its end, and what names no zone is in UTC. Open Badges 2 has names of its own.
     """
     try:
         claims = shown_claims(credential) if credential is not None else None
@@ -54,8 +58,8 @@ def validity_of(credential: bytes | None, now: datetime) -> Validity:
         claims = None
     if claims is None:
         return Validity()
-    begins = [*_moments(claims, _BEGINS, "00:00:00"), *_seconds(claims, ("nbf", "iat"))]
-    ends = [*_moments(claims, _ENDS, "23:59:59"), *_seconds(claims, ("exp",))]
+    begins = [*_moments(claims, _BEGINS, _BADGE_BEGINS, "00:00:00"), *_seconds(claims, ("nbf", "iat"))]
+    ends = [*_moments(claims, _ENDS, _BADGE_ENDS, "23:59:59"), *_seconds(claims, ("exp",))]
     valid_from = max((one for one in begins if one is not None), default=None)
     valid_until = min((one for one in ends if one is not None), default=None)
     state = None
@@ -86,14 +90,19 @@ def validity_to_json(validity: Validity) -> dict[str, Any]:
     return {"state": validity.state} | dict(zip(("validFrom", "validUntil"), times, strict=True))
 
 
-def _values(claims: dict[str, JsonValue], names: tuple[str, ...]) -> Iterator[JsonValue]:
+def _values(claims: dict[str, JsonValue], names: tuple[str, ...], of_badge: tuple[str, ...] = ()) -> Iterator[JsonValue]:
     for holder in (claims, claims.get("vc")):
-        yield from (holder[name] for name in names if isinstance(holder, dict) and holder.get(name) is not None)
+        if isinstance(holder, dict):
+            types = holder.get("type")
+            is_badge = types == "Assertion" or (isinstance(types, list) and "Assertion" in types)
+            yield from (holder[name] for name in (*names, *(of_badge if is_badge else ())) if holder.get(name) is not None)
 
 
-def _moments(claims: dict[str, JsonValue], names: tuple[str, ...], of_day: str) -> Iterator[datetime | None]:
+def _moments(
+    claims: dict[str, JsonValue], names: tuple[str, ...], of_badge: tuple[str, ...], of_day: str
+) -> Iterator[datetime | None]:
     """None for what cannot be read."""
-    for value in _values(claims, names):
+    for value in _values(claims, names, of_badge):
         text = value if isinstance(value, str) else ""
         try:
             moment = parse_moment_or_utc(f"{text}T{of_day}Z" if _DAY.fullmatch(text) else text, at="")

@@ -14,7 +14,6 @@ from anchoring.core.status_judgement import (
     StatusFindings,
     StatusPlace,
     Unserved,
-    Verdict,
     judge,
     needs_list,
 )
@@ -103,8 +102,9 @@ def _judged(source: StatusSource, place: StatusPlace, issuer: Did | None, now: d
     if not (source.at_hand or needs_list(place, head)):
         return judge(place, head, NOT_ASKED_FOR, now)
     found = judge(place, head, source.served(place, issuer, fresh=False), now)
-    if found.verdict is not Verdict.STALE:
+    if found.head is None or found.basis is not None:
         return found
+    # It has a head and tells nothing by it: a cache on the way may hold an old list.
     again = source.served(place, issuer, fresh=True)
     return found if isinstance(again, Unserved) else judge(place, head, again, now)
 

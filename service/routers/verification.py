@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from anchoring.bootstrap.anchored import anchored_forms
 from anchoring.bootstrap.inside import embedded_proof
 from anchoring.bootstrap.verifying import find_accreditation, find_form
+from anchoring.core.claimed_issuer import claimed_issuer
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.report import REQUIRED, CheckName, report_to_json
@@ -139,21 +140,43 @@ def _required(names: JsonValue) -> frozenset[CheckName]:
 
 
 def _own_proof(service: Service, question: _Question) -> InclusionProof:
-    """Our own proof of the credential, under any of the forms it may have been anchored in; else the one inside it."""
-    forms = anchored_forms(question.credential or b"")
+    """Our own proof of the credential, in any form that it may have been anchored in; else the one inside it.
+
+    Anybody may post another's credential: whom it names as its issuer counts, where there is anything of theirs.
+    """
+    named = _named(question)
     with service.store.reading() as uow:
-        form = next((one for one in forms if uow.entries.of_digest(one.digest, question.issuer)), None)
-        if form is None:
+        forms = anchored_forms(question.credential or b"")
+        posted = [entry for form in forms for entry in uow.entries.of_digest(form.digest, question.issuer)]
+        of_named = [entry for entry in posted if entry.issuer == named]
+        if not posted or (not of_named and named is not None and _names_inside(question, named)):
             return _proof_inside(question)
-        standings = trace_digest(uow, form.digest, question.issuer)
-        if len(standings) > 1:
-            dids = ", ".join(standing.entry.issuer for standing in standings)
-            raise InvalidInput(f"several issuers posted this credential, say which: {dids}", at="$.issuer")
-        [standing] = standings
-        proof = prove_inclusion(uow, standing.entry, standing.batch) if standing.batch else None
+        counting = of_named or posted
+        issuers = dict.fromkeys(entry.issuer for entry in counting)
+        if len(issuers) > 1:
+            raise InvalidInput(f"several issuers posted this credential, say which: {', '.join(issuers)}", at="$.issuer")
+        standings = [one for entry in counting for one in trace_digest(uow, entry.digest, entry.issuer)]
+        proofs = (prove_inclusion(uow, one.entry, one.batch) for one in standings if one.batch)
+        proof = next((one for one in proofs if one is not None), None)
     if proof is None:
-        raise NotFound(f"the credential was posted and is {standing.state}: it has no proof yet")
+        raise NotFound(f"the credential was posted and is {standings[0].state}: it has no proof yet")
     return proof
+
+
+def _named(question: _Question) -> str | None:
+    """Whose proof was asked for, or whom the credential names."""
+    if question.issuer is not None:
+        return question.issuer
+    try:
+        claimed = claimed_issuer(question.credential or b"")
+    except InvalidInput:
+        return None
+    return claimed.identifier if claimed is not None else None
+
+
+def _names_inside(question: _Question, named: str) -> bool:
+    """Whether the proof inside is said to be of this issuer."""
+    return (embedded_proof(question.credential or b"") or {}).get("issuer") == named
 
 
 def _proof_inside(question: _Question) -> InclusionProof:

@@ -2,7 +2,7 @@
  * Whether a Trusted Issuers Registry shows a credential's issuer as accredited for its types: what docs/verification.md says of the
  * check `accreditation`, as the Python library does it. One step is made, and the registry's word is taken.
  */
-import {CANNOT_TELL, claimedIssuer, FAILED, formatMoment, momentOf, parseJson, PASSED, readableClaims, Refused, within} from './verify.js';
+import {bounded, CANNOT_TELL, claimedIssuer, FAILED, formatMoment, momentOf, parseJson, PASSED, readableClaims, Refused, within} from './verify.js';
 
 const MOST_REFERENCES = 8, TIMEOUT_MS = 15_000;
 const LIMITS = {maxBytes: 256 * 1024, maxDepth: 16, maxValues: 20_000};
@@ -79,7 +79,7 @@ async function answerOf(reference, fetch) {
   try {
     [response, content] = await within(TIMEOUT_MS, async signal => {
       const answer = await fetch(reference, {headers: {Accept: 'application/json'}, redirect: 'error', signal});
-      return [answer, new Uint8Array(await answer.arrayBuffer())];
+      return [answer, await bounded(answer, LIMITS.maxBytes)];
     });
   } catch {
     throw new NotShown(CANNOT_TELL, `${reference} is out of reach: no answer`);

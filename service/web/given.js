@@ -30,11 +30,12 @@ function asMeant(bytes) {
   return token === null ? bytes : new TextEncoder().encode(token);
 }
 
-/** The credential as it is checked: {bytes, name, proof, isProofLeft}. One alone takes whatever proof came along, so that a wrong one is said. */
+/** The credential as it is checked: {bytes, name, proofs, isProofLeft}. One alone takes whatever proof came along, so that a wrong one is said. */
 export async function withProof({name, bytes}, proofs, isAlone) {
   const digests = proofs.length ? (await canonicalCandidates(bytes)).map(form => toHex(form.digest)) : [];
-  const fitting = proofs.find(one => digests.includes(digestIn(one.bytes))) ?? (isAlone ? proofs.find(one => isProof(one.bytes)) : null);
-  return {bytes, name, proof: fitting?.bytes ?? null, isProofLeft: isAlone && proofs.some(one => one !== fitting)};
+  const fitting = proofs.filter(one => digests.includes(digestIn(one.bytes)));
+  const taken = fitting.length || !isAlone ? fitting : proofs.filter(one => isProof(one.bytes)).slice(0, 1);
+  return {bytes, name, proofs: taken.map(one => one.bytes), isProofLeft: isAlone && proofs.some(one => !taken.includes(one))};
 }
 
 function digestIn(proof) {

@@ -43,6 +43,12 @@ export function translatePage(titleKey) {
   }
 }
 
+function inLanguage(address, wanted) {
+  const url = new URL(address);
+  url.searchParams.set('lang', wanted);
+  return url.href;
+}
+
 /** The switch of language changes it in place. `titleKey`: of the page. `changed`, `failed`: called when it did, or did not. */
 export function listenToLanguages(titleKey, changed, failed) {
   for (const link of document.querySelectorAll('nav a[hreflang]')) {
@@ -54,9 +60,10 @@ export function listenToLanguages(titleKey, changed, failed) {
         return failed();
       }
       translatePage(titleKey);
-      const here = new URL(location.href);
-      here.searchParams.set('lang', link.hreflang);
-      history.replaceState(null, '', here);
+      for (const one of document.querySelectorAll('header a.brand, footer a')) {
+        one.href = inLanguage(one.href, link.hreflang);
+      }
+      history.replaceState(null, '', inLanguage(location.href, link.hreflang));
       return changed();
     });
   }
@@ -94,11 +101,15 @@ const isKnown = () => Intl.DateTimeFormat.supportedLocalesOf(language()).length 
 /** Days before months, as all of these languages have it in Europe. */
 const locale = () => language() === 'en' ? 'en-GB' : isKnown() ? language() : 'es';
 
-export function date(text) {
+/** Of a moment, where the reader is. `timeZone`: another, as a day of a credential is one in UTC. */
+export function date(text, timeZone = undefined) {
   const moment = new Date(text);
-  return isKnown()
-    ? new Intl.DateTimeFormat(locale(), {dateStyle: 'long'}).format(moment)
-    : say('date', {day: moment.getDate(), month: say('months').split(' ')[moment.getMonth()], year: moment.getFullYear()});
+  if (isKnown()) {
+    return new Intl.DateTimeFormat(locale(), {dateStyle: 'long', timeZone}).format(moment);
+  }
+  const parts = new Intl.DateTimeFormat('en', {day: 'numeric', month: 'numeric', year: 'numeric', timeZone}).formatToParts(moment);
+  const {day, month, year} = Object.fromEntries(parts.map(({type, value}) => [type, value]));
+  return say('date', {day, month: say('months').split(' ')[month - 1], year});
 }
 
 /** With its zone, since what is printed is read elsewhere. */

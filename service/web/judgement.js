@@ -1,5 +1,5 @@
 /** What the page says of a credential, from the report of the verifier and from what the service knows: no network, no DOM. */
-import {CANNOT_TELL, checkIssuer, FAILED, latin1, parseJson, PASSED} from './verify.js';
+import {CANNOT_TELL, checkIssuer, FAILED, isDid, latin1, parseJson, PASSED, withoutEnd} from './verify.js';
 
 const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
 
@@ -12,7 +12,7 @@ const OF_VALIDITY = {over: 'expired', early: 'early', unclear: 'unclear'};
  */
 export function verdictOf(report, hasFile, word) {
   const outcomes = outcomesOf(report);
-  return badOf(report, outcomes, word) ?? untoldOf(report, outcomes, hasFile, word) ?? heldOf(outcomes, hasFile, basisOf(outcomes), report.validity.state);
+  return badOf(report, outcomes, word) ?? untoldOf(report, outcomes, hasFile, word) ?? heldOf(report, outcomes, hasFile);
 }
 
 function badOf(report, outcomes, word) {
@@ -20,7 +20,7 @@ function badOf(report, outcomes, word) {
   if (outcomes.digest === FAILED) {
     return {key: 'changed', tone: 'bad'};
   }
-  if (OF_THE_PROOF.some(name => outcomes[name] === FAILED)) {
+  if (outcomes.path === FAILED || outcomes.root === FAILED && outcomes.registry !== FAILED) {
     return {key: 'broken', tone: 'bad'};
   }
   if (outcomes['issuer-match'] === FAILED) {
@@ -37,6 +37,9 @@ const takenBack = (bad, isIssuers) => ({key: isIssuers ? bad : `${bad}.handed`, 
 
 /** What hinders that anything is said for the file. */
 function untoldOf(report, outcomes, hasFile, word) {
+  if (outcomes.registry === FAILED) {
+    return {key: 'elsewhere', tone: 'warn'}; // nothing is read of another contract, whatever stands there
+  }
   if (report.isAddedTo) {
     return {key: 'added', tone: 'warn'};
   }
@@ -49,12 +52,14 @@ function untoldOf(report, outcomes, hasFile, word) {
 }
 
 /** What the file says of itself, and who vouches for its issuer, count where all else holds, by whose word it may be. */
-function heldOf(outcomes, hasFile, basis, validity) {
+function heldOf({validity, isValidityOfToken}, outcomes, hasFile) {
+  const basis = basisOf(outcomes);
   if (!hasFile) {
     return basis === 'notfinal' ? {key: basis, tone: 'warn'} : {key: 'digest', tone: 'calm'};
   }
-  const limit = outcomes['credential-signature'] === FAILED ? 'signature'
-    : validity !== null ? OF_VALIDITY[validity] : outcomes.accreditation === FAILED ? 'unaccredited' : null;
+  // A token that is over, or has not begun, was looked at no further.
+  const limit = outcomes['credential-signature'] === FAILED && !isValidityOfToken ? 'signature'
+    : validity.state !== null ? OF_VALIDITY[validity.state] : outcomes.accreditation === FAILED ? 'unaccredited' : null;
   if (limit !== null) {
     return {key: limit, tone: 'warn', basis};
   }
@@ -82,12 +87,21 @@ export function isUnseen(report, word) {
 export function reserveOf(report, hasFile, word) {
   const outcomes = outcomesOf(report);
   if (OF_THE_PROOF.some(name => outcomes[name] === FAILED)) {
-    return 'broken';
+    return outcomes.registry === FAILED && outcomes.path !== FAILED ? 'elsewhere' : 'broken';
   }
   if (hasFile && outcomes.digest !== PASSED) {
     return outcomes.digest === FAILED ? 'changed' : report.isAddedTo ? 'added' : 'untold';
   }
   return isDirect(outcomes) ? null : isByWord(outcomes, word) ? 'service' : 'unshown';
+}
+
+/**
+ * Whose anchor counts: the first of those `named`, by the reader, the file and the link, who has one; who alone has one; else null.
+ *
+ * Nobody but who is named is shown as the author of anything by this: it is one of the checks whether the file names who counts.
+ */
+export function whose(all, named) {
+  return named.find(one => all.includes(one)) ?? (all.length === 1 ? all[0] : null);
 }
 
 /**
@@ -107,14 +121,14 @@ export function verdictBesideLink(judged, link, match) {
   return link.issuer && match !== PASSED && !UNSHOWN.includes(judged.key) ? {key: 'misnamed', tone: 'warn'} : judged;
 }
 
-const UNSHOWN = ['added', 'stale', 'untold']; // whose anchor it is does not stand there
+const UNSHOWN = ['added', 'elsewhere', 'stale', 'untold']; // whose anchor it is does not stand there
 
-/** Of a credential that waits: {key, tone, match}, where `match` is the outcome of *issuer-match*. `status`: as the service says it. `validity`: the state of `validityOf`. */
+/** Of a credential that waits: {key, tone, match}, where `match` is the outcome of *issuer-match*. `status`: as the service says it. `validity`: of `readableValidity`. */
 export function verdictOfWaiting(credential, issuer, status, validity) {
   const match = checkIssuer({issuer}, credential).outcome;
   const judged = match === FAILED ? {key: 'foreign', tone: 'bad'}
     : ['revoked', 'suspended'].includes(status) ? takenBack(status, match === PASSED)
-      : validity === 'over' ? {key: 'over', tone: 'warn'} : {key: 'waiting', tone: 'calm'};
+      : validity.state === 'over' ? {key: 'over', tone: 'warn'} : {key: 'waiting', tone: 'calm'};
   return {...judged, match};
 }
 
@@ -124,15 +138,17 @@ export function outcomesOf(report) {
 
 /** The checks whose advice a reader should see first: what failed, else what could not be told; nothing that the verdict says itself. */
 export function toDo(report, required, verdict) {
-  if (verdict.key === 'digest' || verdict.key === 'added') {
-    return report.checks.filter(one => one.check === 'digest');
+  const only = {digest: 'digest', added: 'digest', elsewhere: 'registry'}[verdict.key];
+  if (only) {
+    return report.checks.filter(one => one.check === only);
   }
   const isSaid = name => verdict.tone === 'bad' && (name === 'status' || name === 'issuer-match');
   const failed = report.checks.filter(one => one.outcome === FAILED && !isSaid(one.check));
   if (failed.length || verdict.tone === 'good' || verdict.tone === 'bad') {
     return failed;
   }
-  const untold = report.checks.filter(one => one.outcome === CANNOT_TELL && required.includes(one.check));
+  const isUntold = one => one.outcome === CANNOT_TELL && required.includes(one.check) && !(verdict.key === 'anchored' && one.check === 'issuer-match');
+  const untold = report.checks.filter(isUntold);
   // Where the ledger was not read, nothing that follows from it is known, and there is one thing to do.
   return untold.some(one => one.check === 'root') ? untold.filter(one => !['finality', 'status'].includes(one.check)) : untold;
 }
@@ -153,7 +169,7 @@ export function readPermalink(text, origin) {
     return null;
   }
   const digest = url.searchParams.get('digest'), issuer = url.searchParams.get('issuer');
-  const isOne = url.origin === origin && isDigest(digest ?? '') && (issuer === null || /^did:[a-z0-9]+:.{1,500}$/.test(issuer));
+  const isOne = url.origin === origin && isDigest(digest ?? '') && (issuer === null || isDid(issuer));
   return isOne ? {...readPermalink(digest, origin), issuer} : null;
 }
 
@@ -180,12 +196,26 @@ export const isPicture = bytes => PICTURES.some(kind => kind.test(latin1(bytes.s
 
 /** The signed token in a text, without the line breaks that mail programs put in, quotes, or the `Bearer` of a header; null for other texts. */
 export function tokenIn(text) {
-  const joined = text.trim().replace(/^["'“”«»]+|["'“”«»,]+$/g, '').replace(/^(?:Authorization:\s*)?Bearer\s+/i, '').replace(/\s+/g, '');
+  const bare = withoutEnd(text.trim().replace(/^["'“”«»]+/, ''), '"\'“”«»,');
+  const joined = bare.replace(/^(?:Authorization:\s*)?Bearer\s+/i, '').replace(/\s+/g, '');
   return /^eyJ[\w-]*\.[\w-]+\.[\w-]+(?:~[\w.~-]*)?$/.test(joined) ? joined : null;
 }
 
 /** Pasted text as it was meant: a token, or the text without space or the fence of Markdown around it. */
 export function textOf(pasted) {
-  const text = pasted.trim(), [, fenced = text] = /^```[\w-]*\s*\n([^]*)```$/.exec(text) ?? [];
+  const text = pasted.trim(), first = text.indexOf('\n'), isFenced = /^```[\w-]*\s*$/.test(text.slice(0, first + 1)) && text.endsWith('```');
+  const fenced = isFenced ? text.slice(first, -3) : text;
   return tokenIn(fenced) ?? fenced.trim();
+}
+
+const LONGEST_LINK = 2000, LINK = /^(?:[^]{0,60}\s)?[<(]?((?:https?:\/\/)?[^\s/?#]+\/\S*\?\S*digest=\S+)$/i;
+
+/** The link of a credential in a text, as a mail has it: broken across lines, after a few words, without its scheme; null in other texts. */
+export function linkIn(text, origin) {
+  if (text.length > LONGEST_LINK || /^\s*[{["]/.test(text)) {
+    return null;
+  }
+  const [, found] = LINK.exec(text.replace(/[\u200b\ufeff]/g, '').trim().replace(/\s*[\r\n]\s*/g, '')) ?? [];
+  const link = found && withoutEnd(found, '.,;:!)>"\'”»');
+  return !link ? null : /^https?:/i.test(link) ? link : `${new URL(origin).protocol}//${link}`;
 }

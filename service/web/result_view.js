@@ -2,9 +2,9 @@
 import {date, dateTime, duration, element, has, language, number, plain, say, svg} from './i18n.js';
 import {faultOfJson, isPicture, isUnseen, outcomesOf, reserveOf, toDo, verdictBesideLink, verdictOf, verdictOfWaiting} from './judgement.js';
 import {namedAccreditations} from './accreditation.js';
-import {momentOf, readableClaims, REQUIRED, toHex, validityOf} from './verify.js';
+import {REQUIRED, toHex} from './verify.js';
 
-const MOST_OTHERS = 5, LONGEST = 200;
+const MOST_OTHERS = 5, LONGEST = 200, WRONG_CLOCK_S = 3600;
 const byId = id => document.getElementById(id);
 const TICK = 'M7 12.5l3.4 3.4L17 8.6';
 const MARKS = {good: TICK, part: TICK, bad: 'M8 8l8 8M16 8l-8 8', warn: 'M12 6.5v7M12 17v.01', calm: 'M12 17v-5.5M12 7.5v-.01'};
@@ -52,17 +52,17 @@ function issuerFact(term, did, name) {
 const technical = reason => element('p', {class: 'reason', lang: 'en'}, plain(reason));
 
 /**
- * `given`: {bytes, name}. `word`: what the service says, as verdictOf takes it. `isKnown`: whether the service gave the proof.
+ * `given`: {bytes, name, others, isProofLeft, isAnswerLeft}. `aheadS`: of `ask`. `word`: what the service says, as verdictOf takes it. `isKnown`: whether the service gave the proof.
  * `asked`: {node, registry}, the URLs that were asked, or null. `trusted`: {registry, finality, isOwn}, the contract that was read.
  * `link`: of besideLink. `retry`, `forgetLink`: judge it again, or without the link.
  */
-export function result({given, report, word, name, isKnown, asked, trusted, link, retry, forgetLink}) {
+export function result({given, report, aheadS = 0, word, name, isKnown, asked, trusted, link, retry, forgetLink}) {
   const {proof} = report, hasFile = given.bytes !== null, {validFrom: from, validUntil: until} = report.validity;
   const judged = verdictOf(report, hasFile, word), reserve = reserveOf(report, hasFile, word);
   const {key, tone, basis = null} = verdictBesideLink(judged, link, outcomesOf(report)['issuer-match']), isShown = [null, 'service'].includes(reserve);
   const values = {
     issuer: cut(name ?? proof.issuer), what: say(report.isInPart ? 'what.part' : 'what.whole'),
-    date: date(proof.anchor.anchoredAt), from: from && date(from), until: until && date(until)
+    date: date(proof.anchor.anchoredAt), from: from && date(from, 'UTC'), until: until && date(until, 'UTC')
   };
   const ofProof = [
     issuerFact('f.issuer', proof.issuer, name),
@@ -70,9 +70,9 @@ export function result({given, report, word, name, isKnown, asked, trusted, link
     ['f.status', ...statusFact(isShown || reserve === 'unshown' ? report : NO_REPORT, word)]
   ];
   const ofFile = [
-    until && ['f.until', date(until), say('f.until.says')],
+    until && ['f.until', date(until, 'UTC'), say('f.until.says')],
     hasFile && isShown && key !== 'stranger' && ['f.accreditation', ...accreditationFact(given.bytes, report, asked.registry)],
-    ...givenFacts(given, isKnown, link)
+    ...givenFacts(given, link)
   ];
   const ofLedger = [
     ['f.ledger', ledgerFact(report, asked.node)],
@@ -81,27 +81,31 @@ export function result({given, report, word, name, isKnown, asked, trusted, link
   ], ofNow = ['f.checked', dateTime(report.checkedAt)];
   return [
     head(key, tone, sentences([basis && `v.${basis}.text`, `v.${key}.text`, report.isInPart && tone !== 'bad' && 'c.digest.part'], values)),
-    advice(toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given, report)), tone),
+    advice([...clock(aheadS), ...toDo(report, REQUIRED, {key, tone}).map(one => meaning(one, given, report, word))], tone),
     ...reserve === null ? [facts([...ofProof, ...ofFile, ...ofLedger, ofNow])] : [
       element('div', {class: 'said', 'data-reserve': reserve}, element('h3', {}, say(`r.${reserve}`)), facts([...ofProof, ...ofLedger])),
       facts([...ofFile, ofNow])
     ],
-    checks(report, given),
+    checks(report, given, word),
     isShown && key !== 'stranger' && (isKnown || word.isKnown) ? share(proof) : null,
     actions(['other', 'misnamed'].includes(key) && button('forget', forgetLink), (PASSING.includes(key) || word.isSilent) && button('retry', retry),
       againButton(), button('print', () => print()))
   ].filter(Boolean);
 }
 
+/** What is to be done about a clock that is so far off that something else is over, or has begun. */
+const clock = aheadS => Math.abs(aheadS) < WRONG_CLOCK_S ? [] : [say('clock', {duration: duration(Math.abs(aheadS))})];
+
 const sentences = (keys, values) => keys.filter(Boolean).map(key => say(key, values)).join(' ');
 
 const NO_REPORT = {checks: [], statusLists: []};
 
-/** What was given and how it was taken. `isKnown`: whether the service gave the proof that counts. */
-function givenFacts(given, isKnown, link) {
+/** What was given and answered, and how it was taken. */
+function givenFacts(given, link) {
   return [
     given.name && ['f.file', own(cut(given.name))],
-    (given.isProofLeft || given.proof && isKnown) && ['f.proof', say('f.proof.left')],
+    given.isProofLeft && ['f.proof', say('f.proof.left')],
+    given.isAnswerLeft && ['f.service', say('f.service.left')],
     link.isOther && ['f.link', say('f.link.other')],
     link.issuer && ['f.link', own(cut(link.issuer)), say('f.link.issuer')],
     given.others?.length && ['f.others', own(given.others.slice(0, MOST_OTHERS).join(', ')), say('f.others.says', {count: number(given.others.length)})]
@@ -123,6 +127,9 @@ function statusFact(report, word) {
   return [say(key), word.isSilent ? say('f.silent') : null];
 }
 
+/** Whether the service says so, of whom it may say it. */
+const isTakenBack = (report, word) => outcomesOf(report)['issuer-match'] !== 'failed' && ['revoked', 'suspended'].includes(word.status);
+
 /** What the registry shows, or what the file says of itself, which nobody checked. */
 function accreditationFact(credential, report, registry) {
   const outcome = outcomesOf(report).accreditation;
@@ -139,21 +146,22 @@ function ledgerFact(report, node) {
 
 const OF_THE_FILE = ['issuer-match', 'credential-signature', 'accreditation', 'status'];
 
-function meaning({check: name, outcome, reason}, given, report) {
+function meaning({check: name, outcome, reason}, given, report, word) {
   const hasFile = given.bytes !== null, isUntold = outcome === 'cannot tell';
   const key = !hasFile && isUntold && OF_THE_FILE.includes(name) ? 'unknown.file'
     : name === 'digest' && outcome === 'passed' && report.isInPart ? 'c.digest.part'
     : hasFile && isUntold && name === 'digest' ? report.isAddedTo ? 'c.digest.added' : 'c.digest.unread'
-      : isUntold && name === 'root' && report.isOtherLedger ? 'c.root.foreign' : `c.${name}.${outcome}`;
+      : isUntold && name === 'root' && report.isOtherLedger ? 'c.root.foreign'
+        : name === 'status' && outcome === 'passed' && isTakenBack(report, word) ? 'c.status.pending' : `c.${name}.${outcome}`;
   return has(key) ? say(key) : reason;
 }
 
-function checks(report, given) {
+function checks(report, given, word) {
   const items = report.checks.map(one => element('li', {'data-check': one.check, 'data-outcome': one.outcome},
     element('span', {class: `outcome ${TONES[one.outcome]}`}, say(one.outcome)),
     element('div', {},
       element('strong', {}, say(`c.${one.check}`)),
-      element('p', {}, meaning(one, given, report)),
+      element('p', {}, meaning(one, given, report, word)),
       element('details', {}, element('summary', {}, say('reason')), technical(one.reason)))));
   return element('details', {class: 'all'}, element('summary', {}, say('checks')), element('ul', {class: 'checks'}, ...items));
 }
@@ -174,19 +182,18 @@ function share({digest, issuer}) {
     element('div', {}, element('h3', {}, say('share')), element('p', {class: 'small'}, say('share.text')), element('p', {}, address), actions(copy)));
 }
 
-/** `word`: of statusOf. `found`: the service's answer. `name`: of who handed it in. `link`: of besideLink. */
-export function waiting({given, found: {body, retryAfterS, digest}, name, word, link, retry}) {
-  const {state, validUntil: until} = validityOf(given.bytes && readableClaims(given.bytes), momentOf(new Date().toISOString()));
-  const judged = verdictOfWaiting(given.bytes, body.issuer, word.status, state), {key, tone} = verdictBesideLink(judged, link, judged.match);
+/** `validity`: of readableValidity. `word`: of statusOf. `found`: the service's answer. `name`: of who handed it in. `link`: of besideLink. */
+export function waiting({given, validity, found: {body, retryAfterS, digest}, name, word, link, retry}) {
+  const {validUntil: until} = validity, judged = verdictOfWaiting(given.bytes, body.issuer, word.status, validity), {key, tone} = verdictBesideLink(judged, link, judged.match);
   const wait = duration(retryAfterS);
-  const values = {issuer: cut(name ?? body.issuer), date: dateTime(body.receivedAt), until: until && date(until), wait};
+  const values = {issuer: cut(name ?? body.issuer), date: dateTime(body.receivedAt), until: until && date(until, 'UTC'), wait};
   return verdict(key, tone, say(key === 'waiting' && given.bytes === null ? 'v.waiting.link' : `v.${key}.text`, values), facts([
     issuerFact('f.handed', body.issuer, name),
     given.bytes && ['c.issuer-match', say(`f.match.${judged.match}`)],
     ['f.received', dateTime(body.receivedAt), key === 'waiting' ? null : say('f.waiting', {wait})],
     ['f.status', ...statusFact({...NO_REPORT, checks: [{check: 'issuer-match', outcome: judged.match}]}, word)],
-    until && ['f.until', date(until), say('f.until.says')],
-    ...givenFacts(given, true, link),
+    until && ['f.until', date(until, 'UTC'), say('f.until.says')],
+    ...givenFacts(given, link),
     ['f.digest', code(digest)]
   ]), {retry});
 }

@@ -1,22 +1,23 @@
 /** The page at /status-page: figures of GET /v1/stats as tiles, plots and a table; again every half minute. */
 import {date, dateTime, duration, element, language, loadMessages, number, say, svg, time} from './i18n.js';
 
-const EVERY_MS = 30_000;
+const EVERY_MS = 30_000, PATIENCE_MS = 9_000;
 const place = document.getElementById('stats'), progress = document.getElementById('progress');
 
 async function draw() {
-  let stats;
   try {
-    const response = await fetch('/v1/stats', {signal: AbortSignal.timeout(15_000)});
+    const response = await fetch('/v1/stats', {signal: AbortSignal.timeout(PATIENCE_MS)});
     if (!response.ok) {
       throw new Error(String(response.status));
     }
-    stats = await response.json();
+    show(await response.json());
+    progress.textContent = '';
   } catch {
-    progress.textContent = say('s.dead');
-    return;
+    progress.textContent = say('s.dead'); // or it says what is no figure of a service
   }
-  progress.textContent = '';
+}
+
+function show(stats) {
   const batches = stats.newestBatches.toReversed();
   place.replaceChildren(
     tiles(stats),
@@ -80,6 +81,7 @@ function rounds(list) {
 }
 
 await loadMessages(language());
+progress.textContent = say('s.ask');
 await draw();
 document.documentElement.dataset.ready = 'true';
 setInterval(draw, EVERY_MS);

@@ -349,7 +349,7 @@ function faultOfReal(literal) {
 function decimal(literal) {
   const [, sign, whole, fraction = '', exponent = '0'] = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(literal);
   const digits = (whole + fraction).replace(/^0+/, '');
-  const bare = digits.replace(/0+$/, '');
+  const bare = withoutEnd(digits, '0');
   return `${sign}${bare}e${Number(exponent) - fraction.length + digits.length - bare.length}`;
 }
 
@@ -507,7 +507,16 @@ function lastNot(body, bytes) {
 }
 
 function trim(text) {
-  return text.replace(/^[ \t\r\n]+/, '').replace(/[ \t\r\n]+$/, '');
+  return withoutEnd(text.replace(/^[ \t\r\n]+/, ''), ' \t\r\n');
+}
+
+/** Without these characters at its end. A regular expression looks at each run of them in a text anew from each of its places. */
+export function withoutEnd(text, characters) {
+  let end = text.length;
+  while (end && characters.includes(text[end - 1])) {
+    end -= 1;
+  }
+  return text.slice(0, end);
 }
 
 /** Not as strictly as it will be read: what looks like a token is not to be hashed as something else unnoticed. */
@@ -793,6 +802,10 @@ function asMaps(value) {
     ? new Map(Object.entries(value).map(([name, inner]) => [name, asMaps(inner)])) : value;
 }
 
+export function isDid(text) {
+  return typeof text === 'string' && text.length <= 512 && DID.test(text);
+}
+
 /** Typed access to the members of one object; each error names the member's JSON path. */
 class Members {
   constructor(value, at) {
@@ -821,7 +834,7 @@ class Members {
 
   did(name) {
     const text = this.text(name);
-    if (text.length > 512 || !DID.test(text)) {
+    if (!isDid(text)) {
       throw malformed('not a DID of at most 512 characters; expected did:<method>:<identifier>', `${this.at}.${name}`);
     }
     return text;
@@ -894,17 +907,33 @@ export function isProof(bytes) {
 }
 
 /**
- * The proof inside a credential, for `verify`: in JSON of several the first of its digest, else the first; in a PDF that in its field.
- * Null when there is none.
+ * The proof inside a credential, for `verify`: in JSON of several the first that is of its digest and of whom it names as its issuer, else the
+ * first of its digest, else the first; in a PDF that in its field. Null when there is none.
  */
 export async function embeddedProof(credential) {
-  if (contentOf(credential) === OTHER && isPdf(credential)) {
-    const {proofInPdf} = await import('./pdf.js'), found = proofInPdf(credential);
-    return isAnchorProof(found) ? found : null;
-  }
-  const found = embeddedProofs(credential);
+  const found = await proofsInside(credential);
   const digests = found.length > 1 ? (await canonicalCandidates(credential)).map(form => toHex(form.digest).slice(2)) : [];
-  return found.find(one => digests.includes(String(one.get('digest')).toLowerCase().replace('0x', ''))) ?? found[0] ?? null;
+  const ours = found.filter(one => digests.includes(String(one.get('digest')).toLowerCase().replace('0x', '')));
+  const named = ours.length > 1 ? claimedIssuer(credential).claimed : undefined;
+  return ours.find(one => one.get('issuer') === named) ?? ours[0] ?? found[0] ?? null;
+}
+
+/** Every proof inside a credential, unread; of a PDF the one in its field. */
+export async function proofsInside(credential) {
+  if (contentOf(credential) === OTHER && isPdf(credential)) {
+    const {proofInPdf} = await import('./pdf.js');
+    return [proofInPdf(credential)].filter(isAnchorProof);
+  }
+  return embeddedProofs(credential);
+}
+
+/**
+ * Whether a proof, as `readProof` gave it, is of this file and leads to its root, whoever made it: nobody is asked. `forms`: of
+ * canonicalCandidates. What was added behind the part of a PDF that it is of does not count.
+ */
+export async function isProofOf(proof, credential, forms) {
+  const {forms: all} = forms.some(isOf(proof)) ? {forms} : await formsFor(proof, credential, forms);
+  return all.some(isOf(proof)) && await faultOfPath(proof) === null;
 }
 
 /** The anchor proofs in a JSON credential, unread. */
@@ -1038,7 +1067,7 @@ export async function decodeBitstring(encodedList) {
 
 /** `encodedList` of a StatusList2021. Padding may be there or not. */
 async function decodeStatusList2021(text) {
-  const bare = text.replace(/=+$/, '');
+  const bare = withoutEnd(text, '=');
   if (/[-_]/.test(text) || (text !== bare && text !== bare + '='.repeat((4 - bare.length % 4) % 4))) {
     throw unreadable('the list is not base64');
   }
@@ -1506,7 +1535,7 @@ function listText(value, name) {
 
 function listIssuer(value) {
   const name = listText(value instanceof Map ? value.get('id') : value, 'issuer');
-  if (name.length > 512 || !DID.test(name)) {
+  if (!isDid(name)) {
     throw unreadable('the issuer is not a DID');
   }
   return name;
@@ -1903,7 +1932,7 @@ async function ownToken(token, body, keys, given, now) {
 /** What is known of a seal (RFC 7515 section 4.1.6), as an error. Never that it passes: whose certificate it is, its chain would show. */
 async function sealFinding(header, signed, signature) {
   const [first] = [header.get('x5c')].flat(), isText = typeof first === 'string';
-  const der = isText ? fromBase64url(first.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')) : null;
+  const der = isText ? fromBase64url(withoutEnd(first.replaceAll('+', '-').replaceAll('/', '_'), '=')) : null;
   if (der === null) {
     return unverified('x5c holds something that is no certificate');
   }
@@ -2405,7 +2434,7 @@ class Lists {
           cache: fresh ? 'reload' : 'default',
           signal
         });
-        return {content: await bounded(response, maxBytes), mediaType: response.headers.get('content-type') ?? ''};
+        return {content: await bounded(answered(response), maxBytes), mediaType: response.headers.get('content-type') ?? ''};
       });
     } catch (failed) {
       throw untold(`it was not got: ${failed.message}`);
@@ -2448,10 +2477,15 @@ export async function within(ms, work) {
   }
 }
 
-async function bounded(response, maxBytes) {
+function answered(response) {
   if (response.status !== 200) {
     throw new Error(`the answer was ${response.status}`);
   }
+  return response;
+}
+
+/** The whole answer, as long as it is no longer than this. */
+export async function bounded(response, maxBytes) {
   const parts = [];
   let size = 0;
   for (let reader = response.body.getReader(), next = await reader.read(); !next.done; next = await reader.read()) {
@@ -2591,7 +2625,7 @@ class Node {
     try {
       const answer = await within(NODE_TIMEOUT_MS, async signal => {
         const response = await this.fetch(this.url, {method: 'POST', headers, body, redirect: 'error', signal});
-        return JSON.parse(new TextDecoder().decode(await bounded(response, NODE_MAX_BYTES)));
+        return JSON.parse(new TextDecoder().decode(await bounded(answered(response), NODE_MAX_BYTES)));
       });
       if (answer?.id !== id) {
         throw new Error("another call's answer");
@@ -2793,8 +2827,8 @@ function whyNoEvidence(failed) {
  * key, a JWK or Multikey, for the credential's own signature; `fetchKeys`: keys of a did:web may be got from its host. A server that
  * verifies for others gives a `fetch` that keeps to hosts which everybody can reach: a credential names whatever hosts it likes.
  *
- * Answers {outcome, statement, checks: [{check, outcome, reason}], validity, statusLists, proof, anchor, isLedgerRead, isOtherLedger, isAddedTo, isInPart, checkedAt}:
- * `validity` as `validityOf` reads it, which no check is about; `proof` as it was read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers; `isOtherLedger`: whether it is of
+ * Answers {outcome, statement, checks: [{check, outcome, reason}], validity, isValidityOfToken, statusLists, proof, anchor, isLedgerRead, isOtherLedger,
+ * isAddedTo, isInPart, checkedAt}: `validity` and `isValidityOfToken` as of `readableValidity`, which no check is about; `proof` as it was read, `anchor` as the ledger holds it, or null; `isLedgerRead`: whether the node gave usable answers; `isOtherLedger`: whether it is of
  * another chain or has not the contract; `isAddedTo`: whether the proof is of the beginning of a PDF, and what follows was not judged; `isInPart`: whether the proof is of what a token signs, and the file has more. Throws Refused for what is no proof, and for arguments that cannot be used.
  */
 export async function verify(credential, proof = null, options = {}) {
@@ -2957,10 +2991,10 @@ async function reportOf(credential, proof, ledger, {forms, found, required, at, 
     told('accreditation', CANNOT_TELL, "the issuer's accreditation was not checked"),
     told('status', outcome, [...new Set(deciding)].join('; '))
   ];
-  const anchor = ledger.evidence?.anchor ?? null, validity = await readableValidity(credential, at);
+  const anchor = ledger.evidence?.anchor ?? null, {validity, isOfToken: isValidityOfToken} = await readableValidity(credential, at);
   return {
     outcome: worst(checks.filter(one => required.includes(one.check))), statement: statementOf(proof, checks, anchor, validity), checks,
-    validity, statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, isAddedTo: forms.isAddedTo === true, isInPart: isInPart(proof, forms), checkedAt: formatMoment(at)
+    validity, isValidityOfToken, statusLists: found, proof: {...proof, digest: toHex(proof.digest)}, anchor, isLedgerRead: ledger.evidence !== null, isOtherLedger: ledger.isOther === true, isAddedTo: forms.isAddedTo === true, isInPart: isInPart(proof, forms), checkedAt: formatMoment(at)
   };
 }
 
@@ -2985,9 +3019,12 @@ function worst(checks) {
   return [FAILED, CANNOT_TELL].find(outcome => found.has(outcome)) ?? PASSED;
 }
 
-/** The forms that a file may have been anchored in: {forms, why, isAddedTo}. `why`: nobody can tell whether it is the anchored one, or null. */
-async function formsFor(proof, credential) {
-  const forms = credential === null ? [] : await canonicalCandidates(credential, proof.canonicalization);
+/**
+ * The forms that a file may have been anchored in: {forms, why, isAddedTo}. `why`: nobody can tell whether it is the anchored one, or null.
+ * `known`: those of canonicalCandidates, where they were computed before.
+ */
+async function formsFor(proof, credential, known = null) {
+  const forms = credential === null ? [] : known ?? await canonicalCandidates(credential, proof.canonicalization);
   if (credential === null || forms.some(isOf(proof))) {
     return {forms, why: null};
   }
@@ -3027,10 +3064,12 @@ async function checkDigest(proof, credential, {forms, why}) {
 
 const isOf = proof => form => equal(form.digest, proof.digest);
 
+const OF_TOKENS = ['jws-json', 'jws-compact', 'sd-jwt-issuer'];
+
 /** Whether a token has more than is covered: what the notes of its form say. Of other forms they tell of proofs alone. */
 function isInPart(proof, {forms}) {
   const {canonicalization, notes = []} = forms.find(isOf(proof)) ?? {};
-  return canonicalization !== 'jcs' && notes.length > 0;
+  return OF_TOKENS.includes(canonicalization) && notes.length > 0;
 }
 
 /** What the rule leaves out may differ, and yet anybody could have added to it: it must be what its kind allows. */
@@ -3219,22 +3258,35 @@ async function checkOwnIssuer(proof, credential) {
 
 // When a credential is valid by its own words (VC Data Model 2.0 section 4.9, RFC 7519 section 4.1): nothing is verified here
 
-const BEGINS = ['validFrom', 'issuanceDate', 'issued'], ENDS = ['validUntil', 'expirationDate'], DAY = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+const BEGINS = ['validFrom', 'issuanceDate', 'issued'], ENDS = ['validUntil', 'expirationDate'], BADGE_BEGINS = ['issuedOn'], BADGE_ENDS = ['expires'], DAY = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
 
 /**
- * {state, validFrom, validUntil}. `state`: `over`, `early` before it begins, `unclear` where a time is said that cannot be read, or null.
- * `validFrom`, `validUntil`: times in UTC, or null. `claims`: Map, or null. `now`: in microseconds. Of several times the strictest counts,
- * in credentials as in their tokens.
+ * {validity, isOfToken}, where validity is {state, validFrom, validUntil}. `state`: `over`, `early` before it begins, `unclear` where a time is
+ * said that cannot be read, or null. `validFrom`, `validUntil`: times in UTC, or null. `isOfToken`: whether its token alone says so.
+ * `credential`: bytes or null. `now`: in microseconds. Of several times the strictest counts, in credentials as in their tokens.
  *
- * A day counts from its beginning or to its end, and what names no zone is in UTC.
+ * A day counts from its beginning or to its end, and what names no zone is in UTC. Open Badges 2 has names of its own.
  */
-export function validityOf(claims, now) {
+export async function readableValidity(credential, now) {
+  let claims = null;
+  try {
+    claims = credential && await shownClaims(credential);
+  } catch (refused) {
+    asRefused(refused); // what cannot be read says nothing
+  }
   const documents = [claims, claims?.get('vc')].filter(one => one instanceof Map);
-  const said = (names, read) => documents.flatMap(one => names.map(name => one.get(name)).filter(one => one != null).map(read));
-  const begins = [...said(BEGINS, one => wholeMoment(one, '00:00:00')), ...said(['nbf', 'iat'], momentOfSeconds)];
-  const ends = [...said(ENDS, one => wholeMoment(one, '23:59:59')), ...said(['exp'], momentOfSeconds)];
-  const strictest = (moments, isStricter) => moments.filter(one => one !== null).reduce((one, other) => one !== null && isStricter(one, other) ? one : other, null);
-  const from = strictest(begins, (one, other) => one > other), until = strictest(ends, (one, other) => one < other);
+  const badges = documents.filter(one => [one.get('type')].flat().includes('Assertion'));
+  const said = (names, read, of = documents) => of.flatMap(one => names.map(name => one.get(name)).filter(one => one != null).map(read));
+  const [first, last] = ['00:00:00', '23:59:59'].map(ofDay => value => wholeMoment(value, ofDay));
+  const begins = [...said(BEGINS, first), ...said(BADGE_BEGINS, first, badges)], ends = [...said(ENDS, last), ...said(BADGE_ENDS, last, badges)];
+  const token = [said(['nbf', 'iat'], momentOfSeconds), said(['exp'], momentOfSeconds)];
+  const validity = strictest([...begins, ...token[0]], [...ends, ...token[1]], now);
+  return {validity, isOfToken: validity.state !== null && strictest(...token, now).state === validity.state};
+}
+
+function strictest(begins, ends, now) {
+  const most = (moments, isStricter) => moments.filter(one => one !== null).reduce((one, other) => one !== null && isStricter(one, other) ? one : other, null);
+  const from = most(begins, (one, other) => one > other), until = most(ends, (one, other) => one < other);
   const state = until !== null && until <= now ? 'over' : from !== null && from > now + SKEW ? 'early'
     : [...begins, ...ends].includes(null) ? 'unclear' : null;
   return {state, validFrom: from && formatMoment(from), validUntil: until && formatMoment(until)};
@@ -3257,16 +3309,6 @@ function saidOfValidity({state, validFrom, validUntil}) {
     unclear: '; when it is valid cannot be read'
   };
   return said[state] ?? '';
-}
-
-async function readableValidity(credential, now) {
-  let claims = null;
-  try {
-    claims = credential && await shownClaims(credential);
-  } catch (refused) {
-    asRefused(refused); // what cannot be read says nothing
-  }
-  return validityOf(claims, now);
 }
 
 /** What every list says that speaks of the credential: those that it names, and the two that follow from its batch. */
@@ -3294,9 +3336,10 @@ async function judgePlace(place, issuer, {node, pinned, head, why}, lists, now) 
   const isNeeded = !isOurs || (!shown.why && (shown.head !== null || place.namedAt !== null));
   const served = isNeeded ? await lists.served(place, issuer, false) : null;
   const found = await judge(place, shown, served, now);
-  if (found.verdict !== 'stale') {
+  if (found.publishedAt === null || found.basis !== null) {
     return found;
   }
+  // It has a head and tells nothing by it: a cache on the way may hold an old list.
   const again = await lists.served(place, issuer, true);
   return again.list ? judge(place, shown, again, now) : found;
 }
@@ -3307,7 +3350,7 @@ function issuerOf(proof, credential) {
     return proof.issuer;
   }
   const {claimed, fault} = claimedIssuer(credential);
-  return !fault && claimed && !isLocal(claimed) && claimed.length <= 512 && DID.test(claimed) ? claimed : proof.issuer;
+  return !fault && claimed && !isLocal(claimed) && isDid(claimed) ? claimed : proof.issuer;
 }
 
 /** Why the proof says nothing of this credential: anyone can anchor another's credential in a batch of his own. */

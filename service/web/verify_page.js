@@ -1,17 +1,18 @@
 /** The page at /verify: takes a credential, checks it in this browser, and shows what was found. */
-import {ask, find, isPdfReaderHere, judged, LONGER_MS, namesOf, patience, statusOf} from './asking.js';
-import {afterReload, enteredContract, enteredUrl, trustedContract} from './entered.js';
+import {ask, bestOf, isPdfReaderHere, LONGER_MS, lookUp, namesOf, patience, statusOfAll, supportFor} from './asking.js';
+import {afterReload, enteredContract, enteredUrl, operatorsContract, trustedContract} from './entered.js';
 import {isAnyProof, linkInPicture, MAX_MB, readFiles, withProof} from './given.js';
 import {element, language, listenToLanguages, loadMessages, number, say, translatePage} from './i18n.js';
-import {besideLink, isDigest, readPermalink, textOf} from './judgement.js';
+import {besideLink, isDigest, linkIn, readPermalink, textOf} from './judgement.js';
 import {choice, files, result, unknown, unreadable, verdict, waiting} from './result_view.js';
-import {canonicalCandidates, claimedIssuer, embeddedProof, isPdf, readProof, Refused} from './verify.js';
+import {canonicalCandidates, isPdf, momentOf, readableValidity} from './verify.js';
 
 const byId = id => document.getElementById(id);
-const NO_FILE = {bytes: null, name: null, proof: null};
+const NO_FILE = {bytes: null, name: null, proofs: []};
 
 const page = {
   ledger: null, // what GET /v1/ledger answered; null while the service does not answer
+  aheadS: 0, // how far the clock of this device is before that of the service
   expected: readPermalink(location.href, location.origin), // digest and issuer of the permalink
   given: null, // what is checked, or was
   draw: null, // draws the present result again, in another language
@@ -26,15 +27,18 @@ function begin() {
 }
 
 async function ledger(signal) {
-  page.ledger = (await ask('/v1/ledger', signal))?.body ?? page.ledger;
+  const found = await ask('/v1/ledger', signal);
+  page.ledger = found?.body ?? page.ledger;
+  page.aheadS = found?.aheadS ?? page.aheadS;
   [node, contract, issuersRegistry].forEach(one => one.show());
 }
 
 // Checking
 
 /**
- * `given`: {bytes, name, proof, issuer}; bytes null for a permalink alone; proof: bytes or a value, or null; issuer: whom the reader chose,
- * where several anchored it. `ends`: of patience(), where they run already; else all that is asked must answer in its time.
+ * `given`: {bytes, name, proofs, issuer, others}; bytes null for a permalink alone; proofs: bytes, that came along; issuer: whom the reader
+ * chose where several anchored it, and others who they are besides. `ends`: of patience(), where they run already; else all that is asked
+ * must answer in its time.
  */
 async function check(given, isLate = begin(), ends = null) {
   page.given = given;
@@ -50,9 +54,9 @@ async function check(given, isLate = begin(), ends = null) {
     }
     await progress('progress.ask', isLate);
     const {proof, all} = ends ?? patience();
-    const [{found, isOther}] = await Promise.all([find(forms, given.issuer ?? null, page.expected, proof), ledger(proof)]);
+    const [answers] = await Promise.all([lookUp(forms, given.issuer ?? null, page.expected, proof), ledger(proof)]);
     if (!isLate()) {
-      await show({...given, isOther}, found, forms, isLate, all);
+      await show(given, answers, forms, isLate, all);
     }
   } catch (fault) {
     if (!isLate()) {
@@ -62,49 +66,42 @@ async function check(given, isLate = begin(), ends = null) {
   }
 }
 
-async function show(given, found, forms, isLate, signal) {
-  if (found?.status === 300) {
-    return showIssuers(given, found.body.issuers, isLate, signal);
-  }
-  if (found?.status === 202) {
-    const {issuer} = found.body, [{names, late}, word] = await Promise.all([namesOf([issuer], signal), statusOf(found.digest, issuer, signal)]);
-    const link = besideLink(given, page.expected, issuer);
-    return presentWithNames(() => waiting({given, found, name: names.get(issuer), word, link, retry}), late, isLate);
-  }
+async function show(given, answers, forms, isLate, signal) {
   if (given.bytes && isPdf(given.bytes) && !await isPdfReaderHere(signal)) {
     return isLate() || showError('service');
   }
-  const proof = found?.status === 200 ? found.body : given.proof ?? (given.bytes && await embeddedProof(given.bytes));
+  const trusted = trustedContract(contract.own(), page.ledger), contracts = [trusted.registry, operatorsContract(page.ledger)];
+  const {expected} = page, found = await supportFor(given, forms, answers, {expected, contracts, signal});
   if (isLate()) {
     return;
   }
-  if (!proof) {
-    return found === null ? showError('service') : present(() => unknown(given, forms, page.expected?.digest));
+  const {candidates: [first], choose, digests, isUnfit} = found, linkOf = issuer => besideLink(shown, expected, issuer);
+  const shown = {...given, isOther: found.isOther, others: found.others, isAnswerLeft: isUnfit};
+  if (choose) {
+    return showIssuers(given, choose, isLate, signal);
   }
-  let read;
-  try {
-    read = readProof(proof);
-  } catch (refused) {
-    if (!(refused instanceof Refused)) {
-      throw refused;
-    }
-    return present(() => unreadable(refused.message));
+  if (first?.fault) {
+    return present(() => unreadable(first.fault));
   }
-  const isKnown = found?.status === 200, asked = {node: node.value(), registry: issuersRegistry.value()};
-  const trusted = trustedContract(contract.own(), page.ledger), link = besideLink(given, page.expected, read.issuer);
-  const {report, word, names, late} = await judged(given.bytes, proof, read, {isKnown, trusted, asked, signal});
-  const draw = () => result({given, report, word, name: names.get(read.issuer), isKnown, asked, trusted, link, retry, forgetLink});
-  return presentWithNames(draw, late, isLate);
+  if (first) {
+    const asked = {node: node.value(), registry: issuersRegistry.value()}, how = {digests, trusted, asked, signal};
+    const {report, word, names, late, isKnown, proof, read: {issuer}} = await bestOf(given.bytes, found.candidates, how);
+    shown.isProofLeft ||= given.proofs.some(one => one !== proof);
+    const judged = {given: shown, report, aheadS: page.aheadS, word, isKnown, asked, trusted, link: linkOf(issuer), retry, forgetLink};
+    return presentWithNames(() => result({...judged, name: names.get(issuer)}), late, isLate);
+  }
+  if (found.waiting) {
+    const {issuer} = found.waiting.body, [{names, late}, word] = await Promise.all([namesOf([issuer], signal), statusOfAll(digests, issuer, signal)]);
+    shown.isProofLeft ||= given.proofs.length > 0;
+    const {validity} = await readableValidity(given.bytes, momentOf(new Date().toISOString())), waits = {given: shown, validity, found: found.waiting, word, link: linkOf(issuer), retry};
+    return presentWithNames(() => waiting({...waits, name: names.get(issuer)}), late, isLate);
+  }
+  return isUnfit || found.isSilent ? showError(isUnfit ? 'unfit' : 'service') : present(() => unknown(given, forms, expected?.digest));
 }
 
-/** Whom the file names is whose anchor counts, else whom the link names; where both name none of them, the reader chooses. */
+/** Where file and link name none of them, the reader chooses whose anchor counts. */
 async function showIssuers(given, issuers, isLate, signal) {
-  const named = [given.bytes && claimedIssuer(given.bytes).claimed, page.expected?.issuer].find(one => issuers.includes(one));
-  const chosen = did => ({...given, issuer: did, others: issuers.filter(one => one !== did)});
-  if (named) {
-    return check(chosen(named), isLate, {proof: signal, all: signal});
-  }
-  const {names, late} = await namesOf(issuers, signal);
+  const chosen = did => ({...given, issuer: did, others: issuers.filter(one => one !== did)}), {names, late} = await namesOf(issuers, signal);
   return presentWithNames(() => choice(issuers.map(did => [did, names.get(did)]), did => check(chosen(did))), late, isLate);
 }
 
@@ -114,7 +111,7 @@ const retry = () => check(page.given, begin(), patience(LONGER_MS));
 function forgetLink() {
   page.expected = null;
   history.replaceState(null, '', `/verify?lang=${language()}`);
-  return check({...page.given, issuer: null, others: []});
+  return check({...page.given, issuer: null, others: null});
 }
 
 // The node, the registry of trusted issuers and the contract: the operator's, or those that the reader entered
@@ -186,7 +183,7 @@ async function presentWithNames(draw, late, isLate) {
 }
 
 function showError(key, values = {}) {
-  present(() => verdict(key, 'warn', say(`e.${key}.text`, values), null, {group: 'e', retry: key === 'service' && page.given ? retry : null}));
+  present(() => verdict(key, 'warn', say(`e.${key}.text`, values), null, {group: 'e', retry: ['service', 'unfit'].includes(key) && page.given ? retry : null}));
 }
 
 // What the reader gives
@@ -217,14 +214,14 @@ const takeWhole = carried => carried.files.length ? take([...carried.files]) : t
 /** Text: a link, a digest, or a credential. */
 function takeText(pasted) {
   const text = textOf(pasted);
-  return /^https?:\/\/\S+$/.test(text) || isDigest(text) ? open(text)
-    : check({bytes: new TextEncoder().encode(text), name: null, proof: null});
+  return /^https?:\/\/\S+$/i.test(text) || isDigest(text) || linkIn(pasted, location.origin) ? open(pasted)
+    : check({bytes: new TextEncoder().encode(text), name: null, proofs: []});
 }
 
-function open(text) {
-  const found = readPermalink(text.trim(), location.origin);
+function open(pasted) {
+  const text = linkIn(pasted, location.origin) ?? pasted.trim(), found = readPermalink(text, location.origin);
   if (!found) {
-    const [, host = location.host] = /^https?:\/\/([^/?#]+)/i.exec(text.trim()) ?? [];
+    const [, host = location.host] = /^https?:\/\/([^/?#]+)/i.exec(text) ?? [];
     return host === location.host ? showError('link') : showError('elsewhere', {host});
   }
   page.expected = found;
@@ -271,9 +268,12 @@ function listen() {
     }
   }, () => showError('service'));
   // What is printed is whole.
-  for (const [name, isOpen] of [['beforeprint', true], ['afterprint', false]]) {
-    addEventListener(name, () => document.querySelectorAll('#result details.all').forEach(one => { one.open = isOpen; }));
-  }
+  let closed = [];
+  addEventListener('beforeprint', () => {
+    closed = [...document.querySelectorAll('#result details.all:not([open])')];
+    closed.forEach(one => { one.open = true; });
+  });
+  addEventListener('afterprint', () => closed.forEach(one => { one.open = false; }));
 }
 
 await loadMessages();

@@ -598,11 +598,16 @@ def test_proof_qr_is_drawn_for_a_named_service_only(credanchor: Credanchor, tmp_
 
     unnamed = credanchor("proof", "qr", proof)
     by_option = credanchor("proof", "qr", proof, "--url", "http://127.0.0.1:8000")
+    scripts = [
+        credanchor("proof", "qr", proof, "--url", url)
+        for url in ("javascript:alert(1)", "https://a.example/?b", "ftp://a.example")
+    ]
     credanchor.set(CLIENT__URL="http://127.0.0.1:8000")
     by_setting = credanchor("proof", "qr", proof)
 
     assert (unnamed.code, unnamed.out) == (2, "")
     assert "--url: say whose page it opens, here or in CREDANCHOR_CLIENT__URL" in unnamed.err
+    assert [(one.code, one.out) for one in scripts] == [(2, "")] * 3
     assert by_option.out.startswith("<?xml")
     assert by_setting.out == by_option.out
 

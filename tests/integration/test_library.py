@@ -180,6 +180,14 @@ def test_verifier_takes_the_proof_from_inside_the_credential():
     assert anchoring.embedded_proof(inside) == PROOF
 
 
+def test_verifier_takes_the_proof_of_whom_the_credential_names():
+    strangers = PROOF | {"issuer": "did:web:other.example"}
+    inside = json.dumps(json.loads(CREDENTIAL) | {"proof": [strangers, PROOF]}).encode()
+
+    assert anchoring.embedded_proof(inside) == PROOF
+    assert outcomes(anchoring.verify(inside, now=NOON))[CheckName.ISSUER_MATCH] is Outcome.PASSED
+
+
 def test_changed_credential_fails_by_the_proof_inside_it():
     changed = json.dumps(json.loads(CREDENTIAL) | {"proof": [PROOF], "name": "changed"}).encode()
 

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from anchoring.core.canonical import canonical_candidates
 from anchoring.core.proof_json import format_time, proof_to_json
-from anchoring.core.validity import validity_of, validity_to_json
+from anchoring.types import as_digest, parse_did, to_hex
 from tests.factories import UNIVERSITY
 from tests.other_verifiers import ask
 from tests.trees import Posted, make_posted, make_proof, read_vectors
@@ -51,7 +52,6 @@ def shown(
     ]
     report = {
         "checks": checks,
-        "validity": validity_to_json(validity_of(credential, NOW)),
         "statusLists": list(lists),
         "proof": {"issuer": ISSUER, "digest": DIGEST, "anchor": anchor},
         "isLedgerRead": True,
@@ -155,6 +155,49 @@ def test_verdict_without_a_node_is_never_better_than_with_one() -> None:
         assert by_word["verdict"] == by_ledger["verdict"] or by_word["verdict"] in {"service", "untold"}, told
         assert by_word["verdict"] not in limits or "By the word of this service" in by_word["plain"], told
     assert {one["verdict"] for one in unread} == limits | {"service", "untold"}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Madrid", "America/Mexico_City", "Pacific/Kiritimati"])
+def test_days_of_validity_are_those_of_utc_wherever_the_reader_is(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("TZ", zone)
+    over, early = (
+        json.dumps({"issuer": ISSUER} | said).encode() for said in ({"validUntil": "2026-01-31"}, {"validFrom": "2999-12-31"})
+    )
+
+    *results, waits = draw(shown({}, over), shown({}, early), waiting_case(over))
+
+    assert "valid until 31 January 2026" in results[0]["plain"]
+    assert "Valid until 31 January 2026 By the file’s own words, in UTC" in " ".join(results[0]["plain"].split())
+    assert "valid from 31 December 2999" in results[1]["plain"]
+    assert "valid until 31 January 2026" in waits["plain"]
+
+
+def test_token_that_is_over_is_that_and_not_badly_signed() -> None:
+    """Its signature is not looked at once its time is over; that of a document is."""
+    said = {"iss": ISSUER, "exp": 1577836800}
+    token = ".".join(
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({"alg": "ES256"}, said)
+    )
+    document = json.dumps({"issuer": ISSUER} | VALIDITIES["expired"]).encode()
+
+    over, badly_signed = draw(*(shown({"credential-signature": FAILED}, body) for body in (f"{token}.AAAA".encode(), document)))
+
+    assert (over["verdict"], badly_signed["verdict"]) == ("expired", "signature")
+    assert "valid until 1 January 2020" in over["plain"]
+
+
+def test_proof_of_another_contract_is_no_word_on_the_file() -> None:
+    elsewhere, wrong, strangers, revoked = draw(
+        shown({"registry": FAILED, "root": FAILED, "status": CANNOT_TELL}),
+        shown({"registry": FAILED, "path": FAILED}),
+        shown({"registry": FAILED, "issuer-match": FAILED}),
+        shown({"registry": FAILED}, word=CLEAR | {"status": "revoked"}),
+    )
+
+    assert (elsewhere["verdict"], elsewhere["tone"], elsewhere["reserve"]) == ("elsewhere", "warn", "elsewhere")
+    assert "Check it on the page of its own operator" in elsewhere["plain"]
+    assert "do not rely" not in elsewhere["plain"].lower()
+    assert [one["verdict"] for one in (wrong, strangers, revoked)] == ["broken", "stranger", "revoked"]
 
 
 def test_block_that_may_be_replaced_does_not_hide_what_limits_the_file() -> None:
@@ -262,6 +305,8 @@ def test_ledger_is_not_said_to_lack_what_it_was_not_asked_for(outcomes: dict[str
     [drawn] = draw(shown(outcomes, word=CLEAR | {"status": "revoked"}))
 
     assert drawn["verdict"] == "revoked"
+    assert "It is neither revoked nor suspended." not in drawn["text"]
+    assert ("On the ledger it is neither revoked nor suspended yet" in drawn["text"]) == ("ledger" in words)
     assert f"Status now Revoked {words} " in " ".join(drawn["text"].split()) + " "
     assert ("the ledger does not show it yet" in drawn["text"]) == ("ledger" in words)
 
@@ -414,29 +459,251 @@ def test_contract_that_the_reader_entered_counts(
     assert judge("trustedContract", own=own, ledger=ledger) == {"registry": registry, "finality": finality, "isOwn": is_own}
 
 
-def test_issuer_of_a_link_does_not_replace_whom_the_service_has_for_the_file() -> None:
-    """Asked without an issuer, the service answers for whoever anchored it; the link alone is asked for as it stands."""
-    expected = {"digest": DIGEST, "issuer": OTHER}
+# What supports a file: whose anchor counts, and which of the proofs
+
+STRANGER = "did:web:attacker.example"
+OURS = "eip155:31337:0x" + "5f" * 20
+NAMELESS = json.dumps({"type": ["VerifiableCredential"]}).encode()
+
+
+def forms_of(body: bytes) -> list[str]:
+    """Digests of the canonical form and of the bytes as they are."""
+    return [to_hex(form.digest) for form in canonical_candidates(body, None)]
+
+
+def proof_of(digest: str, issuer: str = ISSUER, **members: Any) -> dict[str, Any]:
+    posted = Posted(parse_did(issuer), make_posted(0).salt, as_digest(bytes.fromhex(digest.removeprefix("0x"))))
+    return proof_to_json(make_proof(posted)) | members
+
+
+def waiting_of(digest: str, issuer: str = ISSUER, **members: Any) -> list[Any]:
+    return [202, {"digest": digest, "issuer": issuer, "state": "waiting", "receivedAt": "2026-11-23T12:00:05Z"} | members]
+
+
+def path_of(digest: str, issuer: str | None = None) -> str:
+    return f"/v1/proofs/{digest}" + (f"?issuer={issuer.replace(':', '%3A')}" if issuer else "")
+
+
+def supported(body: bytes | None, answers: dict[str, Any], **how: Any) -> dict[str, Any]:
+    found: dict[str, Any] = judge("support", credential=in_base64(body), answers=answers, **how)
+    return found
+
+
+def with_inside(*proofs: dict[str, Any]) -> bytes:
+    return json.dumps(json.loads(CREDENTIAL) | {"proof": list(proofs)}).encode()
+
+
+def issuers_of(found: dict[str, Any]) -> list[tuple[str, bool]]:
+    """Whose proofs count, the best first, and whether the service gave them."""
+    return [(one["issuer"], one["isKnown"]) for one in found["candidates"]]
+
+
+JCS, RAW = forms_of(CREDENTIAL)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [200, proof_of(JCS, STRANGER)],
+        waiting_of(JCS, STRANGER),
+        [300, {"issuers": [STRANGER, OTHER]}],
+        [200, proof_of(RAW)],
+        [200, {}],
+        None,
+    ],
+    ids=["anchored", "waiting", "several", "unfit", "no proof", "nothing"],
+)
+def test_what_others_have_of_one_form_hides_nothing_of_another(others: Any) -> None:
+    answers = {path_of(JCS): [503, {}] if others is None else others, path_of(RAW): [200, proof_of(RAW)]}
+
+    found = supported(CREDENTIAL, answers)
+
+    assert issuers_of(found) == [(ISSUER, True)]
+    assert found["candidates"][0]["digest"] == RAW
+    assert found["choose"] is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [404, {}],
+        [503, {}],
+        [200, proof_of(JCS, STRANGER)],
+        [200, proof_of(RAW)],
+        waiting_of(JCS),
+        waiting_of(JCS, STRANGER),
+        [202, {}],
+        [300, {"issuers": [STRANGER, OTHER]}],
+        [300, {}],
+    ],
+)
+def test_whatever_a_service_answers_a_good_proof_inside_or_beside_counts(answer: list[Any]) -> None:
+    """Where its issuer is whom the file names. What the service says of the issuer is asked for besides."""
+    inside, beside = with_inside(proof_of(JCS, STRANGER), proof_of(JCS)), [proof_of(JCS, STRANGER), proof_of(JCS)]
+    answers = {path_of(one): answer for body in (CREDENTIAL, inside) for one in forms_of(body)[:1]}
+
+    for body, proofs in ((inside, []), (CREDENTIAL, beside)):
+        found = supported(body, answers, proofs=proofs)
+
+        assert issuers_of(found) == [(ISSUER, False)]
+        assert found["waiting"] in {None, ISSUER}
+
+
+def test_proof_of_the_service_comes_first_and_the_same_one_counts_once() -> None:
+    newer = proof_of(JCS) | {"anchor": proof_of(JCS)["anchor"] | {"sequence": 8}}
+    answers = {path_of(JCS): [200, proof_of(JCS)]}
+
+    assert issuers_of(supported(CREDENTIAL, answers, proofs=[proof_of(JCS)])) == [(ISSUER, True)]
+    assert issuers_of(supported(CREDENTIAL, answers, proofs=[newer])) == [(ISSUER, True), (ISSUER, False)]
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        proof_of(RAW[:-2] + "00"),
+        proof_of(JCS, leafIndex=proof_of(JCS)["leafIndex"] ^ 1),
+        proof_of(JCS, anchor=proof_of(JCS)["anchor"] | {"contract": "0x" + "c2" * 20}),
+        {"type": "CredentialAnchorProof", "version": 2},
+    ],
+    ids=["another file", "wrong path", "another contract", "unreadable"],
+)
+def test_proof_that_does_not_fit_is_judged_only_where_there_is_nothing_else(proof: dict[str, Any]) -> None:
+    contracts = [OURS, OURS]
+    alone = supported(CREDENTIAL, {}, proofs=[proof], contracts=contracts)
+    beside = supported(CREDENTIAL, {path_of(RAW): [200, proof_of(RAW)]}, proofs=[proof], contracts=contracts)
+    answered = supported(CREDENTIAL, {path_of(JCS): [200, proof]}, contracts=contracts)
+
+    assert [one["isFit"] for one in alone["candidates"]] == [False]
+    assert issuers_of(beside) == [(ISSUER, True)]
+    assert (answered["candidates"], answered["isUnfit"]) == ([], True), "the service's answer says nothing of the file"
+
+
+def test_contract_that_the_reader_entered_is_looked_for_first() -> None:
+    of_others = proof_of(JCS, anchor=proof_of(JCS)["anchor"] | {"contract": "0x" + "c2" * 20})
+    answers, entered = {path_of(JCS): [200, of_others]}, [OURS, OURS.replace("5f", "c2")]
+
+    assert issuers_of(supported(CREDENTIAL, answers, contracts=entered)) == [(ISSUER, True)], "and fails as what it is"
+    assert issuers_of(supported(CREDENTIAL, answers, contracts=entered, proofs=[proof_of(JCS)])) == [
+        (ISSUER, False),
+        (ISSUER, True),
+    ]
+
+
+@pytest.mark.parametrize("answer", [[200, proof_of(JCS, STRANGER)], waiting_of(JCS, STRANGER)], ids=["anchored", "waiting"])
+def test_anchor_of_a_stranger_is_shown_as_that_where_there_is_no_other(answer: list[Any]) -> None:
+    """An attacker's proof beside a forged file makes nothing better of it."""
+    found = supported(CREDENTIAL, {path_of(JCS): answer}, proofs=[proof_of(JCS, STRANGER)])
+
+    assert {one["issuer"] for one in found["candidates"]} == {STRANGER}
+    assert found["choose"] is None
+
+
+def test_proof_of_the_named_issuer_in_another_contract_is_not_hidden_by_a_strangers_anchor() -> None:
+    elsewhere = proof_of(JCS, anchor=proof_of(JCS)["anchor"] | {"contract": "0x" + "c2" * 20})
+    answers = {path_of(JCS): [200, proof_of(JCS, STRANGER)]}
+
+    found = supported(CREDENTIAL, answers, proofs=[elsewhere], contracts=[OURS, OURS])
+    of_another_file = supported(CREDENTIAL, answers, proofs=[elsewhere | {"digest": RAW}], contracts=[OURS, OURS])
+
+    assert (issuers_of(found), found["others"]) == ([(ISSUER, False)], [STRANGER])
+    assert issuers_of(of_another_file) == [(STRANGER, True)]
+
+
+def test_of_a_file_without_an_issuer_nobodys_proof_hides_anothers() -> None:
+    """Who was revoked might have it anchored by another, whose proof goes along."""
+    digest, _ = forms_of(NAMELESS)
     answers = {
-        f"/v1/proofs/{DIGEST}": [200, {"issuer": ISSUER}],
-        f"/v1/proofs/{DIGEST}?issuer=did%3Aweb%3Aother.example": [200, {"issuer": OTHER}],
+        path_of(digest): [200, proof_of(digest)],
+        path_of(digest, STRANGER): [404, {}],
+        path_of(digest, ISSUER): [200, proof_of(digest)],
+    }
+    proofs = [proof_of(digest, STRANGER)]
+
+    found = supported(NAMELESS, answers, proofs=proofs)
+    of_link = supported(NAMELESS, answers, proofs=proofs, expected={"digest": digest, "issuer": ISSUER})
+    chosen = supported(NAMELESS, answers, proofs=proofs, issuer=STRANGER)
+    alone = supported(NAMELESS, {}, proofs=proofs)
+
+    assert (found["choose"], found["candidates"]) == ([ISSUER, STRANGER], [])
+    assert (issuers_of(of_link), of_link["others"]) == ([(ISSUER, True)], [STRANGER])
+    assert issuers_of(chosen) == issuers_of(alone) == [(STRANGER, False)]
+
+
+def test_of_several_the_named_one_is_asked_for() -> None:
+    answers = {
+        path_of(JCS): [300, {"issuers": [STRANGER, ISSUER]}],
+        path_of(JCS, ISSUER): [200, proof_of(JCS)],
+        path_of(RAW): waiting_of(RAW, OTHER),
     }
 
-    of_file = judge("find", digests=[DIGEST], issuer=None, expected=expected, answers=answers)
-    chosen = judge("find", digests=[DIGEST], issuer=OTHER, expected=expected, answers=answers)
-    of_link = judge("find", digests=[], issuer=None, expected=expected, answers=answers)
-    another = judge("find", digests=[ELSEWHERE], issuer=None, expected=expected, answers=answers)
+    found = supported(CREDENTIAL, answers)
 
-    assert [one["found"]["body"]["issuer"] for one in (of_file, chosen, of_link, another)] == [ISSUER, OTHER, OTHER, OTHER]
-    assert another["asked"][0] == f"/v1/proofs/{ELSEWHERE}", "the file first, then what it is compared with"
+    assert (issuers_of(found), found["others"]) == ([(ISSUER, True)], [STRANGER])
+    assert found["asked"][-1] == path_of(JCS, ISSUER)
+
+
+def test_file_that_was_taken_back_in_one_form_is_taken_back() -> None:
+    answers = {path_of(JCS): [200, proof_of(JCS)], path_of(RAW): waiting_of(RAW)}
+    revoked = {"status": "revoked", "since": "2026-11-23T12:00:05Z"}
+    told = judge(
+        "statusOfAll",
+        digests=["0x00", "0x01"],
+        answers={"/v1/status/0x00": [200, {"status": "clear"}], "/v1/status/0x01": [200, revoked]},
+    )
+
+    assert supported(CREDENTIAL, answers)["digests"] == [JCS, RAW]
+    assert (told["status"], told["since"], told["isKnown"]) == ("revoked", revoked["since"], True)
+
+
+def test_issuer_of_a_link_does_not_replace_whom_the_service_has_for_the_file() -> None:
+    """Asked without an issuer, the service answers for whoever anchored it; the link alone is asked for as it stands."""
+    expected = {"digest": JCS, "issuer": OTHER}
+    answers = {path_of(JCS): [200, proof_of(JCS)], path_of(JCS, OTHER): [200, proof_of(JCS, OTHER)]}
+
+    of_file = supported(CREDENTIAL, answers, expected=expected)
+    chosen = supported(CREDENTIAL, answers, issuer=OTHER, expected=expected)
+    of_link = supported(None, answers, expected=expected)
+    another = supported(b"another file", answers, expected=expected)
+
+    assert [one["candidates"][0]["issuer"] for one in (of_file, chosen, of_link, another)] == [ISSUER, OTHER, OTHER, OTHER]
+    assert another["asked"][0] != path_of(JCS, OTHER), "the file first, then what it is compared with"
     assert not any(one["isOther"] for one in (of_file, chosen, of_link, another))
 
 
-@pytest.mark.parametrize("status", [403, 429, 500])
-def test_answer_about_something_else_is_no_word_on_a_file(status: int) -> None:
-    found = judge("find", digests=[DIGEST], issuer=None, expected=None, answers={f"/v1/proofs/{DIGEST}": [status, {}]})
+def test_good_proof_of_another_file_than_the_link_names_is_told_as_that() -> None:
+    expected = {"digest": ELSEWHERE, "issuer": ISSUER}
 
-    assert found["found"] is None
+    found = supported(
+        CREDENTIAL, {path_of(ELSEWHERE, ISSUER): [200, proof_of(ELSEWHERE)]}, proofs=[proof_of(JCS)], expected=expected
+    )
+
+    assert (issuers_of(found), found["isOther"]) == ([(ISSUER, False)], True)
+
+
+@pytest.mark.parametrize("status", [400, 403, 429, 500])
+def test_answer_about_something_else_is_no_word_on_a_file(status: int) -> None:
+    found = supported(CREDENTIAL, {path_of(JCS): [status, {}]})
+
+    assert (found["candidates"], found["isSilent"], found["isUnfit"]) == ([], True, False)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [200, None],
+        [200, []],
+        [200, 5],
+        [202, {}],
+        waiting_of(JCS, receivedAt="soon"),
+        waiting_of(RAW),
+        [300, {}],
+        [300, {"issuers": [5, "x"]}],
+    ],
+)
+def test_answer_in_no_form_of_one_is_said_to_be_unfit(answer: list[Any]) -> None:
+    found = supported(CREDENTIAL, {path_of(JCS): answer})
+
+    assert (found["candidates"], found["waiting"], found["isUnfit"]) == ([], None, True)
 
 
 def test_link_that_names_another_issuer_is_told_as_such() -> None:
@@ -523,12 +790,71 @@ def test_fence_of_markdown_is_no_part_of_what_was_pasted(pasted: str, text: str)
     assert judge("textOf", text=pasted) == text
 
 
+LINK = f"https://anchor.example/verify?digest={DIGEST}&issuer=did:web:a.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        (LINK, LINK),
+        (f" <{LINK}>.\n", LINK),
+        (f"{LINK[:60]}\r\n{LINK[60:]}", LINK),
+        (f"See {LINK}\u200b)", LINK),
+        (LINK.replace("https", "HTTPS"), LINK.replace("https", "HTTPS")),
+        (LINK.removeprefix("https://"), LINK),
+        (json.dumps({"id": LINK}), None),
+        (f'"{LINK}"', None),
+        ("A diploma, " * 10 + LINK, None),
+        ("A diploma", None),
+    ],
+)
+def test_link_is_found_as_mails_have_it(text: str, link: str | None) -> None:
+    assert judge("linkIn", text=text) == link
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "words"), [(2 * 86_400, "are 2\N{NO-BREAK SPACE}d apart"), (-7200, "are 2\N{NO-BREAK SPACE}h apart"), (600, None)]
+)
+def test_clock_that_is_far_off_is_said_to_be(ahead_s: int, words: str | None) -> None:
+    [drawn] = draw(shown({}, aheadS=ahead_s))
+
+    assert ("The clock of this device" in drawn["plain"]) == (words is not None)
+    assert words is None or words in drawn["plain"]
+
+
+LONG = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    ["a" + "," * LONG + "a", "a" + '"' * LONG + "a", "```" + "\n" * LONG + "a", "a" + " " * LONG + "a"],
+    ids=["commas", "quotes", "lines", "space"],
+)
+def test_text_is_read_in_a_time_that_grows_with_its_length_alone(pasted: str) -> None:
+    began = time.monotonic()
+
+    text = judge("textOf", text=pasted)
+
+    assert text == pasted
+    assert time.monotonic() - began < 10, "each of them took a minute or more"
+
+
+def test_number_is_read_in_a_time_that_grows_with_its_length_alone() -> None:
+    began = time.monotonic()
+
+    [drawn] = draw({"judge": "unknown", "credential": in_base64(b'{"a": 1.' + b"0" * LONG + b"1}"), "forms": 1})
+
+    assert drawn["verdict"] == "e.form"
+    assert time.monotonic() - began < 10
+
+
 @pytest.mark.parametrize(
     ("text", "digest"),
     [
         (DIGEST, DIGEST),
         (DIGEST[2:].upper(), DIGEST),
         (f"https://anchor.example/verify?digest={DIGEST}", DIGEST),
+        (f"https://anchor.example/verify?digest={DIGEST}&issuer=did:web:a b", None),
         (DIGEST[:-1], None),
     ],
 )

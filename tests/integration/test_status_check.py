@@ -317,11 +317,16 @@ def test_stale_list_is_fetched_once_more_past_caches_and_fails(world: World) -> 
     assert [caching for asked, caching in world.host.asked if asked == path] == [None, "no-cache"]
 
 
-def test_cache_that_held_an_old_list_does_no_harm(world: World) -> None:
+@pytest.mark.parametrize("by_whom", ["who may sign", "somebody else"])
+def test_cache_that_held_an_old_list_does_no_harm(world: World, tmp_path: Path, by_whom: str) -> None:
     file = world.issue(REVOCATION)
     list_id = world.list_ids[REVOCATION]
     published_at = world.publish(list_id, bits(INDEX + 1))
-    old = world.sign(list_id, REVOCATION, bits(), signed_at=published_at - DAY)
+    ring = None
+    if by_whom == "somebody else":
+        ring = KeyRing(tmp_path / "stranger", None)
+        ring.create(KeyKind.ED25519, issuer=None, kid=None, now=NOON)
+    old = world.sign(list_id, REVOCATION, bits(), signed_at=published_at - DAY, ring=ring)
     new = world.sign(list_id, REVOCATION, bits(INDEX + 1))
 
     def cached(request: Any) -> None:

@@ -577,6 +577,19 @@ def test_validity_is_read_in_every_form_and_what_cannot_be_read_is_said():
             ("early", "2100-01-01T00:00:00Z", None),
         ),
     }
+    disclosure = b64url(["a salt", "exp", 1577836800])
+    hidden = base64.urlsafe_b64encode(sha256(disclosure.encode())).decode().rstrip("=")
+    sd_jwt = f"{b64url({'alg': 'ES256'})}.{b64url({'_sd': [hidden]})}.AAAA~"
+    cases |= {
+        "disclosed": (f"{sd_jwt}{disclosure}~", over),
+        "not disclosed": (sd_jwt, (None, None, None)),
+        "over, Open Badges 2": (json.dumps({"type": "Assertion", "expires": "2020-01-01T00:00:00Z"}), over),
+        "early, Open Badges 2": (
+            json.dumps({"type": ["Assertion"], "issuedOn": "2999-01-01"}),
+            ("early", "2999-01-01T00:00:00Z", None),
+        ),
+        "expires, of another kind": (json.dumps({"type": "Parcel", "expires": "2020-01-01T00:00:00Z"}), (None, None, None)),
+    }
     unread: list[Any] = ["01/01/2020", 1577836800, ["2020-01-01T00:00:00Z"], {}, "", "2020-02-30", True, "2020"]
     cases |= {f"unclear, {value}": (json.dumps({"validUntil": value}), ("unclear", None, None)) for value in unread}
     cases |= {"unclear, from": (json.dumps({"validFrom": "soon"}), ("unclear", None, None))}

@@ -79,6 +79,7 @@ class Case:
     heads: dict[str, StatusHead] = field(default_factory=dict)
     is_node_up: bool = True
     web: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    past_caches: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     copies: list[bytes] = field(default_factory=list)
     service: str | None = HOST
     signers: list[str] = field(default_factory=list)
@@ -89,7 +90,7 @@ class Web:
     """Implements ports.ListFetcher, and stands for an HttpGetter."""
 
     def __init__(self, case: Case) -> None:
-        self._web = case.web
+        self._web, self._past_caches = case.web, case.past_caches
 
     def get(self, url: str, *, accept: str, fresh: bool = False) -> Fetched:
         if url not in self._web:
@@ -98,9 +99,10 @@ class Web:
         return Fetched(content=content, media_type=media_type)
 
     def fetch(self, url: str, *, fresh: bool) -> GotList:
-        if not url.lower().startswith("https://") or url not in self._web:
+        web = self._web | self._past_caches if fresh else self._web
+        if not url.lower().startswith("https://") or url not in web:
             raise StatusListError(StatusErrorCode.RETRIEVAL, "it was not got")
-        media_type, content = self._web[url]
+        media_type, content = web[url]
         return GotList(content=content, media_type=media_type, source=f"the list at {url}")
 
 
@@ -172,6 +174,7 @@ def for_javascript(case: Case) -> dict[str, Any]:
             },
         },
         "web": {url: [media_type, b64(content)] for url, (media_type, content) in case.web.items()},
+        "pastCaches": {url: [media_type, b64(content)] for url, (media_type, content) in case.past_caches.items()},
     }
 
 
@@ -263,6 +266,9 @@ class Maker:
             media_type = form.media_type if self.maybe(0.8) else self.chance.choice(["application/json; x=y", "", "text/plain"])
             for folder in ("v1/status-lists", "other"):
                 case.web[f"{HOST}/{folder}/{list_id.hex()}"] = (media_type, body)
+            if self.maybe(0.3):
+                newest = self.signed(form, self.to_sign(list_id, purpose, shown))
+                case.past_caches[f"{HOST}/v1/status-lists/{list_id.hex()}"] = (form.media_type, newest)
         if self.maybe(0.15) and _is_copy(body):
             case.copies.append(body)
 

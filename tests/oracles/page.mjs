@@ -28,7 +28,7 @@ globalThis.fetch = async path => Response.json(JSON.parse(readFileSync(new URL(p
 
 const asking = await import('../../service/web/asking.js'), entered = await import('../../service/web/entered.js');
 const given = await import('../../service/web/given.js'), judgement = await import('../../service/web/judgement.js');
-const view = await import('../../service/web/result_view.js');
+const view = await import('../../service/web/result_view.js'), {canonicalCandidates, momentOf, readableValidity, readProof} = await import('../../service/web/verify.js');
 await (await import('../../service/web/i18n.js')).loadMessages('en');
 
 const bytes = text => text === null ? null : new Uint8Array(Buffer.from(text, 'base64'));
@@ -63,23 +63,39 @@ function serve(answers, asked = []) {
 
 const never = new AbortController().signal;
 const JUDGES = {
-  result: ({credential, ...shown}) => drawn(view.result({given: {bytes: bytes(credential), name: 'diploma', proof: null}, ...shown})),
+  result: async ({credential, ...shown}) => {
+    const body = bytes(credential), {validity, isOfToken: isValidityOfToken} = await readableValidity(body, momentOf(shown.report.checkedAt));
+    return drawn(view.result({given: {bytes: body, name: 'diploma'}, ...shown, report: {...shown.report, validity, isValidityOfToken}}));
+  },
   unknown: ({credential, forms}) => drawn(view.unknown({bytes: bytes(credential), name: 'x'}, Array.from({length: forms}, () => ({digest: new Uint8Array(32)})), null)),
-  waiting: ({credential, ...shown}) => drawn(view.waiting({given: {bytes: bytes(credential), name: 'x', proof: null}, ...shown})),
+  waiting: async ({credential, ...shown}) => {
+    const body = bytes(credential), {validity} = await readableValidity(body, momentOf(new Date().toISOString()));
+    return drawn(view.waiting({given: {bytes: body, name: 'x'}, validity, ...shown}));
+  },
   unreadable: ({reason}) => drawn(view.unreadable(reason)),
   besideLink: ({credential, isOther = false, expected, anchorer}) => judgement.besideLink({bytes: bytes(credential), isOther}, expected, anchorer),
   readPermalink: ({text}) => judgement.readPermalink(text, ORIGIN),
   textOf: ({text}) => judgement.textOf(text),
+  linkIn: ({text}) => judgement.linkIn(text, ORIGIN),
   together: async ({bodies}) => {
     const dropped = bodies.map((body, i) => ({name: `${i}`, size: body.length, arrayBuffer: async () => bytes(body)}));
     const {files, proofs} = await given.readFiles(dropped), alone = files.length === 1 ? await given.withProof(files[0], proofs, true) : null;
-    return {files: files.map(one => one.name), proofs: proofs.map(one => one.name), isUsed: Boolean(alone?.proof), isLeft: alone?.isProofLeft ?? null};
+    return {files: files.map(one => one.name), proofs: proofs.map(one => one.name), isUsed: Boolean(alone?.proofs.length), isLeft: alone?.isProofLeft ?? null};
   },
   isAnyProof: ({body}) => given.isAnyProof(bytes(body)),
   trustedContract: ({own, ledger}) => entered.trustedContract(own, ledger),
-  find: async ({digests, issuer, expected, answers}) => {
-    const asked = serve(answers), forms = digests.map(one => ({digest: Buffer.from(one.slice(2), 'hex')}));
-    return {...await asking.find(forms, issuer, expected, never), asked};
+  support: async ({credential, proofs = [], issuer = null, expected = null, answers, contracts = [null, null]}) => {
+    const asked = serve(answers), body = bytes(credential), forms = body === null ? [] : await canonicalCandidates(body);
+    const found = await asking.lookUp(forms, issuer, expected, never), along = proofs.map(one => new Uint8Array(Buffer.from(JSON.stringify(one))));
+    const {candidates, waiting, ...rest} = await asking.supportFor({bytes: body, proofs: along, issuer}, forms, found, {expected, contracts, signal: never});
+    return {
+      ...rest, waiting: waiting?.body.issuer ?? null, asked,
+      candidates: candidates.map(one => ({issuer: one.issuer ?? null, digest: one.digest ?? null, isKnown: one.isKnown, isFit: one.isFit ?? null, fault: one.fault ?? null}))
+    };
+  },
+  statusOfAll: ({digests, answers}) => {
+    serve(answers);
+    return asking.statusOfAll(digests, null, never);
   },
   statusOf: ({answers, timeoutMs = 1000}) => {
     serve(answers);
@@ -94,10 +110,10 @@ const JUDGES = {
   },
   judged: async ({credential = null, proof, answers, ms}) => {
     serve(answers);
-    const {readProof} = await import('../../service/web/verify.js'), began = Date.now(), {all} = asking.patience(ms);
+    const began = Date.now(), {all} = asking.patience(ms);
     const trusted = {registry: `${proof.anchor.ledger}:${proof.anchor.contract}`, finality: 'finalized'};
     const asked = {node: 'https://node.example', registry: null};
-    const {report, word} = await asking.judged(bytes(credential), proof, readProof(proof), {isKnown: true, trusted, asked, signal: all});
+    const {report, word} = await asking.judged(bytes(credential), {proof, read: readProof(proof), isKnown: true}, {trusted, asked, signal: all});
     return {word, outcomes: judgement.outcomesOf(report), isInPart: report.isInPart, tookMs: Date.now() - began};
   }
 };

@@ -54,16 +54,17 @@ function answerOf({isUp, block, anchor, heads, logs = null, results = {}, code =
   }
 }
 
-function fetchFrom({node, web}) {
+function fetchFrom({node, web, pastCaches = {}}) {
   return async (url, request) => {
     if (url === NODE) {
       const asked = JSON.parse(request.body), answer = {jsonrpc: '2.0', id: asked.id, result: answerOf(node, asked), ...node.answer};
       return Response.json(answer, {status: node.status ?? 200});
     }
-    if (!Object.hasOwn(web, url)) {
+    const found = request.cache === 'reload' && Object.hasOwn(pastCaches, url) ? pastCaches[url] : web[url];
+    if (found === undefined) {
       throw new TypeError('nothing is there');
     }
-    const [mediaType, body, status = 200] = web[url];
+    const [mediaType, body, status = 200] = found;
     return new Response(bytes(body), {status, headers: mediaType ? {'Content-Type': mediaType} : {}});
   };
 }
@@ -91,8 +92,8 @@ async function reasonOfDrip({credential, proof, options, what}) {
 
 const JUDGES = {
   drip: reasonOfDrip,
-  status: ({credential, proof, options, copies, node, web}) => refusable(() => ours.verify(credential && bytes(credential), bytes(proof), {
-    ...options, rpcUrl: NODE, statusLists: copies.map(bytes), fetch: fetchFrom({node, web})
+  status: ({credential, proof, options, copies, node, web, pastCaches}) => refusable(() => ours.verify(credential && bytes(credential), bytes(proof), {
+    ...options, rpcUrl: NODE, statusLists: copies.map(bytes), fetch: fetchFrom({node, web, pastCaches})
   })),
   accreditation: ({credential, registry, anchoredAt, web}) =>
     checkAccreditation(accreditationClaim(bytes(credential)), registry, {anchoredAt, fetch: fetchFrom({node: null, web})}),

@@ -159,18 +159,47 @@ def test_verify_of_a_credential_without_a_proof_yet_is_not_found(api: Api) -> No
     assert problem["detail"] == "the credential was posted and is waiting: it has no proof yet"
 
 
-def test_verify_asks_whose_proof_is_meant(api: Api) -> None:
-    api.post("/v1/credentials", CREDENTIAL, "application/vc")
-    api.post("/v1/credentials", CREDENTIAL, "application/vc", key=api.other)
+def test_verify_asks_whose_proof_is_meant_where_the_credential_names_nobody(api: Api) -> None:
+    nameless = {name: value for name, value in CREDENTIAL.items() if name != "issuer"}
+    for one in (nameless, CREDENTIAL):
+        api.post("/v1/credentials", one, "application/vc")
+        api.post("/v1/credentials", one, "application/vc", key=api.other)
     anchor(api, seal(api))
 
-    problem = check_problem(api.client.post("/v1/verify", json={"credential": CREDENTIAL}), 422, "invalid-input")
+    problem = check_problem(api.client.post("/v1/verify", json={"credential": nameless}), 422, "invalid-input")
 
     assert UNIVERSITY in problem["detail"]
     assert ACADEMY in problem["detail"]
     assert problem["at"] == "$.issuer"
+    assert report(api, credential=CREDENTIAL)["outcome"] == "passed"
     assert report(api, credential=CREDENTIAL, issuer=UNIVERSITY)["outcome"] == "passed"
     assert outcomes(report(api, credential=CREDENTIAL, issuer=ACADEMY))["issuer-match"] == "failed"
+
+
+def test_verify_takes_the_form_that_the_named_issuer_posted(api: Api) -> None:
+    """Whatever somebody else posted."""
+    raw = json.dumps(CREDENTIAL).encode()
+    api.post("/v1/credentials?canonicalization=raw", raw, "application/vc")
+    api.post("/v1/credentials", CREDENTIAL, "application/vc", key=api.other)
+    anchor(api, seal(api))
+
+    found = report(api, credentialBase64=base64.b64encode(raw).decode())
+    strangers = report(api, credential=CREDENTIAL)
+
+    assert (found["outcome"], outcomes(strangers)["issuer-match"]) == ("passed", "failed")
+
+
+def test_verify_takes_the_proof_inside_where_only_somebody_else_posted_the_credential(api: Api, proof: dict[str, Any]) -> None:
+    inside = CREDENTIAL | {"proof": [proof]}
+    assert api.delete(f"/v1/digests/{proof['digest']}").status_code < 300
+    api.post("/v1/credentials", CREDENTIAL, "application/vc", key=api.other)
+    waiting = outcomes(report(api, credential=inside))
+    anchor(api, seal(api))
+
+    anchored, forged = (outcomes(report(api, credential=one)) for one in (inside, inside | {"name": "x"}))
+
+    assert {one["issuer-match"] for one in (waiting, anchored)} == {one["digest"] for one in (waiting, anchored)} == {"passed"}
+    assert forged["digest"] == "failed"
 
 
 def test_verify_of_a_deep_credential_reaches_as_deep_as_posting(api: Api) -> None:

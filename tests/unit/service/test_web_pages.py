@@ -159,6 +159,9 @@ def test_policy_lets_a_page_ask_this_service_and_the_nodes_and_nobody_else():
         ("*", None),
         ("javascript%3Aalert(1)", None),
         ("https%3A%2F%2F*.example", None),
+        ("http%3A%2F%2F%5B1%3A2%3A3%5D%2F", None),
+        ("http%3A%2F%2F%5B%3A%3A1%5D%3A8545", None),
+        ("http%3A%2F%2F127.0.0.1%3A99999", None),
     ],
 )
 def test_cookie_names_a_node_or_nothing(cookie, node):
