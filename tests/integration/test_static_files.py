@@ -14,7 +14,7 @@ import pytest
 from anchoring.core.batch import BatchState
 from anchoring.core.proof_json import proof_to_json
 from anchoring.core.published import PAGES_PATH, batch_path, bundle_path, page_path, tile_path
-from anchoring.core.tiles import TILE_WIDTH, TileCoordinate
+from anchoring.core.tiles import TILE_WIDTH, TileCoordinate, served_width
 from anchoring.errors import FilesUnavailable, InvalidInput, NotFound, StateCorrupt, VerificationError
 from anchoring.objects import open_files
 from anchoring.ports.entries import Entry
@@ -395,7 +395,7 @@ def test_files_that_were_tampered_with_make_no_proof(installation, folder):
                 file.write_bytes(change(whole))
             try:
                 assert rebuild_proof(folder.reader(), own(entry), no_progress, root=root) == proof
-            except (VerificationError, NotFound) as no:
+            except VerificationError as no:
                 refused[path] += bool(str(no))
             file.write_bytes(whole)
     assert refused[own_tile] == 5
@@ -435,9 +435,52 @@ def test_tiles_made_to_deceive_the_search_cost_few_reads(installation, folder):
     facts, size = Path(folder.written, batch_path(root)), 1 << 20
     facts.write_bytes(replace_json(treeSize=size)(facts.read_bytes()))
     watched = Watched(Skewed(facts.read_bytes()))
-    with pytest.raises(NotFound):
+    with pytest.raises(VerificationError, match="does not lead to the root"):
         rebuild_proof(watched, own(installation.acknowledged[0]), no_progress, root=root)
-    assert len(watched.read_paths) <= 1 + 4 + 12 + 1
+    search, above = 4 + 12 + 1, 2
+    assert len(watched.read_paths) <= 1 + search + 1 + above
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_damaged_files_of_one_batch_leave_the_others(installation, folder, monkeypatch):
+    monkeypatch.setattr(exporting, "PAGE_BATCHES", 2)
+    some = seal(installation, 3, 4, 5)
+    export(installation, folder.writer())
+    found = {entry: rebuild_proof(folder.reader(), own(entry), no_progress) for entry in some}
+    first, *_ = roots(installation)
+    tile = tile_path(first, TileCoordinate(0, 0))
+    for path, damaged in [(tile, None), (tile, b""), (tile, b"\xff" * 96), (page_path(0), None), (page_path(0), b"[]")]:
+        file = Path(folder.written, path)
+        whole = file.read_bytes()
+        if damaged is None:
+            file.unlink()
+        else:
+            file.write_bytes(damaged)
+        others = [entry for entry in some if found[entry].root != first]
+        assert {entry: rebuild_proof(folder.reader(), own(entry), no_progress) for entry in others} == {
+            e: found[e] for e in others
+        }
+        with pytest.raises(VerificationError, match=rf"{path}: .*; no batch whose files are whole .*--root"):
+            rebuild_proof(folder.reader(), own(some[0]), no_progress)
+        if path == tile:
+            with pytest.raises(VerificationError, match=rf"{path}: [^;]*$"):
+                rebuild_proof(folder.reader(), own(some[0]), no_progress, root=first)
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("other", [bytes, lambda size: b"\xff" * size, lambda size: bytes(range(1, 33)) * (size // 32)])
+def test_leaf_is_said_to_be_in_no_batch_only_of_tiles_that_lead_to_its_root(installation, folder, other):
+    """Whoever is told so doubts what he has, so other bytes in the place of a tile must not bring it about."""
+    [entry, *_] = seal(installation, 300)
+    export(installation, folder.writer())
+    [root] = roots(installation)
+    for n in (0, 1):
+        file = Path(folder.written, tile_path(root, TileCoordinate(0, n)))
+        file.write_bytes(other(file.stat().st_size))
+    for batch in (root, None):
+        with pytest.raises(VerificationError, match=r"tiles/0/[01]: does not lead to the root"):
+            rebuild_proof(folder.reader(), own(entry), no_progress, root=batch)
 
 
 @dataclass
@@ -449,9 +492,9 @@ class Skewed:
     def read(self, path: str, *, most: int) -> bytes | None:
         if path.endswith(".json"):
             return self.facts
-        n = int(path.rpartition("/")[2])
-        leaves = [256 * n + i for i in range(256)]
-        if n == 4095:
+        at = TileCoordinate(*map(int, path.split("/")[-2:]))
+        leaves = [256 * at.n + i for i in range(served_width(at, 1 << 20))]
+        if at == (0, 4095):
             leaves[-1] = (1 << 256) - 1
         return b"".join(leaf.to_bytes(32) for leaf in leaves)
 
