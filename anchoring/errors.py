@@ -12,6 +12,7 @@ AnchoringError
 ├── ScopeMissing            present a key with this scope
 ├── TooManyRequests         try again later, and less often
 ├── StoreUnavailable        try again later; repeating is safe
+│   └── StoreReadOnly       ask where the database takes writes
 ├── ManifestsUnavailable    try again later; nothing was signed
 ├── FilesUnavailable        try again later; repeating is safe
 ├── Busy                    try again later; another round is at work
@@ -137,6 +138,15 @@ class StoreUnavailable(AnchoringError):
     def __init__(self, message: str, *, may_repeat: bool = False) -> None:
         super().__init__(message)
         self.may_repeat = may_repeat
+
+
+class StoreReadOnly(StoreUnavailable):
+    """The database server takes no writes: it is a replica, or became one. Nothing took hold."""
+
+    slug = "store-read-only"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, may_repeat=True)
 
 
 class ManifestsUnavailable(AnchoringError):

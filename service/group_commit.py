@@ -12,7 +12,7 @@ from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
-from anchoring.errors import ServiceUnavailable, StoreUnavailable
+from anchoring.errors import ServiceUnavailable, StoreReadOnly, StoreUnavailable
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store, UnitOfWork
 from service.metrics import Metrics
@@ -35,8 +35,8 @@ Opener: TypeAlias = Callable[[], AbstractContextManager[UnitOfWork]]
 class GroupCommit:
     """The writer threads. Started and stopped with the service.
 
-    `failed_at`: when the database did not take the last commit; None when it took it, or none was tried. `is_embedded`: such a
-    database writes for one at a time.
+    `failed_at`: when the database did not take the last commit; None when it took it, none was tried, or the process is a reader:
+    its database, a replica, took none ever. `is_embedded`: such a database writes for one at a time.
     """
 
     def __init__(self, store: Store, clock: Clock, metrics: Metrics, *, is_embedded: bool = True) -> None:
@@ -44,6 +44,7 @@ class GroupCommit:
         self._clock = clock
         self._metrics = metrics
         self.failed_at: datetime | None = None
+        self._has_written = False
         self._queue: SimpleQueue[Question | None] = SimpleQueue()
         self._large = self._queue if is_embedded else SimpleQueue[Question | None]()
         work: list[tuple[SimpleQueue[Question | None], Opener]] = [(self._queue, self._writer.writing)]
@@ -125,7 +126,9 @@ class GroupCommit:
         questions[0].answer.get_loop().call_soon_threadsafe(hand_out, told)
 
     def _note(self, questions: list[Question], started: float, failed: Exception | None) -> None:
-        unavailable = isinstance(failed, StoreUnavailable)
+        self._has_written |= failed is None
+        is_reader = isinstance(failed, StoreReadOnly) and not self._has_written
+        unavailable = isinstance(failed, StoreUnavailable) and not is_reader
         self.failed_at = self._clock.now() if unavailable else None
         elapsed_s = time.perf_counter() - started
         self._metrics.committed(len(questions), elapsed_s, queued=self._queue.qsize(), failed=unavailable)

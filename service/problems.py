@@ -35,6 +35,7 @@ from anchoring.errors import (
     ScopeMissing,
     ServiceUnavailable,
     StateCorrupt,
+    StoreReadOnly,
     StoreUnavailable,
     TooLarge,
     TooManyRequests,
@@ -47,6 +48,8 @@ TYPE_PREFIX: Final = "urn:credanchor:problem:"
 RETRY_AFTER_S: Final = 5
 BACKLOG_RETRY_AFTER_S: Final = 60
 TOLD: Final = "the operator has been told"
+LATER: Final = "try again later; repeating is safe"
+ELSEWHERE: Final = "what is served here is for reading; nothing was done: send this to the address that takes it"
 
 STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
     InvalidInput: (422, "The request cannot be used"),
@@ -60,6 +63,7 @@ STATUS: Final[dict[type[AnchoringError], tuple[int, str]]] = {
     ScopeMissing: (403, "The API key may not do this"),
     TooManyRequests: (429, "Too many requests"),
     StoreUnavailable: (503, "The database does not answer"),
+    StoreReadOnly: (503, "The database takes no writes"),
     ManifestsUnavailable: (503, "The place for manifests does not answer"),
     FilesUnavailable: (503, "The place of published files does not answer"),
     Busy: (503, "Another round is at work"),
@@ -118,7 +122,9 @@ def refusal(error: AnchoringError) -> Response:
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:  # the words are for the operator: they may name hosts and tables
         if not isinstance(error, AuthorizationUnavailable):  # `known_tokens` says it, once for all who ask meanwhile
             log.error("request.failed", error=error.slug, detail=error.message)
-        detail = TOLD if status == http.HTTPStatus.INTERNAL_SERVER_ERROR else "try again later; repeating is safe"
+        detail = TOLD if status == http.HTTPStatus.INTERNAL_SERVER_ERROR else LATER
+    if isinstance(error, StoreReadOnly):
+        detail = ELSEWHERE
     response = problem(
         status,
         error.slug,
@@ -134,7 +140,7 @@ def refusal(error: AnchoringError) -> Response:
         response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     if isinstance(error, TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after_s)
-    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE and not isinstance(error, StoreReadOnly):
         response.headers["Retry-After"] = str(BACKLOG_RETRY_AFTER_S if isinstance(error, BacklogFull) else RETRY_AFTER_S)
     return response
 

@@ -25,6 +25,7 @@ from anchoring.core.bundle import Bundle
 from anchoring.core.issuer import Issuer
 from anchoring.core.proof import Registry
 from anchoring.core.scopes import WRITING, Scope
+from anchoring.errors import StoreReadOnly
 from anchoring.ports.entries import Entry
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.rounds import RoundRecord, RoundResult
@@ -238,7 +239,9 @@ def _check_problem_document(response: httpx2.Response) -> None:
     assert problem.title
     assert problem.detail
     assert response.headers["cache-control"] == "no-store"
-    if response.status_code == 503:
+    if problem.type == problems.TYPE_PREFIX + StoreReadOnly.slug:
+        assert "retry-after" not in response.headers
+    elif response.status_code == 503:
         assert int(response.headers["retry-after"]) > 0
     if response.status_code == 429:
         assert int(response.headers["retry-after"]) > 0

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
-from anchoring.errors import AnchoringError, Misconfigured, StateCorrupt, StoreUnavailable
+from anchoring.errors import AnchoringError, Misconfigured, StateCorrupt, StoreReadOnly, StoreUnavailable
 from anchoring.store.postgresql import connect_arguments, parse_url, prepare_postgresql
 from anchoring.store.sqlite import IS_DURABLE, WRITES, prepare_sqlite
 
@@ -23,7 +23,7 @@ AUDIT_LOCK: Final = 0x41554449
 
 # Serialization failure, deadlock: the server chose this transaction to give way. Or the table of entries became a partition.
 _BROKEN_OFF: Final = {"40001", "40P01", "42P10"}
-_READ_ONLY: Final = "25006"  # the server became a standby while the connection was open
+_READ_ONLY: Final = "25006"  # the server is a standby, or became one while the connection was open
 _READ_ONLY_SESSION: Final = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
 _ENDED: Final = {"25P03", "25P04", "57P01", "57P02", "57P05"}  # the server ended the session: too long idle, or it stops
 _DAMAGED: Final = {"XX001", "XX002"}
@@ -189,7 +189,9 @@ def _translation(failed: DBAPIError) -> AnchoringError | None:
     state, words = sqlstate_of(failed), first_line(failed)
     if state in _DAMAGED or getattr(failed.orig, "sqlite_errorcode", None) in _SQLITE_DAMAGED or is_no_text(failed):
         return StateCorrupt(f"the database cannot be read: {words}")
-    if state in _BROKEN_OFF or state == _READ_ONLY:
+    if state == _READ_ONLY:
+        return StoreReadOnly(f"the database takes no writes: {words}")
+    if state in _BROKEN_OFF:
         return StoreUnavailable(f"the database broke the transaction off: {words}", may_repeat=True)
     if failed.connection_invalidated or state in _ENDED:
         return StoreUnavailable(f"the database connection was lost: {words}", may_repeat=True)

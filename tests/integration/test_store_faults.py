@@ -371,14 +371,37 @@ def test_standby_answers_reads_as_the_primary_does_and_refuses_posts(clusters):
         async def post(client):
             headers = {"Authorization": f"Bearer {key}"}
             read = await client.get("/v1/batches")
-            return read, await client.post("/v1/digests", json={"digests": ["11" * 32]}, headers=headers)
+            known, new = ({"digests": [digest.hex()]} for digest in (entries[0].digest, bytes(32)))
+            posted = [await client.post("/v1/digests", json=one, headers=headers) for one in (known, new)]
+            return read, posted, await client.get("/readyz")
 
-        read, refused = run_async(make_app(SqlStore(replica)), post)
+        read, posted, ready = run_async(make_app(SqlStore(replica)), post)
         assert [batch["treeSize"] for batch in read.json()["batches"]] == [300]
-        check_problem(refused, 503, "store-unavailable")
-        assert refused.headers["retry-after"]
+        for refused in posted:
+            problem = check_problem(refused, 503, "store-read-only")
+            assert "address that takes it" in problem["detail"]
+        assert (ready.status_code, ready.json()["ready"]) == (200, True)
         replica.dispose()
         engine.dispose()
+
+
+def test_process_that_took_posts_is_not_ready_once_its_database_takes_no_writes(clusters):
+    server = clusters[0]
+    server.initialize()
+    server.start()
+    with opened(server.url, busy_timeout_s=5) as engine:
+        migrate(engine)
+        with running(SqlStore(engine)) as api:
+            assert api.post_numbers(1).status_code == 202
+            change(server.url, "default_transaction_read_only = on")
+            wait_until(lambda: api.post_numbers(2).status_code == 503, "it takes no writes")
+            check_problem(api.post_numbers(2), 503, "store-read-only")
+            unready = api.get("/readyz")
+            change(server.url, "default_transaction_read_only = off")
+            wait_until(lambda: api.post_numbers(2).status_code == 202, "it takes writes")
+            ready = api.get("/readyz")
+    assert [unready.status_code, ready.status_code] == [503, 200]
+    assert unready.json()["reasons"] == ["the database did not take the last post, 0 s ago"]
 
 
 def test_asynchronous_standby_that_takes_over_lacks_digests_and_signs_nothing(clusters):
