@@ -69,6 +69,8 @@ def open_files(place: str, *, parallel: int, timeout_s: float, writes: bool) -> 
 
     Raises: InvalidInput naming the place when it is none that can be written, or read.
     """
+    if not place:
+        raise InvalidInput("names no folder and no store such as s3://bucket/path", at="''")
     if "://" not in place:
         return ObjectFiles(_folder(Path(place), writes=writes), place, parallel=1)  # a disk is no faster for several
     try:

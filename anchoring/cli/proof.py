@@ -36,7 +36,7 @@ from anchoring.core.proof_formats import LineFormat, ProofFormat, read_any, writ
 from anchoring.core.proof_json import parse_proof, proof_to_json
 from anchoring.core.report import REQUIRED, CheckName, report_to_json
 from anchoring.core.strict_json import parse
-from anchoring.errors import InvalidInput
+from anchoring.errors import InvalidInput, VerificationError
 from anchoring.types import parse_did, parse_digest, parse_http_url, parse_root, parse_salt, to_hex
 
 app = typer.Typer(name="proof", no_args_is_help=True, help="Get proofs from a service, and verify them without one.")
@@ -77,7 +77,10 @@ def rebuild(
     canonicalization: Annotated[Canonicalization | None, typer.Option(help="How the digest was made, for the proof.")] = None,
     output: Annotated[Path | None, typer.Option(help="Write the proof to this file instead of stdout.")] = None,
 ) -> None:
-    """Make the proof of a digest from static files alone, without a service. Its path is verified; the anchor is for `verify`."""
+    """Make the proof of a digest from static files alone, without a service. Its path is verified; the anchor is for `verify`.
+
+    A bundle that cannot be read is left out: it can be made anew by `proof bundle`.
+    """
     from anchoring.bootstrap.static_files import open_static_files
     from anchoring.settings import read_settings
     from anchoring.usecases.rebuild_proof import OwnEntry, published_bundle, rebuild_proof
@@ -92,7 +95,11 @@ def rebuild(
     place = open_static_files(files, read_settings().tiles, writes=False)
     with progress_bar() as progress:
         made = rebuild_proof(place, entry, progress, root=wanted, since=since.replace(tzinfo=UTC) if since else None)
-    found = published_bundle(place, made.root)
+    try:
+        found = published_bundle(place, made.root)
+    except VerificationError as damaged:
+        say(f"{damaged.message}; the bundle is left out")
+        found = None
     _hand_over(proof_to_json(made) | ({MEMBER: bundle_to_json(found)} if found else {}), output)
 
 

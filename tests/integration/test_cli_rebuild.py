@@ -142,6 +142,13 @@ def test_proof_is_rebuilt_from_exported_tiles_when_the_database_is_gone(
     assert "the bundle by receipt and storage" in offline.out
     printed = installation(*words, "--salt", to_hex(entry.salt), "--since", "2026-01-01", "--canonicalization", "raw")
     assert json.loads(printed.out) == json.loads((tmp_path / "proof.json").read_text())
+    [bundle] = (tmp_path / "files").rglob("bundle.json")
+    bundle.write_text("{}")
+    without = installation(*words, "--salt", to_hex(entry.salt), "--canonicalization", "raw")
+    assert without.code == 0, without.err
+    assert "left out" in without.err
+    assert "bundle.json" in without.err
+    assert json.loads(printed.out) == json.loads(without.out) | {"bundle": json.loads(printed.out)["bundle"]}
 
     other = installation(*words, "--salt", "0x" + "00" * 16)
     assert (other.code, other.error.partition(":")[0]) == (1, "no published batch has a leaf of this digest, issuer and salt")

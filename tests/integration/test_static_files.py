@@ -511,6 +511,8 @@ class Skewed:
 def test_place_that_is_none_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     for place, writes, why in [
+        ("", True, "names no folder"),
+        ("", False, "names no folder"),
         (str(tmp_path / "nowhere"), False, "is no folder"),
         (str(tmp_path / "file"), False, "is no folder"),
         (str(tmp_path / "file" / "inside"), True, "inside"),
@@ -519,7 +521,7 @@ def test_place_that_is_none_is_refused(tmp_path):
     ]:
         with pytest.raises(InvalidInput, match=why) as refused:
             open_files(place, **PATIENCE, writes=writes)
-        assert str(refused.value).startswith(place)
+        assert str(refused.value).startswith(place or "'': ")
 
 
 def test_place_that_does_not_answer_is_unavailable(installation, monkeypatch, object_store):
