@@ -16,11 +16,12 @@ from anchoring.bootstrap.signing import open_checker, open_credential_proofs, op
 from anchoring.bootstrap.store import open_store
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.finality import parse_finality
+from anchoring.errors import AnchoringError
 from anchoring.logs import configure_logs
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store
 from anchoring.settings import Settings, read_settings
-from service import openapi, problems
+from service import openapi, problems, worker
 from service.allocator import give_back_freed
 from service.allowances import open_allowances
 from service.backlog import Backlog
@@ -169,9 +170,13 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
 
 
 def from_environment() -> FastAPI:
-    """What uvicorn calls in each worker. Raises: Misconfigured, StoreUnavailable."""
+    """What uvicorn calls in each worker. Raises: Misconfigured, StoreUnavailable where there is but one; else SystemExit."""
     configure_logs(TurnLines(sys.stderr))
+    worker.end_with_supervisor()
     give_back_freed()
-    settings = read_settings()
-    check_ledger(settings.ledger)
-    return create_app(settings, open_store(settings.store))
+    try:
+        settings = read_settings()
+        check_ledger(settings.ledger)
+        return create_app(settings, open_store(settings.store))
+    except AnchoringError as failed:
+        worker.give_up(failed)

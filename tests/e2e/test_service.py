@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -163,6 +165,62 @@ def test_workers_count_together_also_when_one_of_them_dies(environment: dict[str
         process.kill()
         process.wait()
     assert list(folder.iterdir()) == []
+
+
+def comes(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_workers_end_with_a_supervisor_that_is_killed(environment: dict[str, str]) -> None:
+    port = free_port()
+    command = [str(COMMAND), "service", "run", "--port", str(port), "--workers", "2"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        connected(port).close()
+        urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60).close()
+        left = workers(process.pid)
+    finally:
+        process.kill()
+        process.wait()
+    try:
+        assert len(left) == 2
+        comes(lambda: not any(Path(f"/proc/{one}").exists() for one in left))
+    finally:
+        for one in left:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+
+
+def test_worker_that_cannot_start_says_so_in_a_line_and_another_is_started(environment: dict[str, str], tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    command = [str(COMMAND), "service", "run", "--port", str(port), "--workers", "2"]
+    with log.open("wb") as written:
+        process = subprocess.Popen(command, env=environment | {"PYTHONUNBUFFERED": "1"}, stderr=written)
+    try:
+        connected(port).close()
+        urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60).close()
+        (tmp_path / "service.db").rename(tmp_path / "away")
+        dead = min(workers(process.pid))
+        os.kill(dead, signal.SIGKILL)
+        comes(lambda: log.read_text().count("worker.not_started") > 1)
+        for file in tmp_path.glob("service.db*"):
+            file.unlink()
+        (tmp_path / "away").rename(tmp_path / "service.db")
+        told = [json.loads(line) for line in log.read_text().splitlines()]
+        assert {line["detail"].partition(",")[0] for line in told if line["event"] == "worker.not_started"} == {
+            "the database is empty"
+        }
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
 
 
 def statuses(port: int, address: str, times: int) -> list[int]:
