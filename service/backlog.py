@@ -1,6 +1,7 @@
 """How much waits to be sealed, and whether more is taken: what was accepted comes before accepting more.
 
-Asked on every post, so the figure is one that was read lately, and what this process accepted since is added.
+Asked on every post, so the figure is one that was read lately, and what this process accepted since is added. Digests that are
+known already count as well, until it is read again: to look for them costs what the limit is to save.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,9 @@ Read = Callable[[Callable[[UnitOfWork], int]], Awaitable[int]]
 
 
 class Backlog:
-    """`limit`: entries that may wait. Several processes together may pass it by what they take in a second."""
+    """`limit`: entries that may wait. A request that comes below it is taken whole, and several processes together may pass it by
+    what they take in a second.
+    """
 
     def __init__(self, read: Read, clock: Clock, *, limit: int) -> None:
         self._read = read
