@@ -174,6 +174,14 @@ def comes(holds: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+def runs(process: int) -> bool:
+    """Whether it does more than wait to be asked how it ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_workers_end_with_a_supervisor_that_is_killed(environment: dict[str, str]) -> None:
     port = free_port()
     command = [str(COMMAND), "service", "run", "--port", str(port), "--workers", "2"]
@@ -187,7 +195,7 @@ def test_workers_end_with_a_supervisor_that_is_killed(environment: dict[str, str
         process.wait()
     try:
         assert len(left) == 2
-        comes(lambda: not any(Path(f"/proc/{one}").exists() for one in left))
+        comes(lambda: not any(map(runs, left)))
     finally:
         for one in left:
             with suppress(ProcessLookupError):
