@@ -108,9 +108,9 @@ def pinned(at: Head) -> dict[str, Any]:
     return {"blockHash": to_hex(at.block.hash), "requireCanonical": True}
 
 
-def unhex(text: str) -> bytes:
-    """Bytes of `0x…`. Raises: ValueError, or TypeError for what is no text."""
-    if _DATA.fullmatch(text) is None:
+def unhex(text: Any) -> bytes:
+    """Bytes of `0x…`. Raises: ValueError for anything else."""
+    if not isinstance(text, str) or _DATA.fullmatch(text) is None:
         raise ValueError("no hexadecimal with 0x")
     return bytes.fromhex(text[2:])
 

@@ -69,7 +69,7 @@ class RemoteSigner:
             return unhex(self._rpc.send("eth_signTransaction", {"from": self.address} | asked))
         except RpcRefusal as refused:
             raise LedgerUnavailable(f"signer {self._rpc.host} did not sign: {excerpt(refused.message)}") from refused
-        except (ValueError, AttributeError):
+        except ValueError:
             raise LedgerUnavailable(f"signer {self._rpc.host} answered with something that is no signed transaction") from None
 
 
