@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import BlockPlace, PublishedHead
@@ -67,12 +67,15 @@ class SqlStatusVersions:
         )
 
     def newest_published(self, list_id: ListId) -> StatusVersion | None:
-        return self.newest_published_of([list_id]).get(list_id)
+        row = self._connection.execute(_NEWEST_PUBLISHED, {"list_id": list_id}).first()
+        return None if row is None else _version(row)
 
     def newest_published_of(self, list_ids: Collection[ListId]) -> Mapping[ListId, StatusVersion]:
         asked = sorted(set(list_ids))
+        if len(asked) <= 1:  # most often: whoever reads lists at one moment reads the same
+            return {one: found for one in asked if (found := self.newest_published(one))}
         given = pack(self._connection, [0] * len(asked), list_ids=b"".join(asked))
-        rows = self._connection.execute(_NEWEST_PUBLISHED[self._connection.dialect.name], given) if asked else ()
+        rows = self._connection.execute(_NEWEST_PUBLISHED_OF[self._connection.dialect.name], given)
         return {one.list_id: one for one in map(_version, rows)}
 
     def numbered(self, list_id: ListId, version: int) -> tuple[StatusVersion, StatusBits] | None:
@@ -273,7 +276,12 @@ def _first_showing(asked: Packed) -> Select[Any]:
 # Asked by every reader of a list or a status: built once.
 _LIST: Final = status_list.alias()
 _LISTED: Final = (("sqlite", packed.SQLITE), ("postgresql", packed.POSTGRESQL))
-_NEWEST_PUBLISHED: Final = {name: _newest_published(asked) for name, asked in _LISTED}
+_NEWEST_PUBLISHED: Final = (
+    _VERSIONS.where(status_list.c.list_id == bindparam("list_id"), status_version.c.state.in_(PUBLISHED))
+    .order_by(status_version.c.version.desc(), status_version.c.id.desc())
+    .limit(1)
+)
+_NEWEST_PUBLISHED_OF: Final = {name: _newest_published(asked) for name, asked in _LISTED}
 _FIRST_SHOWING: Final = {name: _first_showing(asked) for name, asked in _LISTED}
 _WITH_BITS: Final = _VERSIONS.add_columns(status_version.c.compressed_bits)
 
