@@ -46,38 +46,36 @@ class _Cycle(RequestResponseCycle):
     our own, and are looked at together.
     """
 
-    _head: Any = None
-    """What is held back until the body is there."""
+    _held: tuple[Any, int] | None = None
+    """A head, held back until the body is there, and how long that is to be."""
 
     async def send(self, message: Any) -> None:
-        head, self._head = self._head, None
+        held, self._held = self._held, None
         if message["type"] == "http.response.start":
-            head = None  # one whose body never came
-            if _length(message) is not None:
-                self._head = message
+            held = None  # one whose body never came
+            length = _length(message)
+            if length is not None:
+                self._held = message, length
                 return
-        if head is not None and self._is_whole(head, message):
-            self._send_whole(head, message.get("body", b""))
-            return
-        if head is not None:
+        if held is not None:
+            head, length = held
+            body = message.get("body", b"")
+            if len(body) == length and not message.get("more_body") and self._is_at_ease():
+                self._send_whole(_head(head["status"], [*self.default_headers, *head["headers"]]) + body)
+                return
             await super().send(head)
         await super().send(message)
 
-    def _is_whole(self, head: Any, message: Any) -> bool:
+    def _is_at_ease(self) -> bool:
         """Whether nothing else is to be thought of: a connection that ends, a reader who is slow or gone, HEAD."""
-        if self.response_started or self.disconnected or self.flow.write_paused or not self.keep_alive:
+        if self.response_started or self.disconnected or self.flow.write_paused:
             return False
-        is_last = not message.get("more_body") and _length(head) == len(message.get("body", b""))
-        return is_last and self.scope["method"] != "HEAD"
+        return self.keep_alive and self.scope["method"] != "HEAD"
 
-    def _send_whole(self, head: Any, body: bytes) -> None:
-        fields = [b"%b: %b\r\n" % field for field in (*self.default_headers, *head["headers"])]
-        lines = b"".join(fields)
-        if lines.count(b"\n") != len(fields) or lines.count(b"\r") != len(fields):
-            raise RuntimeError("a field of an answer has more lines than one")
+    def _send_whole(self, answer: bytes) -> None:
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
-        self.transport.write(b"".join([STATUS_LINE[head["status"]], lines, b"\r\n", body]))
+        self.transport.write(answer)
         self.message_event.set()
         self.on_response()
 
@@ -91,6 +89,14 @@ def _length(head: Any) -> int | None:
         elif name == b"connection":
             return None
     return length
+
+
+def _head(status: int, told: list[tuple[bytes, bytes]]) -> bytes:
+    """As it goes over the wire. Raises: RuntimeError where a field would be two."""
+    lines = b"".join([b"%b: %b\r\n" % field for field in told])
+    if lines.count(b"\n") != len(told) or lines.count(b"\r") != len(told):
+        raise RuntimeError("a field of an answer has more lines than one")
+    return b"%b%b\r\n" % (STATUS_LINE[status], lines)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -119,8 +125,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        self._unread += data
-        self._read_on()
+        if self._refusal is None:
+            self._unread += data
+            self._read_on()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -128,7 +135,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()  # uvicorn goes on: each answer would let in some thousand requests more
         elif self._refusal is not None:
             if self._answering is None or self._answering.response_complete:
-                self._end()
+                self._end(self._refusal)
         elif self._unread:
             self._read_on()
 
@@ -167,17 +174,19 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _read_on(self) -> None:
         """As far as the requests that are not begun yet allow: one who sends them without end fills no memory with them."""
-        cycle: RequestResponseCycle | None = self.cycle
-        while self._unread and not self.pipeline and self._refusal is None and not self.transport.is_closing():
-            size = len(self._unread) if cycle is not None and cycle.more_body else _PIECE
-            piece, self._unread = self._unread[:size], self._unread[size:]
+        unread, at, limit = self._unread, 0, self._service.limits.header_bytes
+        while at < len(unread) and not self.pipeline and self._refusal is None and not self.transport.is_closing():
+            piece = unread[at : at + _PIECE]
+            at += len(piece)
             self._around_bytes += len(piece)
             while piece and self._refusal is None:
                 piece = self._fed(piece)
-            limit = self._service.limits.header_bytes
             if self._around_bytes > limit + _ROUNDING:
                 self._refuse(problems.refusal(HeadTooLarge(f"at most {limit} bytes are taken before the body, and after it")))
-            cycle = self.cycle
+        self._unread = unread[at:] if self._refusal is None else b""
+        if self._unread:
+            self.flow.pause_reading()  # whoever reads a body has the server go on
+        cycle: RequestResponseCycle | None = self.cycle
         if self._is_in_head or cycle is None or cycle.response_complete:
             self._expect_head()
 
@@ -228,7 +237,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer what came before, then this, and end the connection. Nothing is said in the middle of an answer."""
         if self._refusal is not None:
             return
-        self._refusal, self._unread = response, b""
+        self._refusal = response
         self._head_is_there()
         cycle: RequestResponseCycle | None = self.cycle
         broken = cycle if cycle is not None and cycle.more_body else None
@@ -236,15 +245,12 @@ class HttpProtocol(HttpToolsProtocol):
             self.pipeline.popleft()  # this is its answer
         answering = self._answering
         if answering is None or answering.response_complete:
-            self._end()
+            self._end(response)
         elif answering is broken:
-            self.transport.close() if answering.response_started else self._end()
+            self.transport.close() if answering.response_started else self._end(response)
 
-    def _end(self) -> None:
-        response = self._refusal
-        assert response is not None
+    def _end(self, response: Response) -> None:
         own = [*self.server_state.default_headers, *response.raw_headers]
-        told = [b"%b: %b\r\n" % field for field in (*own, *fields(own), (b"connection", b"close"))]
-        self.transport.write(b"".join([STATUS_LINE[response.status_code], *told, b"\r\n", response.body]))
+        self.transport.write(_head(response.status_code, [*own, *fields(own), (b"connection", b"close")]) + response.body)
         self._service.metrics.answered(None, "", response.status_code, 0.0)
         self.transport.close()

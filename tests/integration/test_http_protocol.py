@@ -30,6 +30,7 @@ class Wire(asyncio.Transport):
         self.seen = b""
         self.counted: list[tuple[str | None, str, int]] = []
         self._is_closing = False
+        self.is_paused = False
         limits = Limits(LimitSettings(header_bytes=LIMIT, header_timeout_s=PATIENCE_S), open_allowances())
         metrics = SimpleNamespace(answered=lambda route, method, status, _seconds: self.counted.append((route, method, status)))
         config = Config(app=app, timeout_keep_alive=3600)
@@ -51,10 +52,10 @@ class Wire(asyncio.Transport):
         return default
 
     def pause_reading(self) -> None:
-        pass
+        self.is_paused = True
 
     def resume_reading(self) -> None:
-        pass
+        self.is_paused = False
 
 
 async def answer_204(_scope: Any, _receive: Any, send: Callable[..., Any]) -> None:
@@ -264,6 +265,32 @@ def test_body_that_breaks_off_is_answered_after_what_was_asked_before_it() -> No
     wire = sent(HEAD + b"\r\n" + CHUNKED + b"zz\r\n", pause_s=0.05, app=answer_what_came)
     assert statuses(wire) == [b"200", b"400"]
     assert wire.is_closing()
+
+
+@pytest.mark.parametrize("last", [b"", b"no HTTP\r\n\r\n"])
+def test_what_comes_without_end_behind_a_request_whose_body_is_awaited_is_not_kept(last: bytes) -> None:
+    asked = b"POST / HTTP/1.1\r\nHost: service\r\nContent-Length: 2\r\n\r\n"
+
+    async def app(_scope: Any, receive: Callable[..., Any], _send: Callable[..., Any]) -> None:
+        for _ in range(3):
+            await receive()
+        await asyncio.sleep(60)
+
+    async def main() -> tuple[int, bool]:
+        wire = Wire(app)
+        assert isinstance(wire.protocol, HttpProtocol)
+        wire.protocol.data_received(asked + b"{}" + last)
+        for _ in range(100):
+            await asyncio.sleep(0)
+            if not wire.is_paused:
+                wire.protocol.data_received((HEAD + b"\r\n") * 1000)
+        kept, waiting = len(wire.protocol._unread), len(wire.protocol.pipeline)
+        wire.protocol.connection_lost(ConnectionError())
+        return kept, waiting < 4096 // len(HEAD) + 2
+
+    kept, is_bounded = asyncio.run(main())
+    assert is_bounded
+    assert kept <= 4 * 1000 * (len(HEAD) + 2)
 
 
 def test_requests_without_end_are_answered_in_turn_and_few_of_them_wait() -> None:
