@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from anchoring.core.batch import BlockPlace, PublishedHead
@@ -239,17 +239,15 @@ _VERSIONS: Final = select(
 ).join(status_list, status_list.c.id == status_version.c.status_list_id)
 
 
+def _newest(versions: Select[Any], of: FromClause) -> Select[Any]:
+    """The highest of these that is published. `of`: the table or alias in which they are."""
+    return versions.where(of.c.state.in_(PUBLISHED)).order_by(of.c.version.desc(), of.c.id.desc()).limit(1)
+
+
 def _newest_published(asked: Packed) -> Select[Any]:
     """Of each list that is asked for."""
     one = status_version.alias()
-    newest = (
-        select(one.c.id)
-        .where(one.c.status_list_id == _LIST.c.id, one.c.state.in_(PUBLISHED))
-        .order_by(one.c.version.desc(), one.c.id.desc())
-        .limit(1)
-        .correlate(_LIST)
-        .scalar_subquery()
-    )
+    newest = _newest(select(one.c.id).where(one.c.status_list_id == _LIST.c.id), one).correlate(_LIST).scalar_subquery()
     ids = select(newest).select_from(asked.rows.join(_LIST, _LIST.c.list_id == asked.slice("list_ids", HASH_BYTES)))
     return _VERSIONS.where(status_version.c.id.in_(ids))
 
@@ -276,11 +274,7 @@ def _first_showing(asked: Packed) -> Select[Any]:
 # Asked by every reader of a list or a status: built once.
 _LIST: Final = status_list.alias()
 _LISTED: Final = (("sqlite", packed.SQLITE), ("postgresql", packed.POSTGRESQL))
-_NEWEST_PUBLISHED: Final = (
-    _VERSIONS.where(status_list.c.list_id == bindparam("list_id"), status_version.c.state.in_(PUBLISHED))
-    .order_by(status_version.c.version.desc(), status_version.c.id.desc())
-    .limit(1)
-)
+_NEWEST_PUBLISHED: Final = _newest(_VERSIONS.where(status_list.c.list_id == bindparam("list_id")), status_version)
 _NEWEST_PUBLISHED_OF: Final = {name: _newest_published(asked) for name, asked in _LISTED}
 _FIRST_SHOWING: Final = {name: _first_showing(asked) for name, asked in _LISTED}
 _WITH_BITS: Final = _VERSIONS.add_columns(status_version.c.compressed_bits)
