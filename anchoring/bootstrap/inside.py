@@ -4,12 +4,12 @@ from typing import Any
 
 from anchoring.bootstrap.pdf import open_pdf_embedding, proof_in_pdf
 from anchoring.core.canonical import Content, canonical_candidates, content_of
-from anchoring.core.claimed_issuer import claimed_issuer
+from anchoring.core.claimed_issuer import named_issuer
 from anchoring.core.embedding import NotInside, embed_proof, embedded_proofs
 from anchoring.core.left_out import require_proof_alone
 from anchoring.core.proof import InclusionProof
 from anchoring.core.status_codec import StatusListError
-from anchoring.errors import InvalidInput, Misconfigured
+from anchoring.errors import Misconfigured
 
 
 def embedded_proof(credential: bytes) -> dict[str, Any] | None:
@@ -23,16 +23,8 @@ def embedded_proof(credential: bytes) -> dict[str, Any] | None:
     digests = {form.digest.hex() for form in canonical_candidates(credential, None)}
     found = embedded_proofs(credential)
     ours = [one for one in found if str(one.get("digest")).lower().removeprefix("0x") in digests]
-    named = _issuer_of(credential) if len(ours) > 1 else None
+    named = named_issuer(credential) if len(ours) > 1 else None
     return next((one for one in ours if one.get("issuer") == named), next(iter(ours or found), None))
-
-
-def _issuer_of(credential: bytes) -> str | None:
-    try:
-        claimed = claimed_issuer(credential)
-    except InvalidInput:
-        return None
-    return claimed.identifier if claimed is not None else None
 
 
 def put_inside(credential: bytes, members: dict[str, Any], proof: InclusionProof) -> bytes:

@@ -49,6 +49,15 @@ def claimed_issuer(body: bytes, *, limits: JsonLimits = DEFAULT_LIMITS) -> Claim
     return ClaimedIssuer(identifier=identifier, is_local=_is_local(identifier), named_in=tuple(named))
 
 
+def named_issuer(body: bytes) -> str | None:
+    """The name alone. None also for a file that names different issuers, or none that can be read."""
+    try:
+        claimed = claimed_issuer(body)
+    except InvalidInput:
+        return None
+    return None if claimed is None else claimed.identifier
+
+
 def _named(claims: dict[str, JsonValue]) -> Iterator[tuple[str, str]]:
     for place, value in named_issuers(claims):
         if not isinstance(value, str):

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from anchoring.bootstrap.anchored import anchored_forms
 from anchoring.bootstrap.inside import embedded_proof
 from anchoring.bootstrap.verifying import find_accreditation, find_form
-from anchoring.core.claimed_issuer import claimed_issuer
+from anchoring.core.claimed_issuer import named_issuer
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_json import proof_from_json
 from anchoring.core.report import REQUIRED, CheckName, report_to_json
@@ -144,7 +144,7 @@ def _own_proof(service: Service, question: _Question) -> InclusionProof:
 
     Anybody may post another's credential: whom it names as its issuer counts, where there is anything of theirs.
     """
-    named = _named(question)
+    named = question.issuer or named_issuer(question.credential or b"")
     with service.store.reading() as uow:
         forms = anchored_forms(question.credential or b"")
         posted = [entry for form in forms for entry in uow.entries.of_digest(form.digest, question.issuer)]
@@ -161,17 +161,6 @@ def _own_proof(service: Service, question: _Question) -> InclusionProof:
     if proof is None:
         raise NotFound(f"the credential was posted and is {standings[0].state}: it has no proof yet")
     return proof
-
-
-def _named(question: _Question) -> str | None:
-    """Whose proof was asked for, or whom the credential names."""
-    if question.issuer is not None:
-        return question.issuer
-    try:
-        claimed = claimed_issuer(question.credential or b"")
-    except InvalidInput:
-        return None
-    return claimed.identifier if claimed is not None else None
 
 
 def _names_inside(question: _Question, named: str) -> bool:
