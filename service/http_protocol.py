@@ -125,9 +125,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._refusal is None:
-            self._unread += data
-            self._read_on()
+        self._unread += data
+        self._read_on()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
