@@ -8,8 +8,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
 from anchoring.core.batch import Batch
 from anchoring.core.proof import AnchorClaim, Registry
@@ -49,11 +49,11 @@ def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] |
     return Response(json_bytes(content), status_code=status, media_type="application/json", headers=dict(headers or {}))
 
 
-def cached_answer(request: Request, body: bytes, media_type: str, cache_control: str) -> Response:
+def cached_answer(scope: Scope, body: bytes, media_type: str, cache_control: str) -> Response:
     """An answer with a strong ETag, or 304 when the client has it."""
     etag = _etag_of_kept(body) if len(body) > LARGE_BYTES else _etag(body)
     headers = {"ETag": etag, "Cache-Control": cache_control}
-    if _has(request, etag):
+    if _has(scope, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=media_type, headers=headers)
 
@@ -104,8 +104,8 @@ def exact_time(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-def _has(request: Request, etag: str) -> bool:
-    held = field_of(request.scope, b"if-none-match")
+def _has(scope: Scope, etag: str) -> bool:
+    held = field_of(scope, b"if-none-match")
     if not held:
         return False
     return held.strip() == "*" or etag in (one.strip().removeprefix("W/") for one in held.split(","))

@@ -41,7 +41,7 @@ from service.promises import read_promises
 from service.quotas import Quotas
 from service.read_lane import ReadLane
 from service.refusals import Refusals
-from service.request_context import RequestContext
+from service.request_context import RequestContext, Surroundings
 from service.routers import (
     batches,
     credentials,
@@ -132,13 +132,15 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         nodes=nodes_to_agree(settings.ledger),
     )
 
+    surroundings = Surroundings(metrics, service.refusals)
+
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Service]]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, HotLane]]:
         service.writes.start()
         gc.collect()
         gc.freeze()  # what is loaded by now stays, and need not be looked through again and again while requests come
         gc.set_threshold(GARBAGE)
-        yield {IN_LIFESPAN: service}
+        yield {IN_LIFESPAN: HotLane(service, surroundings)}
         await service.key_uses.stop()
         await service.refusals.stop()
         service.writes.stop()
@@ -158,14 +160,13 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
     )
     app.state.service = service
     app.add_middleware(LimitLane, limits=service.limits)
-    app.add_middleware(RequestContext, metrics=metrics, refusals=service.refusals)
+    app.add_middleware(RequestContext, surroundings=surroundings)
     problems.install(app)
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(pages.router)
     allow_reading(app, ROUTERS)
-    app.middleware_stack = HotLane(app.build_middleware_stack(), service)  # before the framework's own
     return app
 
 

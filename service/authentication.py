@@ -27,12 +27,25 @@ async def authenticated(service: Service, key: str, scope: Scope) -> Caller:
         raise NotAllowed("send one Authorization field, not several")
     began, text = time.monotonic(), key.strip()
     caller = await _holder_of(service, text, scope, began)
-    scope[CALLER], scope[OPENED] = caller, (text, began)
+    scope[OPENED] = text, began
+    admit(service, scope, caller)
+    return caller
+
+
+def admit(service: Service, scope: Scope, caller: Caller) -> None:
+    """Let in who was found to hold the key or token, and count it. Raises: TooManyRequests."""
+    scope[CALLER] = caller
     if not _revokes_itself(scope, caller):
         service.limits.spend_key(scope, caller)
     if caller.client is None:
         service.key_uses.note(caller.key, service.clock.now())
-    return caller
+
+
+def known_holder(service: Service, text: str) -> Caller | None:
+    """Who holds this key or token, where that was found out lately."""
+    if service.tokens is None or text.startswith(KEY_START):
+        return service.keys.known(text)
+    return service.tokens.known(text)
 
 
 async def check_again(service: Service, scope: Scope) -> None:

@@ -36,14 +36,23 @@ class Backlog:
         """As far as this process has seen."""
         return self._waiting >= self._limit
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it was read lately, so that nothing is to be waited for."""
+        return self._stale_at is not None and self._clock.now() < self._stale_at
+
     async def take(self, entries: int) -> None:
         """Count so many more in. Raises: BacklogFull when there is no room; StoreUnavailable."""
-        now = self._clock.now()
-        if self._stale_at is None or now >= self._stale_at:
+        if not self.is_known:
+            now = self._clock.now()
             self._stale_at = now + FRESH  # first, so that the requests of this moment do not all read
             self._waiting = await self._read(self._count)
             if self.is_full:
                 self._stale_at = now + FRESH_WHEN_FULL
+        self.add(entries)
+
+    def add(self, entries: int) -> None:
+        """As `take`, by what is known. Raises: BacklogFull."""
         if self.is_full:
             raise BacklogFull(f"{self._waiting} entries wait to be anchored, and {self._limit} may")
         self._waiting += entries

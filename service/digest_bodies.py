@@ -68,6 +68,11 @@ async def read_digests(request: Request, settings: ApiSettings) -> PostedDigests
     return posted
 
 
+def plain_digests(body: bytes) -> PostedDigests | None:
+    """Of JSON that says nothing else, as nearly everybody sends it; nothing in it is left to doubt. None of any other."""
+    return PostedDigests(digests=bytes.fromhex(b"".join(_DIGEST.findall(body)).decode())) if _PLAIN.fullmatch(body) else None
+
+
 def _from_binary(body: bytes) -> PostedDigests:
     if len(body) % HASH_BYTES:
         whole = len(body) // HASH_BYTES * HASH_BYTES
@@ -80,8 +85,8 @@ def _from_ndjson(body: bytes, limits: JsonLimits) -> PostedDigests:
 
 
 def _from_json(body: bytes, limits: JsonLimits) -> PostedDigests:
-    if _PLAIN.fullmatch(body):  # what nearly everybody sends, and nothing in it is left to doubt
-        return PostedDigests(digests=bytes.fromhex(b"".join(_DIGEST.findall(body)).decode()))
+    if (plain := plain_digests(body)) is not None:
+        return plain
     value = parse(body, limits)
     items = value.get("digests") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(items, list):

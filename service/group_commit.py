@@ -16,7 +16,7 @@ from anchoring.errors import ServiceUnavailable, StoreReadOnly, StoreUnavailable
 from anchoring.ports.runtime import Clock
 from anchoring.ports.store import Store, UnitOfWork
 from service.metrics import Metrics
-from service.together import A, Question, T, Together, Told, answer_alike, hand_out, repeated
+from service.together import A, Question, T, Tell, Together, Told, answer_alike, hand_out, repeated, waiter
 
 MOST_ROWS: Final = 10_000
 """No further write joins a commit that has as many rows: it bounds how long the first of them waits."""
@@ -52,6 +52,7 @@ class GroupCommit:
             work += [(self._large, store.writing)] * LARGE_WRITERS
         self._threads = [threading.Thread(target=self._run, args=some, name="group-commit") for some in work]
         self._stopped = False
+        self._loop: asyncio.AbstractEventLoop
 
     def start(self) -> None:
         """Begin to write."""
@@ -78,13 +79,17 @@ class GroupCommit:
 
     async def write_together(self, together: Together[A, T], asked: A, *, rows: int = 1) -> T:
         """As `write`, and those who come with the same function at the same moment are written by one call of it."""
+        answer, tell = waiter(asyncio.get_running_loop())
+        self.ask(together, asked, tell, rows=rows)
+        written: T = await answer
+        return written
+
+    def ask(self, together: Together[A, T], asked: A, tell: Tell, *, rows: int = 1) -> None:
+        """As `write_together`, for one who does not wait but is told. Raises: ServiceUnavailable while the service stops."""
         if self._stopped:
             raise ServiceUnavailable("the service is stopping")
-        loop = asyncio.get_running_loop()
-        question = Question(together, asked, loop.create_future(), rows)
-        (self._large if rows >= LARGE_ROWS else self._queue).put(question)
-        answer: T = await question.answer
-        return answer
+        self._loop = asyncio.get_running_loop()
+        (self._large if rows >= LARGE_ROWS else self._queue).put(Question(together, asked, tell, rows))
 
     def _run(self, queue: SimpleQueue[Question | None], writing: Opener) -> None:
         while self._commit_next(queue, writing):
@@ -120,10 +125,10 @@ class GroupCommit:
                 for question in questions:  # one of them spoilt it for all: each for itself
                     self._commit([question], writing)
                 return
-            told = [(one.answer, failed) for one in questions]  # a database that does not answer is not asked once for each
+            told = [(one.tell, failed) for one in questions]  # a database that does not answer is not asked once for each
         else:
             self._note(questions, started, None)
-        questions[0].answer.get_loop().call_soon_threadsafe(hand_out, told)
+        self._loop.call_soon_threadsafe(hand_out, told)
 
     def _note(self, questions: list[Question], started: float, failed: Exception | None) -> None:
         self._has_written |= failed is None

@@ -7,26 +7,34 @@ Here they are given up, and what is not HTTP is answered and counted like everyt
 import asyncio
 import re
 from collections import deque
+from contextlib import suppress
+from copy import copy
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 import httptools
 from starlette.responses import Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from anchoring.errors import HeadTooLarge
 from service import problems
+from service.hot_lane import HotLane, HotRoute, route_of
 from service.security_fields import fields
-from service.state import Service
 
-IN_LIFESPAN: Final = "service"
-"""Under which the application puts the running service for each connection."""
+IN_LIFESPAN: Final = "lane"
+"""Under which the application puts the lane of the running service for each connection."""
 
 _ROUNDING: Final = 1024
 """What the whole head may have more than what `Limits.check_head` counts of it."""
 
 _PIECE: Final = 4 * 1024
 """So much is read at once of what may be many requests."""
+
+_CLOSE: Final = (b"connection", b"close")
+
+_FORWARDED: Final = frozenset({b"x-forwarded-for", b"x-forwarded-proto"})
 
 _HOST: Final = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=\[\]:-]*")
 """Characters of RFC 3986, section 3.2.2."""
@@ -40,7 +48,7 @@ class _NotTaken(Exception):
 
 
 class _Cycle(RequestResponseCycle):
-    """One request and its answer. What is there as a whole goes out as a whole.
+    """One request and its answer: an `Exchange` of the hot lane. What is there as a whole goes out as a whole.
 
     To send the head for itself, and to look at each of its fields twice, takes a twentieth of all the work for a proof. They are
     our own, and are looked at together.
@@ -61,23 +69,30 @@ class _Cycle(RequestResponseCycle):
             head, length = held
             body = message.get("body", b"")
             if len(body) == length and not message.get("more_body") and self._is_at_ease():
-                self._send_whole(_head(head["status"], [*self.default_headers, *head["headers"]]) + body)
+                self.send_whole(head["status"], head["headers"], body)
                 return
             await super().send(head)
         await super().send(message)
 
-    def _is_at_ease(self) -> bool:
-        """Whether nothing else is to be thought of: a connection that ends, a reader who is slow or gone, HEAD."""
-        if self.response_started or self.disconnected or self.flow.write_paused:
-            return False
-        return self.keep_alive and self.scope["method"] != "HEAD"
-
-    def _send_whole(self, answer: bytes) -> None:
+    def send_whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        if self.disconnected:
+            return
+        told = [*self.default_headers, *headers] if self.keep_alive else [*self.default_headers, *headers, _CLOSE]
+        answer = _head(status, told) + body
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.transport.write(answer)
         self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
         self.on_response()
+
+    def give_up(self) -> None:
+        self.transport.close()
+
+    def _is_at_ease(self) -> bool:
+        """Whether nothing else is to be thought of: a reader who is slow or gone, HEAD."""
+        return not (self.response_started or self.disconnected or self.flow.write_paused or self.scope["method"] == "HEAD")
 
 
 def _length(head: Any) -> int | None:
@@ -99,20 +114,37 @@ def _head(status: int, told: list[tuple[bytes, bytes]]) -> bytes:
     return b"%b%b\r\n" % (STATUS_LINE[status], lines)
 
 
+async def _nobody(_scope: Any, _receive: Any, _send: Any) -> None:
+    """In place of an application."""
+
+
+def _what_proxies_say(app: Any) -> ProxyHeadersMiddleware | None:
+    """What writes into a scope who asks, where that is a proxy which is trusted; None where none is."""
+    if not isinstance(app, ProxyHeadersMiddleware):
+        return None
+    alone = copy(app)
+    alone.app = _nobody
+    return alone
+
+
 class HttpProtocol(HttpToolsProtocol):
     """One connection. `_around_bytes`: so much of a head, of chunk sizes and of trailer fields came and is not at an end yet.
 
     `_unread`: what came while requests wait for the answer to an earlier one, `_answering`. `_refusal`: what is said last.
+    `_incomplete`: a request that may be for the hot lane, of which not all has been read.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._service: Service = self.app_state[IN_LIFESPAN]
+        self._lane: HotLane = self.app_state[IN_LIFESPAN]
+        self._service = self._lane.service
         self._is_in_head = False
         self._around_bytes = 0
         self._unread = b""
         self._answering: RequestResponseCycle | None = None
         self._refusal: Response | None = None
+        self._incomplete: tuple[Any, HotRoute] | None = None
+        self._proxies = _what_proxies_say(self.app)
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
@@ -153,9 +185,23 @@ class HttpProtocol(HttpToolsProtocol):
         self.cycle.__class__ = _Cycle  # uvicorn makes it in the middle of a longer method, and cannot be told of which class
         self.headers = _NOWHERE  # type: ignore[assignment] # the request has the list of its own fields
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+        # An application waits for a reader who is slow before it sends, and the lane for nobody.
+        route = route_of(cycle.scope) if app is self.app and not self.flow.write_paused else None
+        if route is None:
+            super()._start_asgi_task(cycle, app)
+        elif cycle.more_body:
+            self._incomplete = cycle, route
+        else:
+            self._take(cycle, route)
+
+    def _take(self, cycle: Any, route: HotRoute) -> None:
+        """Have a request answered that is there as a whole, but not within what reads it."""
+        if self._proxies is not None and not _FORWARDED.isdisjoint([name for name, _ in cycle.scope["headers"]]):
+            with suppress(StopIteration):  # it waits for nothing
+                self._proxies(cycle.scope, cycle.receive, cycle.send).send(None)
+        self.loop.call_soon(self._lane.take, cycle, route, partial(super()._start_asgi_task, cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         self._around_bytes = 0
@@ -166,6 +212,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._around_bytes = 0
         super().on_message_complete()
+        if self._incomplete is not None:
+            whole, self._incomplete = self._incomplete, None
+            self._take(*whole)
 
     def send_400_response(self, msg: str) -> None:
         """What came is no HTTP that is taken."""
@@ -182,6 +231,10 @@ class HttpProtocol(HttpToolsProtocol):
                 piece = self._fed(piece)
             if self._around_bytes > limit + _ROUNDING:
                 self._refuse(problems.refusal(HeadTooLarge(f"at most {limit} bytes are taken before the body, and after it")))
+        if self._incomplete is not None:  # it takes its time, and is the framework's to wait for
+            (slow, _), self._incomplete = self._incomplete, None
+            if self._refusal is None:
+                super()._start_asgi_task(slow, self.app)
         self._unread = unread[at:] if self._refusal is None else b""
         if self._unread:
             self.flow.pause_reading()  # whoever reads a body has the server go on
@@ -250,6 +303,6 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _end(self, response: Response) -> None:
         own = [*self.server_state.default_headers, *response.raw_headers]
-        self.transport.write(_head(response.status_code, [*own, *fields(own), (b"connection", b"close")]) + response.body)
+        self.transport.write(_head(response.status_code, [*own, *fields(own), _CLOSE]) + response.body)
         self._service.metrics.answered(None, "", response.status_code, 0.0)
         self.transport.close()

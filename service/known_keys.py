@@ -27,11 +27,15 @@ class KnownKeys:
         self._fresh = timedelta(seconds=fresh_s)
         self._known: dict[bytes, tuple[Caller, datetime]] = {}
 
+    def known(self, key: str) -> Caller | None:
+        """Who holds this key, where that was asked lately."""
+        return self._fresh_one(_hash(key), self._clock.now())
+
     async def holder_of(self, key: str) -> Caller:
         """Who holds this key. Raises: NotAllowed, StoreUnavailable."""
-        hashed, now = hashlib.sha256(key.encode()).digest(), self._clock.now()
-        caller, fresh_until = self._known.get(hashed, (None, now))
-        if caller is not None and now < fresh_until:
+        hashed, now = _hash(key), self._clock.now()
+        caller = self._fresh_one(hashed, now)
+        if caller is not None:
             return caller
         found: Caller = await self._reads.read_together(self._authenticate, key)
         if len(self._known) >= MOST_KEYS:
@@ -44,5 +48,13 @@ class KnownKeys:
         """Something about keys was changed by this process, which therefore goes by it at once."""
         self._known.clear()
 
+    def _fresh_one(self, hashed: bytes, now: datetime) -> Caller | None:
+        caller, fresh_until = self._known.get(hashed, (None, now))
+        return caller if now < fresh_until else None
+
     def _authenticate(self, uow: UnitOfWork, keys: list[str]) -> Sequence[Caller | NotAllowed]:
         return authenticate(uow, keys, now=self._clock.now())
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -35,19 +35,29 @@ class KnownTokens:
         self._asked_at: datetime | None = None
         self._asking: asyncio.Task[None] | None = None
 
+    def known(self, text: str) -> Caller | None:
+        """Who holds this token, where that was found out with keys that are fresh."""
+        now = self._clock.now()
+        is_old = self._are_older(now, than=self._fresh)
+        return None if is_old else self._kept_one(hashlib.sha256(text.encode()).digest(), now)
+
     async def holder_of(self, text: str) -> Caller:
         """Who holds this token. Raises: NotAllowed; AuthorizationUnavailable when it cannot be told; StoreUnavailable."""
         hashed, now = hashlib.sha256(text.encode()).digest(), self._clock.now()
         if self._are_older(now, than=self._fresh):
             self._begin_to_ask(now)  # and go by what is here meanwhile
-        caller = None if self._are_older(now, than=self._kept) else self._known.get(hashed)
-        if caller is not None and caller.ends_at is not None and now < caller.ends_at:
+        caller = self._kept_one(hashed, now)
+        if caller is not None:
             return caller
         caller = await self._caller(await self._check(text, now))
         if len(self._known) >= MOST_TOKENS:
             self._known.clear()
         self._known[hashed] = caller
         return caller
+
+    def _kept_one(self, hashed: bytes, now: datetime) -> Caller | None:
+        caller = None if self._are_older(now, than=self._kept) else self._known.get(hashed)
+        return caller if caller is not None and caller.ends_at is not None and now < caller.ends_at else None
 
     async def _check(self, text: str, now: datetime) -> AccessToken:
         """What is wrong with a token in itself is told without asking for keys."""

@@ -53,7 +53,9 @@ class Limits:
             raise HeadTooLarge(f"at most {self.header_bytes} bytes in {MOST_FIELDS} fields are taken before the body")
 
     def spend_address(self, scope: Scope) -> None:
-        """Count a request of the client's address. Raises: TooManyRequests."""
+        """Count a request of the client's address, once. Raises: TooManyRequests."""
+        if SPENT in scope:
+            return
         spent = scope[SPENT] = []
         if self._address:
             site = site_of(address_of(scope))

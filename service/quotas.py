@@ -56,9 +56,7 @@ class Quotas:
             return
         now = self._clock.now()
         day, of = day_of(now), (issuer.id, limit)
-        if day != self._day:
-            self._day, self._left = day, {}
-        left = self._left.get(of, 0)
+        left = self._left_today(of, day)
         self._left[of] = max(0, left - items)  # before anything is waited for: others ask meanwhile
         if items <= left:
             return
@@ -71,11 +69,27 @@ class Quotas:
         if not taken:
             raise _used_up(limit, now)
 
+    def covers(self, issuer: Issuer, items: int) -> bool:
+        """Whether `spend` will do, and nothing is to be waited for."""
+        limit = self.of(issuer)
+        return not limit or items <= self._left_today((issuer.id, limit), day_of(self._clock.now()))
+
+    def spend(self, issuer: Issuer, items: int) -> None:
+        """As `take`, of what this process has already, which covers it."""
+        limit = self.of(issuer)
+        if limit:
+            self._left[issuer.id, limit] -= items
+
     def count(self, uow: UnitOfWork, issuer: Issuer, items: int, *, are_changes: bool = False) -> None:
         """As `take`, within the write of what turned out to be so many, which is then not committed if they are too many."""
         limit, now = self._limit_for(issuer, items, are_changes=are_changes), self._clock.now()
         if limit and not uow.issuers.take_quota(issuer, day_of(now), items, limit=limit):
             raise _used_up(limit, now)
+
+    def _left_today(self, of: tuple[int, int], day: int) -> int:
+        if day != self._day:
+            self._day, self._left = day, {}
+        return self._left.get(of, 0)
 
     def _limit_for(self, issuer: Issuer, items: int, *, are_changes: bool) -> int:
         limit = self._most(issuer, are_changes=are_changes)

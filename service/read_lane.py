@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from anchoring.errors import StoreUnavailable
 from anchoring.ports.store import Store, UnitOfWork
-from service.together import A, Question, T, Together, Told, answer_alike, hand_out, repeated
+from service.together import A, Question, T, Tell, Together, Told, answer_alike, hand_out, repeated, waiter
 
 
 class ReadLane:
@@ -29,6 +29,10 @@ class ReadLane:
         """As `read`, and those who come with the same function at the same moment are answered by one call of it."""
         return await self._together.read(together, asked)
 
+    def ask(self, together: Together[A, T], asked: A, tell: Tell) -> None:
+        """As `read_together`, for one who does not wait but is told."""
+        self._together.ask(Question(together, asked, tell))
+
     def stop(self) -> None:
         """Let reads under way finish."""
         self._together.stop()
@@ -45,13 +49,16 @@ class _Line:
         self._is_reading = False
 
     async def read(self, together: Together[A, T], asked: A) -> T:
-        loop = asyncio.get_running_loop()
+        answer, tell = waiter(asyncio.get_running_loop())
+        self.ask(Question(together, asked, tell))
+        found: T = await answer
+        return found
+
+    def ask(self, question: Question) -> None:
         if not self._waiting:
+            loop = asyncio.get_running_loop()
             loop.call_soon(self._answer, loop)  # once all requests that have arrived are in
-        question = Question(together, asked, loop.create_future())
         self._waiting.append(question)
-        answer: T = await question.answer
-        return answer
 
     def stop(self) -> None:
         if self._thread:
@@ -80,7 +87,7 @@ class _Line:
         except Exception as failed:  # noqa: BLE001 - it is handed to whoever waits
             if len(questions) > 1 and not isinstance(failed, StoreUnavailable):
                 return [told for one in questions for told in self._read([one])]  # one of them spoilt it for all
-            return [(one.answer, failed) for one in questions]  # a database that does not answer is not asked once for each
+            return [(one.tell, failed) for one in questions]  # a database that does not answer is not asked once for each
 
     def _read_once(self, questions: list[Question]) -> list[Told]:
         with self._reader.reading() as uow:

@@ -18,6 +18,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import select
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import Scope as Connection
 
 from anchoring.bootstrap.signing import open_key_ring
 from anchoring.core.batch import Anchor, Batch, BatchState, BlockPlace, RootToAnchor, SubmissionState
@@ -41,6 +43,8 @@ from anchoring.usecases.manage_issuers import create_key, create_operator_key
 from anchoring.usecases.seal_batches import seal_batches
 from service import problems
 from service.app import ROUTERS, create_app
+from service.hot_lane import HotLane, route_of
+from service.http_protocol import IN_LIFESPAN
 from service.routers.status_lists import W3C_TYPES
 from service.schemas import Problem
 from tests.factories import ACADEMY, NOON, UNIVERSITY, FrozenClock, add_issuer, make_digest, post
@@ -59,6 +63,62 @@ IDENTITY = LedgerIdentity(
 )
 
 
+class LaneFirst:
+    """The application as a server has it answer: what is for the hot lane is answered there, as `service/http_protocol.py` does.
+
+    `answered`: so many were. `is_closed`: none is.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.answered = 0
+        self.is_closed = False
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        route = route_of(scope) if scope["type"] == "http" and not self.is_closed else None
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        message: Message | None = await receive()
+        assert message is not None
+        waiting = Waiting(scope, bytearray(message.get("body", b"")))
+        lane: HotLane = scope["state"][IN_LIFESPAN]
+        if not message.get("more_body"):
+            lane.take(waiting, route, waiting.leave)
+            answer = await waiting.answer
+            if answer is not None:
+                self.answered += 1
+                for part in answer:
+                    await send(part)
+                return
+
+        async def again() -> Message:
+            nonlocal message
+            first, message = message, None
+            return first or await receive()
+
+        await self._app(scope, again, send)
+
+
+class Waiting:
+    """An exchange of the hot lane whose answer is waited for. None: it is left to the framework."""
+
+    def __init__(self, scope: Connection, body: bytearray) -> None:
+        self.scope = scope
+        self.body = body
+        self.answer: asyncio.Future[list[Message] | None] = asyncio.get_running_loop().create_future()
+
+    def send_whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        self.answer.set_result([start, {"type": "http.response.body", "body": body}])
+
+    def leave(self) -> None:
+        self.answer.set_result(None)
+
+    def give_up(self) -> None:
+        self.answer.set_exception(ConnectionError("given up"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where rounds take place."""
@@ -72,6 +132,7 @@ class Api(Place):
     """The service and the university's key. `other`: the academy's key."""
 
     app: FastAPI
+    lane: LaneFirst
     client: TestClient
     issuer: Issuer
     key: str
@@ -119,9 +180,20 @@ def running(
     issuer, other = add_issuer(store), add_issuer(store, ACADEMY, "Academy")
     keys = [make_key(store, of) for of in (issuer, other)]
     app = make_app(store, faulty=faulty, clock=clock, status=status, limits=limits, oauth=oauth, **api)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    lane = LaneFirst(app)
+    with TestClient(lane, raise_server_exceptions=False) as client:
         client.event_hooks["response"].append(lambda response: check_documented(app, response))
-        yield Api(app=app, client=client, store=store, clock=clock, issuer=issuer, key=keys[0], other_issuer=other, other=keys[1])
+        yield Api(
+            app=app,
+            lane=lane,
+            client=client,
+            store=store,
+            clock=clock,
+            issuer=issuer,
+            key=keys[0],
+            other_issuer=other,
+            other=keys[1],
+        )
 
 
 def make_app(

@@ -87,7 +87,7 @@ def get_tile(
         raise NotFound(f"a tree of {batch.leaf_count} leaves has no tile {n} at level {level}")
     if tile is None:
         raise StateCorrupt(f"tile {n} of level {level} of batch {batch.id} is missing")
-    return cached_answer(request, tile.served, "application/octet-stream", IMMUTABLE)
+    return cached_answer(request.scope, tile.served, "application/octet-stream", IMMUTABLE)
 
 
 @router.get(

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.types import Scope
 
 from anchoring.core.audit_log import trace_of
 from anchoring.core.permalink import ImageKind, permalink
@@ -83,14 +84,17 @@ async def post_digests(request: Request, service: ServiceDep, caller: DigestsWri
     await service.backlog.take(len(posted))
     asked = caller.issuer, posted, origin_of(request.scope, caller)
     accepted = await service.writes.write_together(service.submit, asked, rows=len(posted))
+    return await compute(lambda: answer_digests(request.scope, service, asked, accepted), is_large=len(posted) > MANY_ENTRIES)
+
+
+def answer_digests(scope: Scope, service: Service, _asked: object, accepted: Accepted) -> Response:
+    """The answer to a request, once what it posted is recorded."""
     headers = {"Cache-Control": "no-store"}
-    if "return=minimal" in field_of(request.scope, b"prefer").replace(" ", "").lower():
+    if "return=minimal" in field_of(scope, b"prefer").replace(" ", "").lower():
         return Response(status_code=202, headers=headers | {"Preference-Applied": "return=minimal"})
-    if field_of(request.scope, b"accept").partition(";")[0].strip().lower() == BINARY:
+    if field_of(scope, b"accept").partition(";")[0].strip().lower() == BINARY:
         return Response(accepted.salts, status_code=202, media_type=BINARY, headers=headers)
-    return await compute(
-        lambda: json_answer(_accepted(service, accepted), status=202, headers=headers), is_large=len(posted) > MANY_ENTRIES
-    )
+    return json_answer(_accepted(service, accepted), status=202, headers=headers)
 
 
 @router.get("/v1/digests/{digest}", response_model=Standing, responses={300: {"model": Choices}}, tags=["reading"])
@@ -131,7 +135,7 @@ def get_qr(
     if len(issuers) > 1:
         return choices(service, digest, issuers, "digest")
     image = draw_qr(permalink(service.api.public_url, digest, issuers[0]), kind)
-    return cached_answer(request, image, kind.media_type, REVALIDATE)
+    return cached_answer(request.scope, image, kind.media_type, REVALIDATE)
 
 
 @router.delete("/v1/digests/{digest}", status_code=204, response_model=None, responses={202: {"model": Erasure} | _RETRY_AFTER})

@@ -34,4 +34,4 @@ def get_did_document(request: Request, service: ServiceDep) -> Response:
     if service.did_document is None:
         raise NotFound("this service has no keys: it signs no status lists")
     body = json.dumps(service.did_document(), separators=(",", ":")).encode()
-    return cached_answer(request, body, MEDIA_TYPE, SHORTLY)
+    return cached_answer(request.scope, body, MEDIA_TYPE, SHORTLY)

@@ -1,9 +1,9 @@
 """Inclusion proofs."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
+from starlette.types import Scope
 
 from anchoring.core.batch import BatchState
 from anchoring.core.bundle import MEMBER, Bundle, bundle_to_json
@@ -35,26 +35,24 @@ MEDIA_TYPES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """`issuer`: None where any is meant. `bundle`: whether that is wanted too. `round_period_s`: as configured."""
 
     digest: Digest
     issuer: Did | None
+    wanted: ProofFormat
     bundle: bool
     round_period_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Proven:
+class _Proven(NamedTuple):
     """`bundle`: None also where none was asked for."""
 
     proof: InclusionProof
     bundle: Bundle | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Unproven:
+class _Unproven(NamedTuple):
     """A digest that waits, or that several issuers posted; and how the last rounds went."""
 
     standings: list[Standing]
@@ -88,26 +86,44 @@ async def get_proof(
 ) -> Response:
     """The inclusion proof of a digest. While it waits for the ledger: 202 with its state and `Retry-After`, and no proof."""
     refuse_unknown_query(request, "issuer", "format", "bundle")
-    asked = _Asked(digest, issuer, bundle, service.round_period_s)
-    found: _Proven | _Unproven = await service.reads.read_together(_find, asked)
+    asked = ask_proof(service, digest, issuer, wanted, bundle=bundle)
+    return answer_proof(request.scope, service, asked, await service.reads.read_together(find_proofs, asked))
+
+
+def ask_proof(
+    service: Service,
+    digest: Digest,
+    issuer: Did | None,
+    wanted: ProofFormat = ProofFormat.CREDANCHOR,
+    *,
+    bundle: bool = False,
+) -> _Asked:
+    """What `find_proofs` is asked for."""
+    return _Asked(digest, issuer, wanted, bundle, service.round_period_s)
+
+
+def answer_proof(scope: Scope, service: Service, asked: _Asked, found: _Proven | _Unproven) -> Response:
+    """The answer to a request, from what was found. Raises: InvalidInput where the proof has no such form."""
     if isinstance(found, _Unproven):
         if len(found.standings) > 1:
             issuers = [standing.entry.issuer for standing in found.standings]
-            return choices(service, digest, issuers, "proof", more=_more_query(wanted, bundle=bundle))
+            return choices(service, asked.digest, issuers, "proof", more=_more_query(asked))
         return _waiting(service, found)
-    written = write_proof(found.proof, wanted, at="query.format")
-    if bundle and isinstance(written, dict):
+    written = write_proof(found.proof, asked.wanted, at="query.format")
+    if asked.bundle and isinstance(written, dict):
         written[MEMBER] = found.bundle and bundle_to_json(found.bundle)
-    settled = found.proof.anchor.state is BatchState.FINAL and (found.bundle is not None or not bundle)
+    settled = found.proof.anchor.state is BatchState.FINAL and (found.bundle is not None or not asked.bundle)
     body = written if isinstance(written, bytes) else json_bytes(written)
-    return cached_answer(request, body, MEDIA_TYPES[wanted], FINAL if settled else REVALIDATE)
+    return cached_answer(scope, body, MEDIA_TYPES[asked.wanted], FINAL if settled else REVALIDATE)
 
 
-def _more_query(wanted: ProofFormat, *, bundle: bool) -> str:
-    return ("" if wanted is ProofFormat.CREDANCHOR else f"&format={wanted}") + ("&bundle=true" if bundle else "")
+def _more_query(asked: _Asked) -> str:
+    form = "" if asked.wanted is ProofFormat.CREDANCHOR else f"&format={asked.wanted}"
+    return form + ("&bundle=true" if asked.bundle else "")
 
 
-def _find(uow: UnitOfWork, asked: list[_Asked]) -> list[_Proven | _Unproven | NotFound]:
+def find_proofs(uow: UnitOfWork, asked: list[_Asked]) -> list[_Proven | _Unproven | NotFound]:
+    """For many who ask at once, in their order."""
     proofs = prove_digests(uow, [(one.digest, one.issuer) for one in asked])
     return [_proven(uow, one, proof) if proof else _unproven(uow, one) for one, proof in zip(asked, proofs, strict=True)]
 

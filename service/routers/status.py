@@ -3,9 +3,10 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.types import Scope
 
 from anchoring.core.proof_json import format_time
-from anchoring.types import to_hex
+from anchoring.types import Did, Digest, to_hex
 from anchoring.usecases.report_status import PlaceReport, StatusReport, report_statuses
 from service.answers import REVALIDATE, choices, exact_time, json_answer
 from service.bodies import refuse_unknown_query
@@ -23,7 +24,13 @@ async def get_status(request: Request, service: ServiceDep, digest: DigestDep, i
     Whoever does not want to tell us which credential is looked at fetches the lists instead.
     """
     refuse_unknown_query(request, "issuer")
-    reports: list[StatusReport] = await service.reads.read_together(report_statuses, (digest, issuer))
+    asked = digest, issuer
+    return answer_status(request.scope, service, asked, await service.reads.read_together(report_statuses, asked))
+
+
+def answer_status(_scope: Scope, service: Service, asked: tuple[Digest, Did | None], reports: list[StatusReport]) -> Response:
+    """The answer to a request, from what `report_statuses` found."""
+    digest, _ = asked
     if len(reports) > 1:
         return choices(service, digest, [report.issuer for report in reports], "status")
     return json_answer(_report_json(service, reports[0]), headers={"Cache-Control": REVALIDATE})

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from anchoring.core.moments import parse_moment
 from anchoring.core.status import StatusBits, StatusPurpose
@@ -139,6 +140,10 @@ async def put_list(request: Request, service: ServiceDep, caller: StatusWriter, 
     return json_answer({"list": to_hex(list_id), "url": url, "changed": changed}, headers={"Cache-Control": "no-store"})
 
 
+FoundList: TypeAlias = tuple[StatusList, StatusVersion | None]
+"""A list, and its newest version on the ledger."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Question:
     """Which list, and as of when: now when none of the three is there."""
@@ -183,37 +188,57 @@ async def get_list(
     question = _Question(list_id, Wanted(form, cryptosuite), version, _moment(service, timestamp, time, version))
     try:
         if version is None and question.moment is None:
-            return await _present(request, service, question, media_type)
+            return await _present(request.scope, service, question, media_type)
         signed = await run_in_threadpool(_past, service, question)
     except NotFound as unknown:
-        return _problem(404, StatusErrorCode.RETRIEVAL, unknown.message)
-    return _answer(request, service, signed, media_type)
+        return _not_found(unknown)
+    return _answer(request.scope, service, signed, media_type)
 
 
-async def _present(request: Request, service: Service, question: _Question, media_type: str) -> Response:
-    found: tuple[StatusList, StatusVersion | None] = await service.reads.read_together(_find_all, question.list_id)
+def answer_list(scope: Scope, service: Service, list_id: ListId, found: FoundList | None) -> Response | None:
+    """The answer to whoever asks for the list as it is now, in the usual form, from what `find_lists` found.
+
+    None where it is to be signed first, or its issuer has signed it.
+    """
+    media_type = negotiate(field_of(scope, b"accept"))
+    if media_type is None:
+        return None
+    if found is None:
+        return _not_found(_no_list(list_id))
     of, shown = found
     if of.signed_by is SignedBy.ISSUER:
-        return await _uploaded(request, service, of, question.wanted.form, media_type)
+        return None
+    signed = service.lists.kept(of, shown, Wanted(FORMS[media_type], None), service.clock.now())
+    return None if signed is None else _answer(scope, service, signed, media_type)
+
+
+async def _present(scope: Scope, service: Service, question: _Question, media_type: str) -> Response:
+    found: FoundList | None = await service.reads.read_together(find_lists, question.list_id)
+    if found is None:
+        raise _no_list(question.list_id)
+    of, shown = found
+    if of.signed_by is SignedBy.ISSUER:
+        return await _uploaded(scope, service, of, question.wanted.form, media_type)
     now = service.clock.now()
     signed = service.lists.kept(of, shown, question.wanted, now)
     if signed is None:
         of, bits, shown = await service.reads.read(lambda uow: _read(uow, question.list_id))
         signed = await run_in_threadpool(service.lists.sign, of, bits, shown, question.wanted, now)
-    return _answer(request, service, signed, media_type)
+    return _answer(scope, service, signed, media_type)
 
 
-def _find(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusVersion | None]:
+def _find(uow: UnitOfWork, list_id: ListId) -> FoundList:
     of = uow.status_lists.find(list_id)
     if of is None:
         raise _no_list(list_id)
     return of, uow.status_versions.newest_published(list_id)
 
 
-def _find_all(uow: UnitOfWork, list_ids: list[ListId]) -> list[tuple[StatusList, StatusVersion | None] | NotFound]:
+def find_lists(uow: UnitOfWork, list_ids: list[ListId]) -> list[FoundList | None]:
+    """For many who ask at once, in their order; None of a list that is not there."""
     lists = uow.status_lists.with_ids(list_ids)
     shown = uow.status_versions.newest_published_of(lists)
-    return [(lists[list_id], shown.get(list_id)) if list_id in lists else _no_list(list_id) for list_id in list_ids]
+    return [(lists[list_id], shown.get(list_id)) if list_id in lists else None for list_id in list_ids]
 
 
 def _read(uow: UnitOfWork, list_id: ListId) -> tuple[StatusList, StatusBits, StatusVersion | None]:
@@ -245,24 +270,28 @@ def _past(service: Service, question: _Question) -> SignedList:
     return service.lists.sign_past(of, bits, question.wanted, moment)
 
 
-async def _uploaded(request: Request, service: Service, of: StatusList, form: ListForm, media_type: str) -> Response:
+async def _uploaded(scope: Scope, service: Service, of: StatusList, form: ListForm, media_type: str) -> Response:
     uploaded = await service.reads.read(lambda uow: uow.status_lists.signed_form(of.id))
     if uploaded is None:
         return _problem(404, StatusErrorCode.RETRIEVAL, "the issuer signs this list itself and has not uploaded it yet")
     if FORMS[uploaded.media_type] is not form:
         return _problem(415, StatusErrorCode.RETRIEVAL, f"its issuer signed this list as {uploaded.media_type} only")
-    return _answer(request, service, service.lists.uploaded(uploaded), media_type)
+    return _answer(scope, service, service.lists.uploaded(uploaded), media_type)
 
 
-def _answer(request: Request, service: Service, signed: SignedList, media_type: str) -> Response:
+def _answer(scope: Scope, service: Service, signed: SignedList, media_type: str) -> Response:
     kept_s = max_age_s(signed.fresh, service.clock.now())
-    return _with_etag(request, signed.content, media_type, f"public, max-age={kept_s}" if kept_s else REVALIDATE)
+    return _with_etag(scope, signed.content, media_type, f"public, max-age={kept_s}" if kept_s else REVALIDATE)
 
 
-def _with_etag(request: Request, content: bytes, media_type: str, cache_control: str) -> Response:
-    answer = cached_answer(request, content, media_type, cache_control)
+def _with_etag(scope: Scope, content: bytes, media_type: str, cache_control: str) -> Response:
+    answer = cached_answer(scope, content, media_type, cache_control)
     answer.headers["Vary"] = "Accept"
     return answer
+
+
+def _not_found(unknown: NotFound) -> Response:
+    return _problem(404, StatusErrorCode.RETRIEVAL, unknown.message)
 
 
 def _problem(status: int, code: StatusErrorCode, detail: str) -> Response:

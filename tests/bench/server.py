@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 from anchoring.core.issuer import Caller
 from service import hot_lane
 from service.app import from_environment
-from service.authentication import authenticated
 from service.refusals import CALLER
 from service.request_fields import field_of
 from service.state import Service
@@ -41,18 +40,24 @@ def told_who_asks() -> FastAPI:
     """The service, in one process for all ways to let a request in, which the field `Bench` chooses: `told` that whoever posts is the
     one who posted last, or with a key `forgotten` before.
     """
-    first: list[Caller] = []
+    last: list[Caller] = []
+    known, admit = hot_lane._known_caller, hot_lane.admit  # type: ignore[attr-defined]
 
-    async def chosen(service: Service, key: str, scope: Any) -> Caller:
+    def chosen(service: Service, scope: Any) -> Caller | None:
         way = field_of(scope, b"bench")
-        if way == "told" and first:
-            scope[CALLER] = first[0]
-            return first[0]
+        if way == "told" and last:
+            return last[0]
         if way == "forgotten":
             service.keys.forget()
-        caller = await authenticated(service, key, scope)
-        first[:] = [caller]
+        caller = known(service, scope)
+        last[:] = last if caller is None else [caller]
         return caller
 
-    hot_lane.authenticated = chosen  # type: ignore[attr-defined]
+    def let_in(service: Service, scope: Any, caller: Caller) -> None:
+        if field_of(scope, b"bench") == "told":
+            scope[CALLER] = caller
+        else:
+            admit(service, scope, caller)
+
+    hot_lane._known_caller, hot_lane.admit = chosen, let_in  # type: ignore[attr-defined]
     return from_environment()

@@ -1,11 +1,14 @@
-"""What comes around a body: heads and trailers without end, heads that do not come, and what is no HTTP or not for us."""
+"""What comes around a body: heads and trailers without end, heads that do not come, and what is no HTTP or not for us.
+
+And which requests go to the hot lane: those that are there as a whole.
+"""
 
 import asyncio
 import json
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from uvicorn import Config
@@ -14,6 +17,7 @@ from uvicorn.server import ServerState
 
 from anchoring.settings import LimitSettings
 from service.allowances import open_allowances
+from service.hot_lane import Exchange, HotRoute
 from service.http_protocol import IN_LIFESPAN, HttpProtocol
 from service.limits import Limits
 
@@ -22,20 +26,37 @@ PATIENCE_S = 0.2
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: service\r\n"
 
 
-class Wire(asyncio.Transport):
-    """What the client sees of one connection to an application."""
+Take: TypeAlias = Callable[[Exchange, HotRoute, Callable[[], None]], None]
+"""What a hot lane does with a request."""
 
-    def __init__(self, app: Callable[..., Any], kind: type[HttpToolsProtocol] = HttpProtocol) -> None:
+
+def leave(_exchange: Exchange, _route: HotRoute, leave: Callable[[], None]) -> None:
+    leave()
+
+
+class Wire(asyncio.Transport):
+    """What the client sees of one connection to an application, and to a hot lane before it."""
+
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        kind: type[HttpToolsProtocol] = HttpProtocol,
+        take: Take = leave,
+        *,
+        peer: str | None = None,
+        trusted: str | None = None,
+    ) -> None:
         super().__init__()
+        self._peer = peer
         self.seen = b""
         self.counted: list[tuple[str | None, str, int]] = []
         self._is_closing = False
         self.is_paused = False
         limits = Limits(LimitSettings(header_bytes=LIMIT, header_timeout_s=PATIENCE_S), open_allowances())
         metrics = SimpleNamespace(answered=lambda route, method, status, _seconds: self.counted.append((route, method, status)))
-        config = Config(app=app, timeout_keep_alive=3600)
+        config = Config(app=app, timeout_keep_alive=3600, forwarded_allow_ips=trusted)
         config.load()
-        state = {IN_LIFESPAN: SimpleNamespace(limits=limits, metrics=metrics)}
+        state = {IN_LIFESPAN: SimpleNamespace(service=SimpleNamespace(limits=limits, metrics=metrics), take=take)}
         self.protocol = kind(config, ServerState(), state, asyncio.get_running_loop())
         self.protocol.connection_made(self)
 
@@ -49,7 +70,7 @@ class Wire(asyncio.Transport):
         self._is_closing = True
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
+        return (self._peer, 40_000) if name == "peername" and self._peer else default
 
     def pause_reading(self) -> None:
         self.is_paused = True
@@ -81,11 +102,12 @@ def sent(
     wait_s: float = 0.0,
     app: Callable[..., Any] = answer_204,
     kind: type[HttpToolsProtocol] = HttpProtocol,
+    take: Take = leave,
 ) -> Wire:
     """A connection over which these came, each after the next pause, and `wait_s` later."""
 
     async def main() -> Wire:
-        wire = Wire(app, kind)
+        wire = Wire(app, kind, take)
         for piece in pieces:
             if not wire.is_closing():
                 wire.protocol.data_received(piece)
@@ -378,3 +400,186 @@ def test_answer_that_cannot_go_out_is_an_error_and_no_half_of_one(messages: list
     assert wire.seen.startswith(b"HTTP/1.1 500 ")
     assert wire.seen.count(b"HTTP/1.1") == 1
     assert wire.is_closing()
+
+
+# --- the hot lane -----------------------------------------------------------------------------------------------------
+
+PATH = "/v1/proofs/" + "a" * 64
+HOT = f"GET {PATH} HTTP/1.1\r\nHost: service\r\n".encode()
+HOT_POST = b"POST /v1/digests HTTP/1.1\r\nHost: service\r\nContent-Length: 9\r\n\r\n"
+FIELDS = [(b"content-length", b"2"), (b"etag", b'"a"')]
+
+
+class Taken:
+    """A lane that answers what it takes, at once or when it is told to."""
+
+    def __init__(self, *, at_once: bool = True) -> None:
+        self.scopes: list[Any] = []
+        self.bodies: list[bytes] = []
+        self.waiting: list[Exchange] = []
+        self._at_once = at_once
+
+    def take(self, exchange: Exchange, _route: HotRoute, _leave: Callable[[], None]) -> None:
+        self.scopes.append(exchange.scope)
+        self.bodies.append(bytes(exchange.body))
+        self.waiting.append(exchange)
+        if self._at_once:
+            self.answer()
+
+    def answer(self) -> None:
+        self.waiting.pop(0).send_whole(200, FIELDS, b"{}")
+
+
+async def answer_as_the_lane(_scope: Any, _receive: Any, send: Callable[..., Any]) -> None:
+    for message in [LENGTH_2, BODY]:
+        await send(message)
+
+
+HOT_ASKED = {
+    "once": [HOT + b"\r\n"],
+    "thrice in one piece": [(HOT + b"\r\n") * 3],
+    "before and after another": [HOT + b"\r\n" + HEAD + b"\r\n" + HOT + b"\r\n"],
+    "one after the other": [HOT + b"\r\n"] * 2,
+    "in pieces": [HOT[:9], HOT[9:], b"\r\n"],
+    "the last time": [HOT + b"Connection: close\r\n\r\n", HOT + b"\r\n"],
+    "as of old": [HOT.replace(b"1.1", b"1.0") + b"\r\n"],
+    "with a body": [HOT_POST + b"123456789"],
+    "with a body that comes later": [HOT_POST, b"123456789"],
+    "with a body that may come": [HOT_POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"), b"123456789"],
+}
+
+
+@pytest.mark.parametrize("asked", HOT_ASKED)
+def test_answer_of_the_hot_lane_goes_out_as_that_of_an_application(asked: str) -> None:
+    lane = Taken()
+    ours = sent(*HOT_ASKED[asked], pause_s=0.001, app=answer_as_the_lane, take=lane.take)
+    theirs = sent(*HOT_ASKED[asked], pause_s=0.001, app=answer_as_the_lane, kind=HttpToolsProtocol)
+
+    assert ours.seen.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"") == theirs.seen.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
+    assert ours.is_closing() == theirs.is_closing()
+    assert len(lane.scopes) == (0 if "come" in asked else theirs.seen.count(b"200 OK") - ("another" in asked))
+
+
+@pytest.mark.parametrize("body", [b"", b"123456789"])
+def test_hot_request_goes_to_the_lane_once_it_is_there_as_a_whole(body: bytes) -> None:
+    lane = Taken()
+    came = HOT_POST.replace(b"9", b"%d" % len(body)) + body
+    sent(came, pause_s=0.001, take=lane.take)
+    assert lane.bodies == [body]
+
+
+def test_what_the_lane_leaves_is_answered_by_the_application() -> None:
+    wire = sent(HOT_POST + b"123456789", pause_s=0.001, app=answer_what_came)
+    assert wire.seen.endswith(b"POST host content-length [123456789]")
+
+
+def test_hot_requests_of_one_connection_are_answered_one_after_the_other() -> None:
+    lane = Taken(at_once=False)
+
+    async def main() -> Wire:
+        wire = Wire(answer_204, take=lane.take)
+        wire.protocol.data_received((HOT + b"\r\n") * 2 + HEAD + b"\r\n")
+        for _ in range(2):
+            await asyncio.sleep(0.01)
+            assert len(lane.waiting) == 1
+            assert b"204" not in wire.seen
+            lane.answer()
+        await asyncio.sleep(0.01)
+        wire.protocol.connection_lost(ConnectionError())
+        return wire
+
+    assert statuses(asyncio.run(main())) == [b"200", b"200", b"204"]
+
+
+def test_what_is_no_http_is_answered_after_the_hot_request_before_it() -> None:
+    lane = Taken(at_once=False)
+
+    async def main() -> Wire:
+        wire = Wire(answer_204, take=lane.take)
+        wire.protocol.data_received(HOT + b"\r\n" + b"no HTTP\r\n\r\n")
+        await asyncio.sleep(0.01)
+        assert wire.seen == b""
+        lane.answer()
+        wire.protocol.connection_lost(ConnectionError())
+        return wire
+
+    assert statuses(asyncio.run(main())) == [b"200", b"400"]
+
+
+def test_hot_request_that_breaks_off_is_refused_and_goes_nowhere() -> None:
+    lane, asked = Taken(), []
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        asked.append(scope)
+
+    wire = sent(
+        HOT_POST.replace(b"Content-Length: 9", b"Transfer-Encoding: chunked") + b"zz\r\n", pause_s=0.001, app=app, take=lane.take
+    )
+    assert statuses(wire) == [b"400"]
+    assert wire.is_closing()
+    assert lane.scopes == asked == []
+
+
+def test_client_that_has_gone_is_answered_nothing() -> None:
+    lane = Taken(at_once=False)
+
+    async def main() -> Wire:
+        wire = Wire(answer_204, take=lane.take)
+        wire.protocol.data_received(HOT + b"\r\n")
+        await asyncio.sleep(0.01)
+        wire.protocol.connection_lost(None)
+        lane.answer()
+        return wire
+
+    assert asyncio.run(main()).seen == b""
+
+
+def test_reader_who_is_slow_is_left_to_the_application_which_waits_for_him() -> None:
+    lane = Taken()
+
+    async def main() -> Wire:
+        wire = Wire(answer_204, take=lane.take)
+        wire.protocol.pause_writing()
+        wire.protocol.data_received((HOT + b"\r\n") * 3)
+        await asyncio.sleep(0.01)
+        assert wire.seen == b""
+        wire.protocol.resume_writing()
+        await asyncio.sleep(0.01)
+        wire.protocol.connection_lost(ConnectionError())
+        return wire
+
+    assert statuses(asyncio.run(main())) == [b"204", b"200", b"200"]
+    assert len(lane.scopes) == 2
+
+
+def test_server_that_stops_closes_the_connection_after_the_answer() -> None:
+    lane = Taken(at_once=False)
+
+    async def main() -> Wire:
+        wire = Wire(answer_204, take=lane.take)
+        wire.protocol.data_received(HOT + b"\r\n")
+        await asyncio.sleep(0.01)
+        wire.protocol.shutdown()
+        assert not wire.is_closing()
+        lane.answer()
+        assert wire.is_closing()
+        wire.protocol.connection_lost(None)
+        return wire
+
+    assert asyncio.run(main()).seen.endswith(b"connection: close\r\n\r\n{}")
+
+
+@pytest.mark.parametrize(
+    ("peer", "says", "client"), [("10.0.0.1", "192.0.2.7", "192.0.2.7"), ("10.9.9.9", "192.0.2.7", "10.9.9.9")]
+)
+def test_lane_is_told_who_asks_by_a_proxy_that_is_trusted(peer: str, says: str, client: str) -> None:
+    lane = Taken()
+
+    async def main() -> None:
+        wire = Wire(answer_204, take=lane.take, peer=peer, trusted="10.0.0.1")
+        wire.protocol.data_received(HOT + f"X-Forwarded-For: {says}\r\n\r\n".encode())
+        await asyncio.sleep(0.01)
+        wire.protocol.connection_lost(ConnectionError())
+
+    asyncio.run(main())
+    assert lane.scopes[0]["client"][0] == client
