@@ -94,7 +94,9 @@ class SqlEntries:
         return self._connection.execute(select(func.max(entry.c.id))).scalar() or 0
 
     def next_range(self, after_id: int, up_to_id: int, limit: int) -> EntryRange | None:
-        waiting = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id).order_by(entry.c.id).limit(limit)
+        waiting = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id)
+        if up_to_id - after_id > limit:  # else it is all of them, and PostgreSQL takes as long to sort as to count them
+            waiting = waiting.order_by(entry.c.id).limit(limit)
         return self._range_of(waiting)
 
     def range_of_rule(self, first_id: int, last_id: int, rule: Canonicalization) -> EntryRange | None:
