@@ -33,6 +33,7 @@ from anchoring.store.erasures import UNWRITTEN, erase_again, erase_requested
 from anchoring.store.evidence import evidence_of
 from anchoring.store.packed import ROWS_A_STATEMENT, Packed, pack
 from anchoring.store.partitions import IS_PARTITIONED, WIDTH, older_entry
+from anchoring.store.postgresql import DriverStatement
 from anchoring.store.receipts import receipts_of
 from anchoring.store.restored_entries import restore_entries
 from anchoring.store.tables import entry, erasure, issuer
@@ -50,11 +51,14 @@ class SqlEntries:
     def add_missing(self, new: Sequence[NewEntries], received_at: datetime) -> int:
         # Ids are not commit order on PostgreSQL: the seal mark waits until nobody holds this lock. On SQLite BEGIN IMMEDIATE
         # makes them so.
-        statement = self._statements.add_missing
-        if self._is_postgresql and self._connection.execute(_SHARE_SEAL_LOCK).one().is_partitioned:
-            statement = _POSTGRESQL.add_to_partitions
         given = self._pack(new) | {"salts": b"".join([one.salts for one in new]), "received_at": received_at}
-        return self._connection.execute(statement, given).rowcount
+        if not self._is_postgresql:
+            return self._connection.execute(_SQLITE.add_missing, given).rowcount
+        with driver_errors(self._connection) as driver, driver.cursor() as cursor:
+            _, is_partitioned = _SHARE_SEAL_LOCK.execute(cursor).fetchone()
+            given["received_at"] = _MOMENT.process_bind_param(received_at, self._connection.dialect)
+            added: int = (_ADD_TO_PARTITIONS if is_partitioned else _ADD_TO_TABLE).execute(cursor, given).rowcount
+        return added
 
     def add_one(self, issuer: Issuer, digest: Digest, salt: Salt, received_at: datetime) -> int:
         self.add_missing([NewEntries(issuer=issuer, digests=digest, salts=salt)], received_at)
@@ -279,7 +283,10 @@ class _Statements:
 
 _SQLITE: Final = _Statements(packed.SQLITE, sqlite.insert)
 _POSTGRESQL: Final = _Statements(packed.POSTGRESQL, postgresql.insert)
-_SHARE_SEAL_LOCK: Final = select(func.pg_advisory_xact_lock_shared(SEAL_LOCK), IS_PARTITIONED)
+_SHARE_SEAL_LOCK: Final = DriverStatement(select(func.pg_advisory_xact_lock_shared(SEAL_LOCK), IS_PARTITIONED))
+_MOMENT: Final = UtcDateTime()
+_ADD_TO_TABLE: Final = DriverStatement(_POSTGRESQL.add_missing)
+_ADD_TO_PARTITIONS: Final = DriverStatement(_POSTGRESQL.add_to_partitions)
 _FIRST_AFTER: Final = select(func.min(entry.c.id)).where(entry.c.id > bindparam("id"))
 _LAST_BELOW: Final = select(func.max(entry.c.id)).where(entry.c.id < bindparam("id"))
 _ANY_PENDING: Final = select(erasure.c.entry_id).where(erasure.c.done_at.is_(None)).limit(1)
