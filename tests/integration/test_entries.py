@@ -117,7 +117,7 @@ def test_what_is_not_committed_is_not_there(store, university):
 
 
 def test_large_requests_are_written_and_read_in_portions(store, university, monkeypatch):
-    monkeypatch.setattr(anchoring.store.entries, "ROWS_A_STATEMENT", 3)
+    monkeypatch.setattr(anchoring.store.entries, "SALTED_A_STATEMENT", 3)
     entries = post(store, university, *range(10))
     assert [entry.digest for entry in entries] == [make_digest(i) for i in range(10)]
     with store.reading() as uow:
