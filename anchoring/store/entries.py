@@ -270,8 +270,7 @@ class _Statements:
 
         known = older_entry(digest, issuer_id)
         unknown = rows.outerjoin(known, true()).where(known.c.id.is_(None))
-        to_partitions = insert_into(entry).from_select(list(columns), unknown).on_conflict_do_nothing()
-        self.add_to_partitions = to_partitions.execution_options(preserve_rowcount=True)
+        self.add_to_partitions = insert_into(entry).from_select(list(columns), unknown).on_conflict_do_nothing()
 
         is_it = (entry.c.digest == digest) & (entry.c.issuer_id == issuer_id)
         posted = select(entry.c.id).select_from(packed.rows.join(entry, is_it))
