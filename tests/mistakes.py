@@ -15,6 +15,8 @@ from anchoring.core import finality
 from anchoring.core.batch import Anchor, Attempt
 from anchoring.store import entries, tables
 from anchoring.store.batches import SqlBatches, recorded_in
+from anchoring.store.partitions import IS_PARTITIONED
+from anchoring.store.postgresql import DriverStatement
 from anchoring.store.submissions import SqlSubmissions
 from anchoring.usecases import open_submission
 from anchoring.usecases.follow_ledger import look, submissions
@@ -85,7 +87,7 @@ def state_not_compared_in_updates() -> None:
 
 
 def writers_take_no_lock() -> None:
-    PLANT.setattr(entries, "_SHARE_SEAL_LOCK", select(literal(1)))
+    PLANT.setattr(entries, "_SHARE_SEAL_LOCK", DriverStatement(select(literal(""), IS_PARTITIONED)))
 
 
 def only_the_newest_attempt_looked_up() -> None:

@@ -7,6 +7,7 @@ can pass for the other (docs/proof-format.md, section 2).
 
 import hashlib
 from functools import lru_cache
+from struct import iter_unpack
 from typing import Final, NamedTuple
 
 from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, IssuerId, LeafHash, Salt
@@ -14,6 +15,7 @@ from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, IssuerId, LeafH
 LEAF_PREFIX: Final = b"\x00"
 STEP_BYTES: Final = len(LEAF_PREFIX) + 32 + 16
 SALTED_BYTES: Final = SALT_BYTES + HASH_BYTES
+_SALTED: Final = f"{SALTED_BYTES}s"
 
 
 class SaltedDigests(NamedTuple):
@@ -44,10 +46,10 @@ def leaf_hash(issuer_id: IssuerId, salt: Salt, digest: Digest) -> LeafHash:
 
 def leaf_hashes(of: SaltedDigests) -> list[LeafHash]:
     """The leaf of each, in their order."""
-    sha256, prefix, salted = hashlib.sha256, LEAF_PREFIX + of.issuer_id, of.salted
+    sha256, prefix = hashlib.sha256, LEAF_PREFIX + of.issuer_id
     hashes: list[LeafHash] = [
-        sha256(prefix + salted[start : start + SALTED_BYTES]).digest()  # type: ignore[misc]  # a million of them: no call each
-        for start in range(0, len(salted), SALTED_BYTES)
+        sha256(prefix + salted).digest()  # type: ignore[misc]  # a million of them: no call each
+        for (salted,) in iter_unpack(_SALTED, of.salted)
     ]
     return hashes
 

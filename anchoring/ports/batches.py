@@ -1,6 +1,6 @@
 """What the use cases need of batches and their tiles."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -37,7 +37,7 @@ class Batches(Protocol):
     def continue_above(self, batch_id: int) -> None:
         """The next batch has a higher id than this."""
 
-    def keep_tiles(self, batch_id: int, tiles: Iterable[Tile]) -> None:
+    def keep_tiles(self, batch_id: int, tiles: Sequence[Tile]) -> None:
         """Keep tiles of an unfinished batch; those already there stay, since they can only be the same."""
 
     def seal(self, batch_id: int, tree: SealedTree, at: datetime) -> bool:

@@ -96,7 +96,8 @@ class SqlAuditLog:
         # In one statement, and as one value of JSON: the driver would look at each of many, and let other threads go first.
         if self._is_postgresql:
             values: Any = (b"".join(packed[1::2]), head.number + 1, f"[{','.join(texts)}]")
-            self._connection.exec_driver_sql(_INSERT_ON_POSTGRESQL, values)
+            with driver_errors(self._connection) as driver, driver.cursor() as cursor:
+                cursor.execute(_INSERT_ON_POSTGRESQL, values)
         else:
             self._connection.exec_driver_sql(_INSERT_ON_SQLITE, (head.number + 1, b"".join(packed), orjson.dumps(rows).decode()))
         self._noted = []

@@ -1,8 +1,8 @@
 """Batches and their tiles."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import starmap
+from itertools import accumulate, starmap
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
@@ -78,7 +78,12 @@ class SqlBatches:
     def continue_above(self, batch_id: int) -> None:
         number_above(self._connection, "batch", batch_id)
 
-    def keep_tiles(self, batch_id: int, tiles: Iterable[Tile]) -> None:
+    def keep_tiles(self, batch_id: int, tiles: Sequence[Tile]) -> None:
+        if tiles:
+            keep = self._keep_packed if self._dialect is postgresql else self._keep_rows
+            keep(batch_id, tiles)
+
+    def _keep_rows(self, batch_id: int, tiles: Sequence[Tile]) -> None:
         rows = [
             {
                 "batch_id": batch_id,
@@ -90,9 +95,22 @@ class SqlBatches:
             }
             for kept in tiles
         ]
-        if rows:
-            statement = self._dialect.insert(tile).on_conflict_do_nothing(index_elements=["batch_id", "level", "n"])
-            self._connection.execute(statement, rows)
+        statement = sqlite.insert(tile).on_conflict_do_nothing(index_elements=["batch_id", "level", "n"])
+        self._connection.execute(statement, rows)
+
+    def _keep_packed(self, batch_id: int, tiles: Sequence[Tile]) -> None:
+        """In one value, which the server cuts: of rows, driver and server would copy each several times."""
+        sizes = [len(kept.subtree) for kept in tiles]
+        given = {
+            "batch_id": batch_id,
+            "levels": [kept.at.level for kept in tiles],
+            "ns": [kept.at.n for kept in tiles],
+            "widths": [kept.width for kept in tiles],
+            "starts": list(accumulate(sizes[:-1], initial=1)),
+            "sizes": sizes,
+            "subtrees": b"".join([kept.subtree for kept in tiles]),
+        }
+        self._connection.exec_driver_sql(_KEEP_PACKED, given)
 
     def seal(self, batch_id: int, tree: SealedTree, at: datetime) -> bool:
         sealed = {"state": BatchState.SEALED, "root": tree.root, "right_edge": tree.right_edge, "sealed_at": at}
@@ -261,6 +279,17 @@ _TILE: Final = (tile.c.level, tile.c.n, tile.c.width, tile.c.subtree)
 _TILE_AT: Final = select(*_TILE).where(
     tile.c.batch_id == bindparam("batch_id"), tile.c.level == bindparam("level"), tile.c.n == bindparam("n")
 )
+
+_KEEP_PACKED: Final = f"""
+    INSERT INTO tile (batch_id, level, n, width, first_leaf, subtree)
+    SELECT %(batch_id)s, level, n, width, CASE level WHEN 0 THEN substr(%(subtrees)b, start, {HASH_BYTES}) END,
+        substr(%(subtrees)b, start, size)
+    FROM unnest(
+        CAST(%(levels)s AS integer[]), CAST(%(ns)s AS integer[]), CAST(%(widths)s AS integer[]),
+        CAST(%(starts)s AS integer[]), CAST(%(sizes)s AS integer[])
+    ) AS given(level, n, width, start, size)
+    ON CONFLICT (batch_id, level, n) DO NOTHING
+"""  # noqa: S608 - of constants
 
 
 class _Statements:

@@ -33,6 +33,7 @@ from anchoring.store.erasures import UNWRITTEN, erase_again, erase_requested
 from anchoring.store.evidence import evidence_of
 from anchoring.store.packed import ROWS_A_STATEMENT, Packed, pack
 from anchoring.store.partitions import IS_PARTITIONED, WIDTH, older_entry
+from anchoring.store.postgresql import DriverStatement
 from anchoring.store.receipts import receipts_of
 from anchoring.store.restored_entries import restore_entries
 from anchoring.store.tables import entry, erasure, issuer
@@ -50,11 +51,14 @@ class SqlEntries:
     def add_missing(self, new: Sequence[NewEntries], received_at: datetime) -> int:
         # Ids are not commit order on PostgreSQL: the seal mark waits until nobody holds this lock. On SQLite BEGIN IMMEDIATE
         # makes them so.
-        statement = self._statements.add_missing
-        if self._is_postgresql and self._connection.execute(_SHARE_SEAL_LOCK).one().is_partitioned:
-            statement = _POSTGRESQL.add_to_partitions
         given = self._pack(new) | {"salts": b"".join([one.salts for one in new]), "received_at": received_at}
-        return self._connection.execute(statement, given).rowcount
+        if not self._is_postgresql:
+            return self._connection.execute(_SQLITE.add_missing, given).rowcount
+        with driver_errors(self._connection) as driver, driver.cursor() as cursor:
+            _, is_partitioned = _SHARE_SEAL_LOCK.execute(cursor).fetchone()
+            given["received_at"] = _MOMENT.process_bind_param(received_at, self._connection.dialect)
+            added: int = (_ADD_TO_PARTITIONS if is_partitioned else _ADD_TO_TABLE).execute(cursor, given).rowcount
+        return added
 
     def add_one(self, issuer: Issuer, digest: Digest, salt: Salt, received_at: datetime) -> int:
         self.add_missing([NewEntries(issuer=issuer, digests=digest, salts=salt)], received_at)
@@ -94,7 +98,9 @@ class SqlEntries:
         return self._connection.execute(select(func.max(entry.c.id))).scalar() or 0
 
     def next_range(self, after_id: int, up_to_id: int, limit: int) -> EntryRange | None:
-        waiting = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id).order_by(entry.c.id).limit(limit)
+        waiting = select(entry.c.id).where(entry.c.id > after_id, entry.c.id <= up_to_id)
+        if up_to_id - after_id > limit:  # else it is all of them, and PostgreSQL takes as long to sort as to count them
+            waiting = waiting.order_by(entry.c.id).limit(limit)
         return self._range_of(waiting)
 
     def range_of_rule(self, first_id: int, last_id: int, rule: Canonicalization) -> EntryRange | None:
@@ -112,7 +118,7 @@ class SqlEntries:
         first: int | None = first_id
         with driver_errors(self._connection) as driver:
             while first is not None and first <= last_id:
-                last = min(last_id, first + ROWS_A_STATEMENT - 1)
+                last = min(last_id, first + SALTED_A_STATEMENT - 1)
                 for key, packed in (found := self._read_salted(driver, first, last)):
                     if key not in issuer_ids:
                         raise StateCorrupt(f"an entry from {first} to {last} is of issuer {key}, who is not there")
@@ -264,8 +270,7 @@ class _Statements:
 
         known = older_entry(digest, issuer_id)
         unknown = rows.outerjoin(known, true()).where(known.c.id.is_(None))
-        to_partitions = insert_into(entry).from_select(list(columns), unknown).on_conflict_do_nothing()
-        self.add_to_partitions = to_partitions.execution_options(preserve_rowcount=True)
+        self.add_to_partitions = insert_into(entry).from_select(list(columns), unknown).on_conflict_do_nothing()
 
         is_it = (entry.c.digest == digest) & (entry.c.issuer_id == issuer_id)
         posted = select(entry.c.id).select_from(packed.rows.join(entry, is_it))
@@ -277,7 +282,10 @@ class _Statements:
 
 _SQLITE: Final = _Statements(packed.SQLITE, sqlite.insert)
 _POSTGRESQL: Final = _Statements(packed.POSTGRESQL, postgresql.insert)
-_SHARE_SEAL_LOCK: Final = select(func.pg_advisory_xact_lock_shared(SEAL_LOCK), IS_PARTITIONED)
+_SHARE_SEAL_LOCK: Final = DriverStatement(select(func.pg_advisory_xact_lock_shared(SEAL_LOCK), IS_PARTITIONED))
+_MOMENT: Final = UtcDateTime()
+_ADD_TO_TABLE: Final = DriverStatement(_POSTGRESQL.add_missing)
+_ADD_TO_PARTITIONS: Final = DriverStatement(_POSTGRESQL.add_to_partitions)
 _FIRST_AFTER: Final = select(func.min(entry.c.id)).where(entry.c.id > bindparam("id"))
 _LAST_BELOW: Final = select(func.max(entry.c.id)).where(entry.c.id < bindparam("id"))
 _ANY_PENDING: Final = select(erasure.c.entry_id).where(erasure.c.done_at.is_(None)).limit(1)
@@ -289,6 +297,9 @@ _PAGE: Final = (
 )
 _PAGE_OF_ISSUER: Final = _PAGE.where(entry.c.issuer_id == bindparam("issuer_id"), entry.c.digest.is_not(None))
 
+
+SALTED_A_STATEMENT: Final = 50_000
+"""Entries whose leaves are hashed together: 2.4 MB. Of fewer, whoever reads them waits more for those who hash."""
 
 # What is hashed is read past SQLAlchemy, and thousands of rows come as one value: a million of them are worth the way around.
 _SALTED: Final = "SELECT issuer_id, {} FROM entry WHERE id BETWEEN {} AND {} AND digest IS NOT NULL GROUP BY issuer_id"

@@ -4,7 +4,8 @@ import re
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, event, make_url
+from sqlalchemy import URL, ClauseElement, Dialect, Engine, event, make_url
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from anchoring.errors import Misconfigured
 
@@ -26,6 +27,24 @@ _KEEPALIVES: Final = {
 _SEVERAL_HOSTS: Final = re.compile(
     r"(?P<start>[a-z+]+://(?:[^@/?]*@)?)(?P<hosts>[^/?]*,[^/?]*)(?P<path>/[^?]*)?(?:\?(?P<query>.*))?"
 )
+
+_DIALECT: Final[Dialect] = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+
+class DriverStatement:
+    """A statement that is written out once and executed by the driver itself: SQLAlchemy takes twice as long again as the driver.
+
+    Values go as they are given; types of ours are not asked.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        compiled = statement.compile(dialect=_DIALECT)
+        self._text = str(compiled)
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+
+    def execute(self, cursor: Any, given: dict[str, Any] | None = None) -> Any:
+        """Returns the cursor. Raises: what the driver does."""
+        return cursor.execute(self._text, self._constants | (given or {}))
 
 
 def parse_url(text: str) -> URL:

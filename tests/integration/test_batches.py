@@ -270,7 +270,7 @@ def test_tile_of_a_leaf_is_found_by_its_place(store):
 
 def test_tiles_already_there_stay(store):
     batch_id, tiles, _ = keep_tree(store, 300)
-    changed = replace(tiles[0], subtree=bytes(len(tiles[0].subtree)))
+    changed = tiles[0]._replace(subtree=bytes(len(tiles[0].subtree)))
     with store.writing() as uow:
         uow.batches.keep_tiles(batch_id, [changed])
         uow.batches.keep_tiles(batch_id, [])

@@ -110,15 +110,22 @@ def make_round(here: Installation, store: SqlStore) -> Any:
 # Deadlock (D06).
 
 
-def test_deadlock_of_two_workers_costs_neither_of_them_its_answer(store):
+def test_deadlock_of_two_workers_costs_neither_of_them_its_answer(store, monkeypatch):
     """Each shares a commit between two posts, and takes them in the other's order."""
     university = add_issuer(store)
     seen: list[str] = []
     both_have_one = threading.Barrier(2)
 
-    @event.listens_for(store._engine, "handle_error")
-    def note(context: Any) -> None:
-        seen.append(context.original_exception.sqlstate)
+    execute = psycopg.Cursor.execute
+
+    def noted(*given: Any, **options: Any) -> Any:
+        try:
+            return execute(*given, **options)
+        except psycopg.Error as failed:
+            seen.append(str(failed.sqlstate))
+            raise
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", noted)
 
     def of(worker: GroupCommit, numbers: list[int]) -> Any:
         tries = []
@@ -144,7 +151,6 @@ def test_deadlock_of_two_workers_costs_neither_of_them_its_answer(store):
     finally:
         for worker in workers:
             worker.stop()
-        event.remove(store._engine, "handle_error", note)
     assert set(seen) == {"40P01"}
     assert one == other[::-1]
     check_store(store, one)
@@ -153,24 +159,25 @@ def test_deadlock_of_two_workers_costs_neither_of_them_its_answer(store):
 # The server ends the session (D11).
 
 
-@pytest.mark.parametrize("word", ["INSERT INTO entry", "max(batch.last_id)", "pg_advisory_xact_lock_shared"])
-def test_session_that_the_server_ends_in_mid_transaction_costs_a_post_nothing(store, word):
+@pytest.mark.parametrize(
+    "word", ["INSERT INTO entry", "max(batch.last_id)", "pg_advisory_xact_lock_shared", "INSERT INTO audit_record"]
+)
+def test_session_that_the_server_ends_in_mid_transaction_costs_a_post_nothing(store, monkeypatch, word):
     ended: list[int] = []
+    execute = psycopg.Cursor.execute
 
-    @event.listens_for(store._engine, "before_cursor_execute")
-    def end(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    def end(cursor: Any, statement: str, *given: Any, **options: Any) -> Any:
         if word in statement and not ended:
             ended.append(cursor.connection.info.backend_pid)
             outside = make_engine(store._engine.url.render_as_string(hide_password=False), pool_size=1, busy_timeout_s=5)
             with transaction(outside, writes=False) as connection:
                 connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": ended[0]})
             outside.dispose()
+        return execute(cursor, statement, *given, **options)
 
-    try:
-        with running(store) as api:
-            answer = api.post_numbers(1, 2)
-    finally:
-        event.remove(store._engine, "before_cursor_execute", end)
+    monkeypatch.setattr(psycopg.Cursor, "execute", end)
+    with running(store) as api:
+        answer = api.post_numbers(1, 2)
     assert (answer.status_code, len(ended)) == (202, 1)
     assert answer.json()["salts"] == [
         "0x" + row.salt.hex() for row in sorted(rows(store, tables.entry), key=lambda row: row.digest != make_digest(1))

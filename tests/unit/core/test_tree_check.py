@@ -40,11 +40,11 @@ def other_size(tree: SealedTree, tiles: list[Tile]) -> tuple[SealedTree, list[Ti
 
 
 def other_leaf(tree: SealedTree, tiles: list[Tile]) -> tuple[SealedTree, list[Tile]]:
-    return tree, [replace(tiles[0], subtree=bytes(32) + tiles[0].subtree[32:]), *tiles[1:]]
+    return tree, [tiles[0]._replace(subtree=bytes(32) + tiles[0].subtree[32:]), *tiles[1:]]
 
 
 def other_node(tree: SealedTree, tiles: list[Tile]) -> tuple[SealedTree, list[Tile]]:
-    return tree, [replace(tiles[0], subtree=tiles[0].subtree[:-32] + bytes(32)), *tiles[1:]]
+    return tree, [tiles[0]._replace(subtree=tiles[0].subtree[:-32] + bytes(32)), *tiles[1:]]
 
 
 def without_leaves(tree: SealedTree, tiles: list[Tile]) -> tuple[SealedTree, list[Tile]]:
@@ -56,7 +56,7 @@ def without_upper(tree: SealedTree, tiles: list[Tile]) -> tuple[SealedTree, list
 
 
 def with_another(tree: SealedTree, tiles: list[Tile]) -> tuple[SealedTree, list[Tile]]:
-    return tree, [*tiles, replace(tiles[-1], at=TileCoordinate(2, 0))]
+    return tree, [*tiles, tiles[-1]._replace(at=TileCoordinate(2, 0))]
 
 
 def leaves_turned(tree: SealedTree, tiles: list[Tile]) -> tuple[SealedTree, list[Tile]]:
