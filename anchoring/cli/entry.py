@@ -35,8 +35,11 @@ def erase(
         erased = erase_entry(uow, of, wanted, now=SystemClock().now())
         detail = {"trace": trace_of(found.salt, wanted) if found else None, "state": "erased" if erased else "waiting"}
         uow.audit_log.note(command_act("digest.erasure_requested", detail, issuer=did))
+        detached = uow.issuers.detached(did)
         uow.commit()
     typer.echo("erased" if erased else "will be erased when its batch is sealed, in the next round")
+    if detached and found and detached.note_of_change(found.received_at):
+        say("entries of this issuer were detached: if the digest was posted before that as well, recall and erase that entry too")
 
 
 @app.command()

@@ -102,13 +102,8 @@ def _with_something_to_detach(connection: Connection, name: str) -> PartitionToD
     if first_id is None:
         return None
     found = PartitionToDetach(name=name, first_id=first_id, last_id=last_id)
-    is_any = f"SELECT EXISTS (SELECT FROM {name} AS one WHERE NOT ({_stays(found)}))"  # noqa: S608 - ours
-    return found if connection.execute(text(is_any)).scalar_one() else None
-
-
-def _stays(found: PartitionToDetach) -> str:
-    """The condition on `one`. The service's own entries are few, and the audit log is held against all of them."""
-    return f"one.id IN ({_referred(found)}) OR one.issuer_id IN (SELECT id FROM issuer WHERE did = '{CANARY}')"  # noqa: S608 - ours
+    is_any = connection.exec_driver_sql(_ANY_LEAVES.format(name=name, referred=_referred(found), own=_OWN))
+    return found if is_any.scalar_one() else None
 
 
 def _referred(found: PartitionToDetach) -> str:
@@ -137,12 +132,12 @@ def _require_at_rest(connection: Connection, found: PartitionToDetach) -> None:
 
 def _copy_what_stays(connection: Connection, found: PartitionToDetach, now: datetime) -> None:
     """Nobody waits for this but who changes the batches' rows, which rounds have no more reason to."""
+    names = {"name": found.name, "copy": COPY}
     bound = connection.execute(_CONSTRAINT, {"name": found.name}).scalar_one()
-    connection.exec_driver_sql(_COPY.format(name=found.name, copy=COPY, bound=bound, stays=_stays(found)))
-    leaves = f"SELECT * FROM {found.name} AS one WHERE NOT EXISTS (SELECT FROM {COPY} WHERE {COPY}.id = one.id)"  # noqa: S608
-    given = {"first_id": found.first_id, "last_id": found.last_id, "now": now}
-    connection.execute(text(_MARK.format(leaves=leaves)).bindparams(bindparam("now", type_=UtcDateTime())), given)
-    connection.exec_driver_sql(_NOTE_ISSUERS.format(leaves=leaves))
+    connection.exec_driver_sql(_COPY.format(**names, bound=bound, referred=_referred(found), own=_OWN))
+    mark = text(_MARK.format(**names)).bindparams(bindparam("now", type_=UtcDateTime()))
+    connection.execute(mark, {"first_id": found.first_id, "last_id": found.last_id, "now": now})
+    connection.exec_driver_sql(_NOTE_ISSUERS.format(**names))
 
 
 def _exchange(connection: Connection, found: PartitionToDetach) -> str:
@@ -168,7 +163,7 @@ def _exchange(connection: Connection, found: PartitionToDetach) -> str:
     for one in names:
         if one.kind != "f":
             connection.exec_driver_sql(_rename(found.name, _NAMES_IN_COPY[one.kind], one.name))
-    connection.exec_driver_sql(f"DELETE FROM {table} USING {found.name} AS stays WHERE stays.id = {table}.id")  # noqa: S608 - ours
+    connection.exec_driver_sql(_TAKE_AWAY.format(table=table, name=found.name))
     for one in references:
         connection.exec_driver_sql(one.add)
     return table
@@ -229,29 +224,49 @@ _DETACHED_TABLES: Final = text(
     r"AND relname ~ '^entry_\d+_detached(_\d+)?$' ORDER BY oid"
 )
 
+_OWN: Final = f"SELECT id FROM issuer WHERE did = '{CANARY}'"  # noqa: S608 - a constant
+
+_ANY_LEAVES: Final = """
+    SELECT EXISTS (
+        SELECT FROM {name} AS one WHERE one.issuer_id NOT IN ({own})
+            AND NOT EXISTS (SELECT FROM ({referred}) AS known (id) WHERE known.id = one.id)
+    )
+"""
+# The service's own entries are few, and the audit log is held against all of them.
 _COPY: Final = """
     CREATE TABLE {copy} (LIKE {name} INCLUDING CONSTRAINTS INCLUDING COMMENTS, CONSTRAINT ck_entry_bound CHECK ({bound}));
-    INSERT INTO {copy} SELECT one.* FROM {name} AS one WHERE {stays};
+    INSERT INTO {copy} SELECT one.* FROM {name} AS one WHERE one.id IN ({referred});
+    INSERT INTO {copy} SELECT one.* FROM {name} AS one
+        WHERE one.issuer_id IN ({own}) AND NOT EXISTS (SELECT FROM {copy} WHERE {copy}.id = one.id);
     ALTER TABLE {copy} ADD CONSTRAINT pk_{copy} PRIMARY KEY (id);
     ALTER TABLE {copy} ADD CONSTRAINT uq_{copy}_digest_issuer_id UNIQUE (digest, issuer_id);
     ANALYZE {copy}
 """
+# Each look goes by an index, whatever the planner thinks of the tables: a partition may have a hundred million rows.
 _MARK: Final = f"""
     UPDATE batch SET detached_at = :now
-    WHERE {_OVERLAPS} AND EXISTS (SELECT FROM ({{leaves}} AND one.id BETWEEN batch.first_id AND batch.last_id) AS left_ones)
+    WHERE {_OVERLAPS} AND (
+        SELECT one.id FROM {{name}} AS one
+        WHERE one.id BETWEEN batch.first_id AND batch.last_id
+            AND (SELECT {{copy}}.id FROM {{copy}} WHERE {{copy}}.id = one.id LIMIT 1) IS NULL
+        ORDER BY one.id LIMIT 1
+    ) IS NOT NULL
 """  # noqa: S608 - constants
 _NOTE_ISSUERS: Final = """
     INSERT INTO issuer_detached (issuer_id, since, until)
-    SELECT issuer_id, min(received_at), max(received_at) FROM ({leaves}) AS left_ones GROUP BY issuer_id
+    SELECT issuer_id, min(received_at), max(received_at) FROM {name} AS one
+    WHERE NOT EXISTS (SELECT FROM {copy} WHERE {copy}.id = one.id) GROUP BY issuer_id
     ON CONFLICT (issuer_id) DO UPDATE
     SET since = least(issuer_detached.since, excluded.since), until = greatest(issuer_detached.until, excluded.until)
 """
 _CATCH_UP: Final = """
-    INSERT INTO {copy} SELECT one.* FROM {name} AS one
-    WHERE one.id IN (SELECT * FROM ({referred}) AS known (id) WHERE NOT EXISTS (SELECT FROM {copy} WHERE {copy}.id = known.id));
+    INSERT INTO {copy} SELECT one.* FROM {name} AS one WHERE one.id = ANY(ARRAY(
+        SELECT DISTINCT known.id FROM ({referred}) AS known (id) WHERE NOT EXISTS (SELECT FROM {copy} WHERE {copy}.id = known.id)
+    ));
     UPDATE {copy} SET digest = NULL, salt = NULL, canonicalization = NULL
     WHERE digest IS NOT NULL AND id IN (SELECT entry_id FROM erasure WHERE done_at IS NOT NULL)
 """
+_TAKE_AWAY: Final = "DELETE FROM {table} WHERE id = ANY(ARRAY(SELECT id FROM {name} ORDER BY id))"
 _TAKE_OUT: Final = """
     ALTER TABLE entry DETACH PARTITION {name};
     ALTER TABLE {name} RENAME TO {table}

@@ -868,6 +868,12 @@ def test_owner_detaches_and_recalls(here: Installation, postgres_url: str, tmp_p
     assert [line.split()[:4] for line in told.out.splitlines()[1:]] == [
         ["posted", "again", to_hex(here.acknowledged[3].digest), purpose] for purpose in ("revocation", "suspension")
     ]
+    newer = credanchor("entry", "erase", to_hex(here.acknowledged[3].digest), "--issuer", str(here._issuer.did), "--yes")
+    assert newer.err.endswith("if the digest was posted before that as well, recall and erase that entry too\n")
+    here.rest()
+    assert (
+        credanchor("entry", "recall", "--root", to_hex(roots(here)[1]), to_hex(here.acknowledged[3].digest)).out == "recalled 1\n"
+    )
     acts = [(row.action, row.result) for row in rows(here.store, tables.audit_record) if row.actor == "command line"]
     assert acts == [
         ("partition.detached", "begun"),
@@ -875,6 +881,9 @@ def test_owner_detaches_and_recalls(here: Installation, postgres_url: str, tmp_p
         ("partition.detached", "begun"),
         ("partition.detached", "done"),
         *[("entries.recalled", "begun"), ("entries.recalled", "done")] * 3,
+        ("digest.erasure_requested", "done"),
+        ("entries.recalled", "begun"),
+        ("entries.recalled", "done"),
     ]
     without = run_process("partitions", "detach", environment={"CREDANCHOR_STORE__URL": postgres_url})
     assert (without.code, "set CREDANCHOR_MANIFESTS__FOLDER" in without.error) == (1, True)
