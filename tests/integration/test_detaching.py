@@ -336,11 +336,16 @@ def test_posts_proofs_changes_and_rounds_go_on(here):
         while time.monotonic() < end:
             assert len(proofs(here, entries[10:])) == 2
 
+    def rounds() -> None:
+        while time.monotonic() < end:
+            here.chain.mine()
+            here.round()
+
     def detaches() -> None:
         time.sleep(0.9)
         detach(here)
 
-    for session in [Session(one) for one in (posts, changes, asks, detaches)]:
+    for session in [Session(one) for one in (posts, changes, asks, rounds, detaches)]:
         session.result()
     assert changed
     assert unknown
