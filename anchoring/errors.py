@@ -7,6 +7,7 @@ AnchoringError
 │   └── TooLarge
 ├── HeadTooLarge            send less in front of the body
 ├── NotFound                ask for something else
+├── Gone                    ask the operator
 ├── Conflict                look at the present state first
 ├── NotAllowed              present the right key
 ├── ScopeMissing            present a key with this scope
@@ -93,6 +94,12 @@ class NotFound(AnchoringError):
     """No such digest, batch, tile or issuer here."""
 
     slug = "not-found"
+
+
+class Gone(AnchoringError):
+    """It was here, and was detached. The operator can bring it back."""
+
+    slug = "gone"
 
 
 class Conflict(AnchoringError):

@@ -193,7 +193,8 @@ class Round:
         except ManifestsUnavailable as failed:
             return failed
         self._keep_lease()
-        return kept
+        self._contradictions += kept.lost
+        return kept.roots
 
     def _submit(self, with_manifest: frozenset[Root] | None) -> bool:
         return open_submission(self._store, self._ledger, self._clock, self._rules.submission, with_manifest=with_manifest)

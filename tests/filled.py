@@ -144,6 +144,7 @@ def _add_status(store: SqlStore) -> None:
     dead = max(row.id for row in rows(store, tables.submission) if row.state == SubmissionState.DISPLACED)
     what = {"list_id": list_id, "issuer_id": 1, "purpose": "revocation", "number": 0}
     content: dict[Table, dict[str, object]] = {
+        tables.issuer_detached: {"issuer_id": 1, "since": NOON, "until": NOON},
         tables.status_key: key,
         tables.status_list: what | counts | signed | {"entries": MIN_ENTRIES, "bits": bits, "reserved": bits},
         tables.status_binding: listed | {"bound_at": NOON},

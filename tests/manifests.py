@@ -104,7 +104,9 @@ def check_manifests(store: SqlStore, folder: ManifestFolder) -> None:
         assert (head.leaf_count, head.root, head.sealed_at) == (batch.leaf_count, batch.tree.root, batch.sealed_at)
         assert head.seal_mark >= batch.last_id
         with store.reading() as uow:
-            assert manifest.entries == uow.entries.page(batch.first_id - 1, batch.last_id, 1 << 20)
+            here = uow.entries.page(batch.first_id - 1, batch.last_id, 1 << 20)
+            is_whole = uow.batches.detached_at(batch.id) is None
+        assert manifest.entries == here if is_whole else all(one in manifest.entries for one in here)
     with store._engine.connect() as connection:
         done = tables.erasure.c.done_at.is_not(None) & tables.erasure.c.manifest_rewritten_at.is_(None)
         assert connection.execute(select(tables.erasure).where(done)).all() == []

@@ -5,17 +5,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anchoring.bootstrap.ledger import first_block, nodes_to_agree, open_nodes, open_reader, required_registry
+from anchoring.bootstrap.store import open_store
 from anchoring.bootstrap.system import SystemClock
 from anchoring.core.finality import parse_finality
 from anchoring.core.rebuilding import RebuildReport, Sources
 from anchoring.errors import Misconfigured
+from anchoring.ports.partitions import DetachedPartition
 from anchoring.ports.runtime import Progress
 from anchoring.settings import ManifestSettings, Settings
+from anchoring.store.detaching import detach_partition, find_detachable, finish_detaching
 from anchoring.store.engine import opened
-from anchoring.store.presence import by_itself
+from anchoring.store.partitions import require_postgresql
+from anchoring.store.presence import be_present, by_itself
 from anchoring.store.schema import require_current_schema
 from anchoring.store.unit_of_work import SqlStore
+from anchoring.types import Digest, Root
+from anchoring.usecases.check_manifests import check_manifests
 from anchoring.usecases.rebuild_store import RebuildRules, rebuild_store
+from anchoring.usecases.recall_entries import RecallReport, recall_entries
 
 if TYPE_CHECKING:
     from anchoring.manifests.folder import ManifestFolder
@@ -50,6 +57,40 @@ def find_sources(settings: ManifestSettings, paths: Sequence[Path]) -> Sources:
     if not paths and settings.folder is None:
         raise Misconfigured("name files or folders with manifests and proofs, or set CREDANCHOR_MANIFESTS__FOLDER")
     return find_sources(paths or [settings.folder or Path()], lambda: manifest_key(settings))
+
+
+def required_manifests(settings: ManifestSettings) -> "ManifestFolder":
+    """As `open_manifests`. Raises: Misconfigured also when none is named."""
+    place = open_manifests(settings)
+    if place is None:
+        raise Misconfigured("entries are detached for their manifests, and come back from them: set CREDANCHOR_MANIFESTS__FOLDER")
+    return place
+
+
+def detach_store_partition(settings: Settings, name: str | None, progress: Progress) -> DetachedPartition | None:
+    """Detach the partition of this name, or the oldest that has something to detach.
+
+    None where an earlier command was killed shortly before its end, and no name says whether more than to finish that is meant.
+
+    Raises: Misconfigured, on SQLite as well; NotFound, Conflict, ManifestsUnavailable, StoreUnavailable.
+    """
+    patience_s = settings.store.busy_timeout_s
+    with opened(settings.store.url, busy_timeout_s=patience_s) as engine:
+        require_current_schema(engine)
+        with be_present(engine):
+            require_postgresql(engine)
+            place = required_manifests(settings.manifests)
+            if finish_detaching(engine, patience_s=patience_s) and name is None:
+                return None
+            found = find_detachable(engine, name)
+            check_manifests(SqlStore(engine), place, found.first_id, found.last_id, progress)
+            return detach_partition(engine, found, now=SystemClock().now(), patience_s=patience_s)
+
+
+def recall(settings: Settings, root: Root, digests: Sequence[Digest], progress: Progress) -> RecallReport:
+    """Bring entries back from the manifest of their batch. Raises: Misconfigured, and what `recall_entries` raises."""
+    place = required_manifests(settings.manifests)
+    return recall_entries(open_store(settings.store), place, root, digests, SystemClock(), progress)
 
 
 def rebuild(settings: Settings, sources: Sources, progress: Progress, *, take_unanchored: bool) -> RebuildReport:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from anchoring.cli.output import print_json, say
+from anchoring.cli.output import print_json, progress_bar, say
 from anchoring.core.proof_json import format_time
 from anchoring.ports.partitions import Partition
 
@@ -37,6 +37,30 @@ def add() -> None:
     if is_new:
         record(settings, "partition.added", {"name": name})
     say(f"new entries go to {name}" + ("" if is_new else ", which is empty"))
+
+
+@app.command()
+def detach(
+    name: Annotated[str | None, typer.Argument(help="The partition; by default the oldest that has something to detach.")] = None,
+) -> None:
+    """Take entries out of the database that are in their manifests, as a table of its own. Service and rounds go on.
+
+    Only what is final, with whole manifests and nothing waiting, leaves; what status, erasures or the audit log refer to stays.
+    """
+    from anchoring.bootstrap.acts import recording
+    from anchoring.bootstrap.manifests import detach_store_partition
+    from anchoring.settings import read_settings
+
+    settings = read_settings()
+    with recording(settings.store, "partition.detached", {"name": name or "oldest"}, say) as found, progress_bar() as progress:
+        done = detach_store_partition(settings, name, progress)
+        if done is not None:
+            found |= {"name": done.name, "table": done.table, "entries": done.entries, "kept": done.kept}
+    if done is None:
+        say("what an earlier command left undone was finished, and nothing else was done; repeat, with a name, to detach one")
+        return
+    say(f"{done.entries} entries left {done.name} for the table {done.table} ({done.size:,} bytes), and {done.kept} stayed")
+    say(f"next: dump it if you want it, with pg_dump --table={done.table}, and drop it: DROP TABLE {done.table}")
 
 
 def _entries(one: Partition) -> str:

@@ -6,16 +6,18 @@ time, so that the largest batch needs little memory.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import pairwise
 from struct import Struct
 from typing import Any, Final
 
+from anchoring.core.batch import Batch
 from anchoring.core.canonical import Canonicalization
 from anchoring.core.leaf import issuer_id_of, leaf_hash
 from anchoring.core.merkle import MAX_LEAVES, NODE_BYTES
+from anchoring.core.tiles import build_tree
 from anchoring.errors import InvalidInput
 from anchoring.types import Did, Digest, IssuerId, LeafHash, Root, Salt, parse_did, parse_root, to_hex
 
@@ -57,6 +59,12 @@ class ManifestHead:
     sealed_at: datetime
     issuers: tuple[Did, ...]
 
+    def require_of(self, batch: Batch) -> None:
+        """Raises: InvalidInput unless it is of this batch under its own ids."""
+        root = batch.tree and batch.tree.root
+        if (self.root, self.first_id, self.last_id, self.leaf_count) != (root, batch.first_id, batch.last_id, batch.leaf_count):
+            raise InvalidInput(f"it is not of batch {batch.id}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestEntry:
@@ -68,6 +76,11 @@ class ManifestEntry:
     digest: Digest | None
     salt: Salt | None
     canonicalization: Canonicalization | None
+
+
+def emptied(entry: ManifestEntry) -> ManifestEntry:
+    """What is left of an entry once it is erased."""
+    return replace(entry, digest=None, salt=None, canonicalization=None)
 
 
 def encode(
@@ -166,6 +179,15 @@ class LeafCollector:
                     issuer_id = self._issuer_ids[entry.issuer] = issuer_id_of(entry.issuer)
                 self.leaves.append(leaf_hash(issuer_id, entry.salt, entry.digest))
             yield entry
+
+
+def checked_entries(manifest: ManifestReader) -> Iterator[ManifestEntry]:
+    """Its entries. Raises: InvalidInput, after the last of them, when they do not lead to its root."""
+    collector = LeafCollector()
+    yield from collector.passing(manifest.entries())
+    tree = build_tree(joined_leaves(collector.leaves, manifest.erased_leaves()), lambda _: None)
+    if tree.root != manifest.head.root:
+        raise InvalidInput(f"its entries lead to root {to_hex(tree.root)}, it says {to_hex(manifest.head.root)}")
 
 
 def leaves_of_nobody(known: Sequence[LeafHash], tree: Iterable[LeafHash]) -> list[LeafHash] | None:

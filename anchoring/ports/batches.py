@@ -100,6 +100,18 @@ class Batches(Protocol):
     def newest_anchored(self, limit: int) -> Sequence[Batch]:
         """The batches anchored last, newest first."""
 
+    def detached_at(self, batch_id: int) -> datetime | None:
+        """When entries of the batch were detached; None while all of them are here."""
+
+    def detached_ids(self) -> frozenset[int]:
+        """The batches of which entries were detached."""
+
+    def overlapping_after(self, batch_id: int, first_id: int, last_id: int, limit: int) -> Sequence[Batch]:
+        """Batches with a higher id whose range has an id in common with this one, oldest first."""
+
+    def clear_detached(self, batch_id: int) -> bool:
+        """All of its entries are here again; False, and nothing changed, where some are not."""
+
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None: ...
 
     def path_above_tile(self, batch: Batch, n: int) -> Sequence[bytes]:

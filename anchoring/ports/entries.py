@@ -88,6 +88,14 @@ class Evidence(NamedTuple):
         return index
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """`added`: how many are here again. `reposted`: those that are not, because their digest was posted again."""
+
+    added: int
+    reposted: tuple[ManifestEntry, ...]
+
+
 class Entries(Protocol):
     """The append-only list of digests."""
 
@@ -174,6 +182,18 @@ class Entries(Protocol):
 
     def unwritten_erasures(self, first_id: int, last_id: int) -> Sequence[int]:
         """The entries of the range that are erased here and may still stand in a manifest."""
+
+    def erasures(self, first_id: int, last_id: int) -> Sequence[int]:
+        """The entries of the range that were asked to be erased and are."""
+
+    def recall(self, entries: Sequence[ManifestEntry]) -> Recalled:
+        """Record, under their own ids, those of a manifest's entries that are not here; others stay as they are.
+
+        One whose digest its issuer posted again since is left out: that later entry has it. Nobody writes entries from here to
+        the end of the unit of work, which MUST begin with this.
+
+        Raises: InvalidInput when an id is taken by another entry.
+        """
 
     def restore(self, after_id: int, entries: Sequence[ManifestEntry]) -> int:
         """Record, under their own ids, those of a manifest's next entries that are not here; others stay as they are.

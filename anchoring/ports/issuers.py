@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from anchoring.core.detached import DetachedEntries
 from anchoring.core.issuer import ApiKey, Issuer, StoredKey
 from anchoring.core.scopes import Scope
 from anchoring.types import Did
@@ -43,6 +44,12 @@ class Issuers(Protocol):
 
     def set_quota(self, issuer: Issuer, items_per_day: int | None, *, day: int) -> None:
         """What it may write in a day; None: as the settings say. Nothing is counted yet of that day."""
+
+    def detached(self, did: Did | None) -> DetachedEntries | None:
+        """When entries of this issuer, or of anybody, that were detached were received; None where none were."""
+
+    def forget_detached(self) -> None:
+        """Nothing is detached any more."""
 
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
         """Those that exist, alive or not, by prefix."""

@@ -14,3 +14,23 @@ class Partition:
     since: datetime | None
     until: datetime | None
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionToDetach:
+    """Of which entries may leave. `first_id`, `last_id`: of the entries in it."""
+
+    name: str
+    first_id: int
+    last_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachedPartition:
+    """What became of it. `table`: where the `entries` are that left, of `size` bytes with indexes. `kept`: how many stayed."""
+
+    name: str
+    table: str
+    entries: int
+    kept: int
+    size: int

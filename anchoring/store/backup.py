@@ -29,7 +29,8 @@ from anchoring.ports.runtime import Progress
 from anchoring.store import tables
 from anchoring.store.backup_file import BackupHeader, SavedTable, new_backup, read_header, read_rows
 from anchoring.store.columns import EPOCH, MICROSECOND, UtcDateTime
-from anchoring.store.engine import transaction
+from anchoring.store.detaching import detached_tables
+from anchoring.store.engine import number_above, transaction
 from anchoring.store.integrity import damage_of
 from anchoring.store.partitions import make_room, newest_begins
 from anchoring.store.presence import alone, require_alone
@@ -147,6 +148,8 @@ def _prepare_schema(engine: Engine, header: BackupHeader, *, replace: bool) -> N
     """The tables as they were when the backup was made. A database that holds something is left as it is."""
     with transaction(engine, writes=True) as connection:
         require_alone(connection)
+        if beside := detached_tables(connection):
+            raise Conflict(f"no erasure reaches {', '.join(beside)}, and what is restored may be in it too: drop it first")
         revision = current_revision(connection)
         is_empty = revision is None or not any(_counts(connection).values())
     if revision == header.revision:
@@ -209,15 +212,20 @@ def _load(connection: Connection, saved: SavedTable, rows: Iterator[list[Any]], 
 
 
 def _continue_ids(connection: Connection, header: BackupHeader) -> None:
-    """New rows get ids above all that were given. SQLite sees to that itself."""
+    """New rows get ids above all that were given. SQLite sees to that itself, but for entries that were detached."""
     if connection.dialect.name != "postgresql":
+        number_above(connection, tables.entry.name, _last_of_a_batch(connection))
         return
     for saved in header.tables:
         if "id" in dict(saved.columns) and (sequence := _sequence_of(connection, saved.name)):
             highest = connection.execute(select(func.max(_plain(saved).c.id))).scalar()
-            if saved.name == tables.entry.name and (newest := newest_begins(connection)):
-                highest = max(highest or 0, newest - 1)
+            if saved.name == tables.entry.name:
+                highest = max(highest or 0, _last_of_a_batch(connection), (newest_begins(connection) or 1) - 1) or None
             connection.execute(select(func.setval(sequence, highest or 1, highest is not None)))
+
+
+def _last_of_a_batch(connection: Connection) -> int:
+    return connection.execute(select(func.max(tables.batch.c.last_id))).scalar() or 0
 
 
 def _sequence_of(connection: Connection, table: str) -> str | None:

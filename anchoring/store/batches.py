@@ -17,7 +17,7 @@ from anchoring.store.engine import number_above
 from anchoring.store.erasures import UNWRITTEN
 from anchoring.store.kept import KeptParts
 from anchoring.store.packed import Packed, pack
-from anchoring.store.tables import anchor_history, batch, erasure, submission_item, tile
+from anchoring.store.tables import anchor_history, batch, entry, erasure, submission_item, tile
 from anchoring.types import HASH_BYTES, Address, BlockHash, LeafHash, Root, TxHash
 
 TILES_A_FETCH: Final = 256
@@ -216,6 +216,21 @@ class SqlBatches:
 
     def newest_anchored(self, limit: int) -> Sequence[Batch]:
         return self._all(select(batch).where(batch.c.state.in_(ANCHORED)).order_by(batch.c.id.desc()).limit(limit))
+
+    def detached_at(self, batch_id: int) -> datetime | None:
+        return self._connection.execute(select(batch.c.detached_at).where(batch.c.id == batch_id)).scalar()
+
+    def detached_ids(self) -> frozenset[int]:
+        return frozenset(self._connection.execute(select(batch.c.id).where(batch.c.detached_at.is_not(None))).scalars())
+
+    def overlapping_after(self, batch_id: int, first_id: int, last_id: int, limit: int) -> Sequence[Batch]:
+        overlaps = (batch.c.id > batch_id) & (batch.c.first_id <= last_id) & (batch.c.last_id >= first_id)
+        return self._all(select(batch).where(overlaps).order_by(batch.c.id).limit(limit))
+
+    def clear_detached(self, batch_id: int) -> bool:
+        here = select(func.count()).select_from(entry).where(entry.c.id.between(batch.c.first_id, batch.c.last_id))
+        is_whole = (batch.c.id == batch_id) & (batch.c.leaf_count == here.scalar_subquery())
+        return self._connection.execute(update(batch).where(is_whole).values(detached_at=None)).rowcount == 1
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None:
         row = self._connection.execute(_TILE_AT, {"batch_id": batch_id, "level": at.level, "n": at.n}).first()

@@ -24,7 +24,7 @@ from anchoring.core.leaf import SaltedDigests, issuer_id_of
 from anchoring.core.manifest import ManifestEntry
 from anchoring.core.portions import portions
 from anchoring.errors import StateCorrupt
-from anchoring.ports.entries import Entry, EntryRange, Evidence, NewEntries, Receipts
+from anchoring.ports.entries import Entry, EntryRange, Evidence, NewEntries, Recalled, Receipts
 from anchoring.ports.figures import COUNTED
 from anchoring.store import packed
 from anchoring.store.columns import UtcDateTime, code_of
@@ -35,7 +35,7 @@ from anchoring.store.packed import ROWS_A_STATEMENT, Packed, pack
 from anchoring.store.partitions import IS_PARTITIONED, WIDTH, older_entry
 from anchoring.store.postgresql import DriverStatement
 from anchoring.store.receipts import receipts_of
-from anchoring.store.restored_entries import restore_entries
+from anchoring.store.restored_entries import recall_entries, restore_entries
 from anchoring.store.tables import entry, erasure, issuer
 from anchoring.types import HASH_BYTES, SALT_BYTES, Did, Digest, Salt
 
@@ -185,17 +185,7 @@ class SqlEntries:
 
     def page(self, after_id: int, last_id: int, limit: int) -> Sequence[ManifestEntry]:
         rows = self._connection.execute(_PAGE, {"after_id": after_id, "last_id": last_id, "limit": limit})
-        return [
-            ManifestEntry(
-                id=row.id,
-                issuer=Did(row.did),
-                received_at=row.received_at,
-                digest=row.digest,
-                salt=row.salt,
-                canonicalization=row.canonicalization,
-            )
-            for row in rows
-        ]
+        return list(map(_manifest_entry, rows))
 
     def issuers_between(self, first_id: int, last_id: int) -> Sequence[Did]:
         posted = select(entry.c.issuer_id).where(entry.c.id.between(first_id, last_id)).distinct()
@@ -209,6 +199,16 @@ class SqlEntries:
     def mark_rewritten(self, entry_ids: Collection[int], at: datetime) -> None:
         for some in portions(entry_ids, ROWS_A_STATEMENT):
             self._connection.execute(update(erasure).where(erasure.c.entry_id.in_(some)).values(manifest_rewritten_at=at))
+
+    def erasures(self, first_id: int, last_id: int) -> Sequence[int]:
+        done = erasure.c.done_at.is_not(None) & erasure.c.entry_id.between(first_id, last_id)
+        return list(self._connection.execute(select(erasure.c.entry_id).where(done)).scalars())
+
+    def recall(self, entries: Sequence[ManifestEntry]) -> Recalled:
+        if self._is_postgresql:
+            self._connection.execute(select(func.pg_advisory_xact_lock(SEAL_LOCK)))
+        here = self._connection.execute(self._statements.with_ids, pack(self._connection, [one.id for one in entries]))
+        return recall_entries(self._connection, list(map(_manifest_entry, here)), entries)
 
     def restore(self, after_id: int, entries: Sequence[ManifestEntry]) -> int:
         here = self.page(after_id, entries[-1].id, len(entries) + 1)
@@ -276,6 +276,9 @@ class _Statements:
         posted = select(entry.c.id).select_from(packed.rows.join(entry, is_it))
         self.cancel_erasures = delete(erasure).where(erasure.c.done_at.is_(None), erasure.c.entry_id.in_(posted))
 
+        named = packed.rows.join(entry, entry.c.id == number).join(issuer, issuer.c.id == entry.c.issuer_id)
+        self.with_ids = select(entry, issuer.c.did).select_from(named)
+
         of_digests = packed.rows.join(entry, entry.c.digest == digest).join(issuer, issuer.c.id == entry.c.issuer_id)
         self.of_digests = select(place.label("place"), entry, issuer.c.did).select_from(of_digests).order_by("place", entry.c.id)
 
@@ -316,4 +319,15 @@ def read_entry(row: Row[Any]) -> Entry:
         salt=Salt(row.salt),
         canonicalization=row.canonicalization,
         received_at=row.received_at,
+    )
+
+
+def _manifest_entry(row: Row[Any]) -> ManifestEntry:
+    return ManifestEntry(
+        id=row.id,
+        issuer=Did(row.did),
+        received_at=row.received_at,
+        digest=row.digest,
+        salt=row.salt,
+        canonicalization=row.canonicalization,
     )

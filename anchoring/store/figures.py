@@ -115,13 +115,16 @@ class SqlFigures:
         return OpenSubmission(opened_at=row.opened_at, attempts=self._connection.execute(made).scalar_one())
 
     def merge_delays_s(self, limit: int) -> Sequence[float]:
-        statement = (
-            select(batch.c.final_at, entry.c.received_at)
-            .join(entry, entry.c.id == batch.c.first_id)
+        newest = (
+            select(batch.c.id, batch.c.first_id, batch.c.final_at)
             .where(batch.c.state == BatchState.FINAL, batch.c.final_at.is_not(None))
             .order_by(batch.c.id.desc())
             .limit(limit)
+            .subquery()
         )
+        # Entries may be detached: to look on until enough are found would be to walk past every batch there is.
+        received = select(newest.c.final_at, entry.c.received_at).join(entry, entry.c.id == newest.c.first_id)
+        statement = received.order_by(newest.c.id.desc())
         return [(row.final_at - row.received_at).total_seconds() for row in self._connection.execute(statement)]
 
     def newest_anchored(self, limit: int) -> Sequence[AnchoredBatch]:

@@ -4,14 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from anchoring.core.detached import DetachedEntries
 from anchoring.core.issuer import CANARY, CANARY_NAME, ApiKey, Issuer, StoredKey
 from anchoring.core.scopes import Scope, scopes_text
 from anchoring.errors import StateCorrupt
 from anchoring.store.columns import UtcDateTime
-from anchoring.store.tables import api_key, issuer, issuer_usage
+from anchoring.store.tables import api_key, issuer, issuer_detached, issuer_usage
 from anchoring.types import Did
 
 
@@ -75,6 +76,16 @@ class SqlIssuers:
     def set_quota(self, issuer: Issuer, items_per_day: int | None, *, day: int) -> None:
         self._connection.execute(_SET_QUOTA, {"of": issuer.id, "quota": items_per_day})
         self._connection.execute(_BEGIN_ANEW, {"of": issuer.id, "of_day": day})
+
+    def detached(self, did: Did | None) -> DetachedEntries | None:
+        found = select(func.min(issuer_detached.c.since), func.max(issuer_detached.c.until))
+        if did is not None:
+            found = found.join(issuer, issuer.c.id == issuer_detached.c.issuer_id).where(issuer.c.did == did)
+        since, until = self._connection.execute(found).one()
+        return None if since is None else DetachedEntries(since=since, until=until)
+
+    def forget_detached(self) -> None:
+        self._connection.execute(delete(issuer_detached))
 
     def keys(self, prefixes: Collection[str]) -> Mapping[str, StoredKey]:
         rows = self._connection.execute(_KEYS_WITH_PREFIX, {"prefixes": list(prefixes)})

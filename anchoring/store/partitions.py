@@ -61,9 +61,9 @@ def older_entry(digest: ColumnElement[bytes], issuer_id: ColumnElement[int]) -> 
 
 def list_partitions(engine: Engine) -> list[Partition]:
     """Oldest first; the plain table alone where there are none. Raises: Misconfigured on SQLite; StoreUnavailable."""
-    _require_postgresql(engine)
+    require_postgresql(engine)
     with transaction(engine, writes=False) as connection:
-        return [_described(connection, name) for name in connection.execute(_NAMES).scalars().all() or [entry.name]]
+        return [_described(connection, name) for name in connection.execute(PARTITION_NAMES).scalars().all() or [entry.name]]
 
 
 def add_partition(engine: Engine, *, patience_s: float) -> tuple[str, bool]:
@@ -73,20 +73,18 @@ def add_partition(engine: Engine, *, patience_s: float) -> tuple[str, bool]:
 
     Raises: Misconfigured on SQLite; StoreUnavailable.
     """
-    _require_postgresql(engine)
+    require_postgresql(engine)
     with translated(), engine.connect() as connection:
         try:
             change_alone(connection)
             ask = partial(ask_for_tables, connection, patience_s=patience_s)
-            before = connection.execute(_NAMES).scalars().all()
+            before = connection.execute(PARTITION_NAMES).scalars().all()
             if not before:
                 ask(partial(_run, connection, _BOUND.format(begins=_next_begins(connection))))
                 ask(partial(_run, connection, _KEEP_BOUND))
             ask(partial(_begin_newest, connection))
-            for one in connection.execute(_REFERENCES).all():
-                if not one.is_valid:
-                    ask(partial(_run, connection, one.validate))
-            after = connection.execute(_NAMES).scalars().all()
+            validate_references(connection, patience_s)
+            after = connection.execute(PARTITION_NAMES).scalars().all()
             return after[-1], after != before
         finally:
             connection.invalidate()  # its lock and its settings end with it
@@ -105,7 +103,23 @@ def newest_begins(connection: Connection) -> int | None:
     return begins
 
 
-def _require_postgresql(engine: Engine) -> None:
+def validate_references(connection: Connection, patience_s: float) -> bool:
+    """See that references to entries hold which were added without a look at the rows. Returns whether there were any."""
+    added = [one for one in connection.execute(REFERENCES).all() if not one.is_valid]
+    for one in added:
+        ask_for_tables(connection, partial(_run, connection, one.validate), patience_s)
+    connection.commit()
+    return bool(added)
+
+
+def hold_writers(connection: Connection) -> None:
+    """Wait until nobody is writing entries, and let nobody begin; from then on wait for a table only a moment."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WRITERS_WAIT}'")
+    connection.execute(select(func.pg_advisory_xact_lock(SEAL_LOCK)))
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TABLE_WAIT}'")
+
+
+def require_postgresql(engine: Engine) -> None:
     if engine.dialect.name != "postgresql":
         raise Misconfigured("entries are partitioned on PostgreSQL only, and CREDANCHOR_STORE__URL names an SQLite database")
 
@@ -120,9 +134,7 @@ def _described(connection: Connection, name: str) -> Partition:
 
 def _begin_newest(connection: Connection) -> None:
     """Some milliseconds in which nobody reads or writes entries."""
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{WRITERS_WAIT}'")
-    connection.execute(select(func.pg_advisory_xact_lock(SEAL_LOCK)))
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TABLE_WAIT}'")
+    hold_writers(connection)
     newest = newest_begins(connection)
     if newest is not None and connection.execute(select(entry.c.id).where(entry.c.id >= newest).limit(1)).first() is None:
         connection.rollback()
@@ -138,10 +150,10 @@ def _begin_newest(connection: Connection) -> None:
 
 def _convert(connection: Connection, begins: int) -> None:
     """The plain table becomes the oldest partition of a new one, to which refers from now on all that referred to it."""
-    references = connection.execute(_REFERENCES).all()
+    references = connection.execute(REFERENCES).all()
     connection.exec_driver_sql(f"LOCK TABLE entry, {', '.join(one.table for one in references)}")
     grants = connection.execute(_GRANTS).all()
-    owner = connection.execute(_OWNER).scalar_one()
+    owner = connection.execute(OWNER).scalar_one()
     for one in references:
         connection.exec_driver_sql(one.drop)
     connection.exec_driver_sql(_CONVERT.format(oldest=f"entry_{begins // WIDTH}", begins=begins, owner=owner))
@@ -152,7 +164,7 @@ def _convert(connection: Connection, begins: int) -> None:
 
 
 def _create(connection: Connection, begins: int) -> None:
-    owner = connection.execute(_OWNER).scalar_one()
+    owner = connection.execute(OWNER).scalar_one()
     name = f"entry_{begins // WIDTH + 1}"
     connection.exec_driver_sql(_CREATE.format(name=name, begins=begins, ends=begins + WIDTH, owner=owner))
 
@@ -171,10 +183,10 @@ def _run(connection: Connection, statements: str) -> None:
 _BEGINS: Final = r"CAST(substring(pg_get_expr(relpartbound, pg_class.oid) FROM 'FROM \(''(\d+)''\)') AS bigint)"
 _PARTITIONS: Final = "FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = CAST('entry' AS regclass)"
 _NEWEST_BEGINS: Final = text(f"SELECT max({_BEGINS}) {_PARTITIONS}")
-_NAMES: Final = text(f"SELECT relname {_PARTITIONS} ORDER BY {_BEGINS} NULLS FIRST")
+PARTITION_NAMES: Final = text(f"SELECT relname {_PARTITIONS} ORDER BY {_BEGINS} NULLS FIRST")
 _LAST_GIVEN: Final = text("SELECT pg_sequence_last_value(CAST(pg_get_serial_sequence('entry', 'id') AS regclass))")
 _NEXT_ID: Final = text("SELECT nextval(pg_get_serial_sequence('entry', 'id'))")
-_OWNER: Final = text("SELECT CAST(CAST(relowner AS regrole) AS text) FROM pg_class WHERE oid = CAST('entry' AS regclass)")
+OWNER: Final = text("SELECT CAST(CAST(relowner AS regrole) AS text) FROM pg_class WHERE oid = CAST('entry' AS regclass)")
 
 # What the plain table holds is looked through while service and rounds go on, not while it becomes a partition.
 _BOUND: Final = """
@@ -206,7 +218,7 @@ _CREATE: Final = """
 """
 
 # Foreign keys to entries: they are added again without a look at the rows, which is taken later.
-_REFERENCES: Final = text("""
+REFERENCES: Final = text("""
     SELECT conrelid::regclass::text AS table, convalidated AS is_valid,
         format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) AS drop,
         format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS add,

@@ -1,54 +1,81 @@
 """Entries put back from manifests, under the ids that they had."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
-from anchoring.core.manifest import ManifestEntry
-from anchoring.core.portions import portions
+from anchoring.core.manifest import ManifestEntry, emptied
 from anchoring.errors import InvalidInput
+from anchoring.ports.entries import Recalled
+from anchoring.store import packed
+from anchoring.store.columns import code_of
+from anchoring.store.detaching import take_from_detached
+from anchoring.store.engine import driver_errors
 from anchoring.store.erasures import NO_CONTENT
-from anchoring.store.packed import ROWS_A_STATEMENT
+from anchoring.store.packed import Packed, pack
 from anchoring.store.partitions import make_room
 from anchoring.store.tables import entry, issuer
-from anchoring.types import Did, Digest
+from anchoring.types import HASH_BYTES
 
 
 def restore_entries(connection: Connection, here: Sequence[ManifestEntry], entries: Sequence[ManifestEntry]) -> int:
     """As ports.Entries says. `here`: the entries of the same ids in the database. Raises: InvalidInput when they differ."""
     known = {one.id: one for one in here}
-    issuers = {row.did: row.id for row in connection.execute(select(issuer.c.id, issuer.c.did))}
     new = [given for given in entries if not _is_here(given, known.pop(given.id, None))]
     if known:
         raise InvalidInput(f"entry {min(known)} is in the database and not in it")
-    elsewhere = _posted_by(connection, new, issuers)
-    rows = [
-        {
-            "id": given.id,
-            "issuer_id": issuers[given.issuer],
-            "received_at": given.received_at,
-            **(NO_CONTENT if (given.issuer, given.digest) in elsewhere else _content(given)),
-        }
-        for given in new
-    ]
-    if rows:
-        make_room(connection, entries[-1].id)
-        connection.execute(insert(entry), rows)
-    return sum((given.issuer, given.digest) in elsewhere for given in new)
+    elsewhere = _posted_elsewhere(connection, new)
+    _insert(connection, [emptied(given) if given.id in elsewhere else given for given in new])
+    return len(elsewhere)
 
 
-def _posted_by(
-    connection: Connection, entries: Sequence[ManifestEntry], issuers: Mapping[str, int]
-) -> set[tuple[Did, Digest | None]]:
-    """Issuer and digest of those that are recorded under another id."""
-    found: set[tuple[Did, Digest | None]] = set()
-    for did in {given.issuer for given in entries}:
-        digests = [given.digest for given in entries if given.issuer == did and given.digest]
-        for some in portions(digests, ROWS_A_STATEMENT):
-            posted = select(entry.c.digest).where(entry.c.issuer_id == issuers[did], entry.c.digest.in_(some))
-            found |= {(did, Digest(digest)) for digest in connection.execute(posted).scalars()}
-    return found
+def recall_entries(connection: Connection, here: Sequence[ManifestEntry], entries: Sequence[ManifestEntry]) -> Recalled:
+    """As ports.Entries says. `here`: the entries of the same ids in the database. Raises: InvalidInput when they differ."""
+    known = {one.id: one for one in here}
+    new = [given for given in entries if not _is_here(given, known.get(given.id))]
+    elsewhere = _posted_elsewhere(connection, new)
+    added = [given for given in new if given.id not in elsewhere]
+    _insert(connection, added)
+    take_from_detached(connection, [given.id for given in added])
+    return Recalled(added=len(added), reposted=tuple(given for given in new if given.id in elsewhere))
+
+
+def _insert(connection: Connection, entries: Sequence[ManifestEntry]) -> None:
+    if not entries:
+        return
+    issuers = _issuers(connection)
+    make_room(connection, entries[-1].id)
+    if connection.dialect.name == "postgresql":
+        with driver_errors(connection) as driver, driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for one in entries:
+                code = code_of(one.canonicalization) or None
+                copy.write_row((one.id, issuers[one.issuer], one.received_at, one.digest, one.salt, code))
+        return
+    rows = [{"id": one.id, "issuer_id": issuers[one.issuer], "received_at": one.received_at, **_content(one)} for one in entries]
+    connection.execute(insert(entry), rows)
+
+
+def _issuers(connection: Connection) -> Mapping[str, int]:
+    return {row.did: row.id for row in connection.execute(select(issuer.c.id, issuer.c.did))}
+
+
+def _posted_elsewhere(connection: Connection, entries: Sequence[ManifestEntry]) -> set[int]:
+    """Ids of those whose issuer and digest are recorded under another id."""
+    issuers, asked = _issuers(connection), [one for one in entries if one.digest]
+    digests = b"".join(one.digest or b"" for one in asked)
+    given = pack(connection, [issuers[one.issuer] for one in asked], digests=digests)
+    places: Sequence[int] = connection.execute(_POSTED[connection.dialect.name], given).scalars().all()
+    return {asked[place].id for place in places}
+
+
+def _posted(asked: Packed) -> Select[Any]:
+    is_it = (entry.c.digest == asked.slice("digests", HASH_BYTES)) & (entry.c.issuer_id == asked.number)
+    return select(asked.place.label("place")).select_from(asked.rows.join(entry, is_it))
+
+
+_POSTED: Final = {"sqlite": _posted(packed.SQLITE), "postgresql": _posted(packed.POSTGRESQL)}
+_COPY: Final = "COPY entry (id, issuer_id, received_at, digest, salt, canonicalization) FROM STDIN"
 
 
 def _is_here(given: ManifestEntry, known: ManifestEntry | None) -> bool:

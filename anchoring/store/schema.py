@@ -72,17 +72,23 @@ def change_alone(connection: Connection) -> None:
     connection.commit()
 
 
-def ask_for_tables(connection: Connection, work: Callable[[], None], patience_s: float) -> None:
-    """Do what needs tables for itself, again and again while others have them. Raises: StoreUnavailable, naming who has them."""
+def ask_for_tables(connection: Connection, work: Callable[[], None], patience_s: float, *, within: bool = False) -> None:
+    """Do what needs tables for itself, again and again while others have them.
+
+    `within`: a transaction that has done something already, which stays; else `work` is one of its own.
+
+    Raises: StoreUnavailable, naming who has them.
+    """
     deadline = time.monotonic() + patience_s
     while True:
+        savepoint = connection.begin_nested() if within else None
         try:
             work()
             return
         except OperationalError as failed:
             if sqlstate_of(failed) != _LOCK_NOT_AVAILABLE:
                 raise
-            connection.rollback()
+            (savepoint or connection).rollback()
             if time.monotonic() >= deadline:
                 raise StoreUnavailable(
                     f"a table stays locked by {_oldest_transaction(connection)}: end it and repeat"

@@ -73,6 +73,14 @@ issuer_usage: Final = Table(
     Column("taken", BigInteger, nullable=False, comment="items of the quota, written or not"),
 )
 
+issuer_detached: Final = Table(
+    "issuer_detached",
+    metadata,
+    Column("issuer_id", RowId, ForeignKey("issuer.id"), primary_key=True, autoincrement=False),
+    Column("since", UtcDateTime, nullable=False, comment="when the first of them was received"),
+    Column("until", UtcDateTime, nullable=False, comment="and the last"),
+)
+
 entry: Final = Table(
     "entry",
     metadata,
@@ -133,6 +141,7 @@ batch: Final = Table(
     Column("anchored_at", UtcDateTime),
     Column("final_at", UtcDateTime),
     Column("bundle_block_hash", LargeBinary, comment="of the block that its kept bundle is of"),
+    Column("detached_at", UtcDateTime, comment="null while all of its entries are here"),
     _bytes_check("root", 32),
     _bytes_check("tx_hash", 32),
     _bytes_check("block_hash", 32),

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from anchoring.core.detached import not_posted
 from anchoring.core.issuer import CANARY, Issuer
 from anchoring.errors import Conflict, NotFound
 from anchoring.ports.store import UnitOfWork
-from anchoring.types import Digest, to_hex
+from anchoring.types import Digest
 
 
 def erase_entry(uow: UnitOfWork, issuer: Issuer, digest: Digest, *, now: datetime) -> bool:
@@ -20,7 +21,7 @@ def erase_entry(uow: UnitOfWork, issuer: Issuer, digest: Digest, *, now: datetim
         raise Conflict("this issuer is the service itself: its canaries and audit heads say nothing about a person, and stay")
     entry = uow.entries.of_issuer(issuer, [digest]).get(digest)
     if entry is None:
-        raise NotFound(f"digest {to_hex(digest)} was not posted here by {issuer.did}")
+        raise NotFound(not_posted(digest, issuer.did, uow.issuers.detached(issuer.did)))
     uow.entries.request_erasure(entry.id, now)
     uow.entries.erase_requested(uow.batches.last_sealed_entry_id(), now)
     return digest not in uow.entries.of_issuer(issuer, [digest])

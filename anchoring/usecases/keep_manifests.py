@@ -2,17 +2,22 @@
 
 What is in the place decides, not a note in the database: a place that was lost or exchanged is filled again. The ledger is not
 asked. All of it may be killed anywhere and run again.
+
+Of a batch whose entries were detached the manifest holds what the database does not: it is rewritten from itself, and cannot be
+made again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from anchoring.core.batch import Batch, BatchState
-from anchoring.core.manifest import LeafCollector, ManifestEntry, ManifestHead, encode, leaves_of_nobody
+from anchoring.core.manifest import LeafCollector, ManifestEntry, ManifestHead, ManifestReader, emptied, encode, leaves_of_nobody
 from anchoring.core.merkle import NODE_BYTES
 from anchoring.core.tiles import TILE_WIDTH, TileCoordinate
-from anchoring.errors import StateCorrupt
+from anchoring.errors import InvalidInput, StateCorrupt
 from anchoring.ports.manifests import ManifestPlace
 from anchoring.ports.runtime import Clock, Progress
 from anchoring.ports.store import Store
@@ -30,10 +35,16 @@ OLD_LEAVES_A_ROUND = 1 << 21
 log = structlog.get_logger()
 
 
-def keep_manifests(store: Store, place: ManifestPlace, clock: Clock, progress: Progress) -> frozenset[Root]:
-    """Write what is missing: first of batches that wait to be submitted, then where something was erased, then of old batches.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptManifests:
+    """`roots`: whose manifests are there. `lost`: of which batches, whose entries were detached, it is missing or damaged."""
 
-    Returns the roots whose manifests are there.
+    roots: frozenset[Root]
+    lost: tuple[str, ...]
+
+
+def keep_manifests(store: Store, place: ManifestPlace, clock: Clock, progress: Progress) -> KeptManifests:
+    """Write what is missing: first of batches that wait to be submitted, then where something was erased, then of old batches.
 
     Raises: ManifestsUnavailable, and what was written until then stays; StoreUnavailable; StateCorrupt.
     """
@@ -42,9 +53,15 @@ def keep_manifests(store: Store, place: ManifestPlace, clock: Clock, progress: P
         missing = dict.fromkeys(batch_id for batch_id, root in uow.batches.roots() if root not in there)
         sealed = uow.batches.in_state(BatchState.SEALED, limit=MANY_BATCHES)
         changed = uow.batches.with_unwritten_erasures()
+        detached = uow.batches.detached_ids()
+    lost = _Lost(missing.keys() & detached)
+    missing = dict.fromkeys(batch_id for batch_id in missing if batch_id not in detached)
     at_once = dict.fromkeys([*(batch.id for batch in sealed if batch.id in missing), *changed])
     for batch_id in at_once:
-        there.add(_keep(store, place, clock, batch_id, progress))
+        if batch_id not in detached:
+            there.add(_keep(store, place, clock, batch_id, progress))
+        elif batch_id not in lost.missing:
+            lost.keep(batch_id, partial(_keep, store, place, clock, batch_id, progress, from_itself=True))
     leaves_left = OLD_LEAVES_A_ROUND
     old = [batch_id for batch_id in missing if batch_id not in at_once]
     for done, batch_id in enumerate(old):
@@ -55,17 +72,43 @@ def keep_manifests(store: Store, place: ManifestPlace, clock: Clock, progress: P
             break
         there.add(_keep(store, place, clock, batch_id, progress))
         leaves_left -= batch.leaf_count
-    return frozenset(there)
+    return KeptManifests(roots=frozenset(there), lost=lost.told())
 
 
-def _keep(store: Store, place: ManifestPlace, clock: Clock, batch_id: int, progress: Progress) -> Root:
+class _Lost:
+    """Manifests without which entries that were detached are lost: no round makes them again."""
+
+    def __init__(self, missing: Collection[int]) -> None:
+        self.missing = frozenset(missing)
+        self._damaged: dict[int, str] = {}
+
+    def keep(self, batch_id: int, rewrite: Callable[[], object]) -> None:
+        try:
+            rewrite()
+        except (InvalidInput, StateCorrupt) as damaged:
+            self._damaged[batch_id] = damaged.message
+
+    def told(self) -> tuple[str, ...]:
+        """In sentences, and in the log."""
+        told = [f"the manifest of batch {batch_id} cannot be rewritten: {why}" for batch_id, why in self._damaged.items()]
+        if self.missing:
+            count, first = len(self.missing), min(self.missing)
+            told.insert(0, f"{count} manifests of batches whose entries were detached are missing, that of batch {first} first")
+        for detail in told:
+            log.error("manifest.lost", detail=detail)
+        return tuple(told)
+
+
+def _keep(
+    store: Store, place: ManifestPlace, clock: Clock, batch_id: int, progress: Progress, *, from_itself: bool = False
+) -> Root:
     """What was erased before the claim is not read any more, and noted as gone; what is erased later waits for the next time."""
     with store.reading() as uow:
         batch = uow.batches.with_id(batch_id)
         if batch is None or batch.tree is None:
             raise StateCorrupt(f"batch {batch_id} is gone, or its tree is")
         erased = uow.entries.unwritten_erasures(batch.first_id, batch.last_id)
-    writer = _Writer(store, batch, progress)
+    writer = _Writer(store, batch, progress, place if from_itself else None)
     place.keep(batch.tree.root, writer.pieces)
     if erased:
         with store.writing() as uow:
@@ -76,21 +119,27 @@ def _keep(store: Store, place: ManifestPlace, clock: Clock, batch_id: int, progr
 
 
 class _Writer:
-    """Makes the content of one batch's manifest, and checks on the way that it rebuilds the tree."""
+    """Makes the content of one batch's manifest, and checks on the way that it rebuilds the tree.
 
-    def __init__(self, store: Store, batch: Batch, progress: Progress) -> None:
+    `place`: where the one is that it is made from; None where it is made from the database.
+    """
+
+    def __init__(self, store: Store, batch: Batch, progress: Progress, place: ManifestPlace | None) -> None:
         self._store = store
         self._batch = batch
         self._progress = progress
+        self._place = place
         self.erased = 0
 
     def pieces(self) -> Iterator[bytes]:
         batch = self._batch
         if batch.tree is None or batch.sealed_at is None:
             raise AssertionError("only a sealed batch has a manifest")
+        before = ManifestReader(self._place.read(batch.tree.root)) if self._place else None
         with self._store.reading() as uow:
-            issuers = uow.entries.issuers_between(batch.first_id, batch.last_id)
+            issuers = before.head.issuers if before else uow.entries.issuers_between(batch.first_id, batch.last_id)
             seal_mark = uow.batches.last_sealed_entry_id()
+            erased = frozenset(uow.entries.erasures(batch.first_id, batch.last_id)) if before else frozenset()
         head = ManifestHead(
             root=batch.tree.root,
             batch_id=batch.id,
@@ -102,7 +151,17 @@ class _Writer:
             issuers=tuple(issuers),
         )
         collector = LeafCollector()
-        yield from encode(head, collector.passing(self._entries()), lambda: self._erased_leaves(collector))
+        entries = self._without(before, erased) if before else self._entries()
+        yield from encode(head, collector.passing(entries), lambda: self._erased_leaves(collector))
+
+    def _without(self, before: ManifestReader, erased: frozenset[int]) -> Iterator[ManifestEntry]:
+        """The entries of a manifest, those emptied that were erased since. Raises: InvalidInput."""
+        before.head.require_of(self._batch)
+        for done, one in enumerate(before.entries()):
+            if done % ENTRIES_A_READ == 0:
+                self._progress(f"keeping the manifest of batch {self._batch.id}", done, self._batch.leaf_count)
+            yield emptied(one) if one.id in erased else one
+        before.erased_leaves()
 
     def _entries(self) -> Iterator[ManifestEntry]:
         after_id, done = self._batch.first_id - 1, 0

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from anchoring.core.batch import Batch
+from anchoring.core.detached import not_posted
 from anchoring.core.status import StatusPurpose, batch_list_id
 from anchoring.core.status_version import StatusVersion
 from anchoring.errors import NotFound
@@ -14,7 +15,7 @@ from anchoring.ports.entries import Evidence
 from anchoring.ports.status_lists import LeafPlace, Place, SignedBy, StatusChange, StatusList
 from anchoring.ports.status_versions import ChangeOfList
 from anchoring.ports.store import UnitOfWork
-from anchoring.types import Did, Digest, ListId, to_hex
+from anchoring.types import Did, Digest, ListId
 
 LOST: Final = (
     "this database was rebuilt from manifests, which say nothing of status: changes from before, and the indexes that the "
@@ -100,7 +101,7 @@ def report_statuses(uow: UnitOfWork, asked: Sequence[tuple[Digest, Did | None]])
             StatusReport(issuer=one.issuer, digest=one.digest, places=_vouched(_places(facts, one), one, facts.rebuilt_at))
             for one in of
         ]
-        or NotFound(f"digest {to_hex(digest)} was not posted here" + (f" by {did}" if did else ""))
+        or NotFound(not_posted(digest, did, uow.issuers.detached(did)))
         for (digest, did), of in zip(asked, of_asked, strict=True)
     ]
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from anchoring.core.batch import Batch, BatchState
+from anchoring.core.detached import not_posted
 from anchoring.errors import NotFound
 from anchoring.ports.entries import Entry
 from anchoring.ports.store import UnitOfWork
-from anchoring.types import Did, Digest, to_hex
+from anchoring.types import Did, Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,7 @@ def trace_digest(uow: UnitOfWork, digest: Digest, did: Did | None) -> list[Stand
     """
     entries = uow.entries.of_digest(digest, did)
     if not entries:
-        by = f" by {did}" if did else ""
-        raise NotFound(f"digest {to_hex(digest)} was not posted here{by}")
+        raise NotFound(not_posted(digest, did, uow.issuers.detached(did)))
     batches = uow.batches.of_entries([entry.id for entry in entries])
     return [Standing(entry=entry, batch=_sealed(batch)) for entry, batch in zip(entries, batches, strict=True)]
 

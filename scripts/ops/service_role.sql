@@ -19,17 +19,19 @@ GRANT UPDATE (
     anchored_at, final_at, bundle_block_hash
 ) ON batch TO :"service";
 
--- Only the owner rebuilds and migrates.
-REVOKE INSERT, UPDATE, DELETE ON rebuilt_mark, alembic_version FROM :"service";
+-- Only the owner rebuilds, migrates, and detaches entries or brings them back.
+REVOKE INSERT, UPDATE, DELETE ON rebuilt_mark, alembic_version, issuer_detached FROM :"service";
 
 -- Partitions of entries are written through the whole, whose rights are above. Whoever took them apart would get past those.
+-- What was detached from one is nobody's but the owner's.
 DO $$
 DECLARE
     one record;
 BEGIN
-    FOR one IN SELECT DISTINCT inhrelid::regclass AS partition, grantee::regrole AS grantee
-        FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid CROSS JOIN aclexplode(relacl)
-        WHERE inhparent = 'entry'::regclass AND grantee NOT IN (0, relowner)
+    FOR one IN SELECT DISTINCT pg_class.oid::regclass AS partition, grantee::regrole AS grantee
+        FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid CROSS JOIN aclexplode(relacl)
+        WHERE (inhparent = 'entry'::regclass OR relname ~ '^entry_\d+_detached(_\d+)?$') AND relkind = 'r'
+            AND relnamespace = 'public'::regnamespace AND grantee NOT IN (0, relowner)
     LOOP
         EXECUTE 'REVOKE ALL ON ' || one.partition || ' FROM ' || one.grantee;
     END LOOP;

@@ -13,7 +13,7 @@ from anchoring.core.issuer import Issuer
 from anchoring.core.proof import InclusionProof
 from anchoring.core.proof_formats import ProofFormat, write_proof
 from anchoring.core.tiles import TileCoordinate, served_width, tile_counts
-from anchoring.errors import Conflict, InvalidInput, NotFound, StateCorrupt
+from anchoring.errors import Conflict, Gone, InvalidInput, NotFound, StateCorrupt
 from anchoring.ports.ledger import LedgerIdentity
 from anchoring.ports.store import Store, UnitOfWork
 from anchoring.types import Root, parse_root, to_hex
@@ -112,6 +112,7 @@ def get_proofs(
         raise InvalidInput("lines hold JSON, so the binary form cannot be had in bulk", at="query.format")
     with service.store.reading() as uow:
         batch = _batch(uow, root)
+        _require_whole(uow, batch)
         if batch.anchor is None:
             wait_s = report_pace(uow, configured_period_s=service.round_period_s).wait_s(batch.state, service.clock.now())
             headers = {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
@@ -124,7 +125,8 @@ def get_proofs(
 def _proof_lines(store: Store, batch: Batch, issuer: Issuer, wanted: ProofFormat, *, bundle: bool) -> Iterator[bytes]:
     """Some proofs at once, so that no unit of work is open while a slow reader takes its time, and few are in memory.
 
-    Raises: Conflict when a reorg takes the anchor back meanwhile; the answer is then cut off, and its reader notices.
+    Raises: Conflict when a reorg takes the anchor back meanwhile, Gone when entries are detached; the answer is then cut off, and
+    its reader notices.
     """
     after_id = batch.first_id - 1
     while True:
@@ -133,6 +135,7 @@ def _proof_lines(store: Store, batch: Batch, issuer: Issuer, wanted: ProofFormat
             found = prove_digests(uow, [(entry.digest, issuer.did) for entry in page])
             proofs = [proof for proof in found if proof is not None]
             more = _bundle_member(uow, proofs[0]) if bundle and proofs else {}
+            _require_whole(uow, batch)  # last: what was read before is then all there was
         if not page:
             return
         if None in found:
@@ -155,6 +158,14 @@ def _batch(uow: UnitOfWork, root: Root) -> Batch:
     if batch is None:
         raise NotFound(f"no batch here has root {to_hex(root)}")
     return batch
+
+
+def _require_whole(uow: UnitOfWork, batch: Batch) -> None:
+    if uow.batches.detached_at(batch.id) is not None:
+        raise Gone(
+            f"entries of root {_root(batch)} were detached: with digest and salt a proof is made from the operator's static "
+            "files (credanchor proof rebuild), and the operator can bring them back"
+        )
 
 
 def _batch_json(service: Service, identity: LedgerIdentity | None, batch: Batch) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """The command line, with a database of its own."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from anchoring.store.engine import make_engine
+from anchoring.store.schema import migrate
 from tests.credanchor import Credanchor
 from tests.factories import UNIVERSITY
 
@@ -26,6 +30,15 @@ def migrated(credanchor: Credanchor, migrated_sqlite: Path, tmp_path: Path) -> C
     shutil.copyfile(migrated_sqlite, tmp_path / "store.db")
     assert credanchor("issuer", "add", UNIVERSITY, "--name", "University").code == 0
     return credanchor
+
+
+@pytest.fixture
+def plain(postgres_url: str) -> Iterator[Engine]:
+    """A database of its own: what becomes of it is not undone."""
+    made = make_engine(postgres_url, pool_size=20, busy_timeout_s=10)
+    migrate(made)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture

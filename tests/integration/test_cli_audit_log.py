@@ -33,6 +33,7 @@ def lines(command: Credanchor, *options: str) -> list[dict[str, Any]]:
 
 RECORDED = {
     "entry erase": "digest.erasure_requested",
+    "entry recall": "entries.recalled",
     "issuer add": "issuer.added",
     "issuer set-quota": "quota.changed",
     "issuer key create": "key.created",
@@ -54,6 +55,7 @@ RECORDED = {
     "store rebuild": "store.rebuilt",
     "store create-manifest-key": "manifest_key.created",
     "partitions add": "partition.added",
+    "partitions detach": "partition.detached",
     "tiles export": "tiles.published",
 }
 READS = {"list", "show", "check", "status", "audit", "export", "verify"}

@@ -17,51 +17,22 @@ from anchoring.ports.partitions import Partition
 from anchoring.store import tables
 from anchoring.store.backup import restore_backup, save_backup
 from anchoring.store.engine import SEAL_LOCK, make_engine
-from anchoring.store.integrity import check_database
 from anchoring.store.partitions import WIDTH, add_partition, list_partitions
 from anchoring.store.schema import migrate
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Digest
-from anchoring.usecases.check_store import check_store as check_records
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.seal_batches import seal_batches
 from service.together import repeated
 from tests.api import stored
 from tests.credanchor import Credanchor, Done, run_process
 from tests.factories import ACADEMY, NOON, FrozenClock, add_issuer, make_digest, make_salts, post, submit
-from tests.fakes import anchor_from_fake
-from tests.filled import hash_of
 from tests.installation import RULES, Installation, no_progress, with_finality
+from tests.partitions import Killed, add, faults, kill_at, partitions
 from tests.sessions import Session
 from tests.world import check_store, rows
 
 QUICK = with_finality(RULES, 1)
-
-
-@pytest.fixture
-def plain(postgres_url: str) -> Iterator[Engine]:
-    """A database of its own: what becomes of it is not undone."""
-    made = make_engine(postgres_url, pool_size=20, busy_timeout_s=10)
-    migrate(made)
-    yield made
-    made.dispose()
-
-
-def add(engine: Engine, patience_s: float = 10) -> str:
-    name, is_new = add_partition(engine, patience_s=patience_s)
-    assert is_new
-    return name
-
-
-def partitions(engine: Engine) -> dict[str, tuple[int | None, int | None]]:
-    return {one.name: (one.first_id, one.last_id) for one in list_partitions(engine)}
-
-
-def faults(engine: Engine) -> list[str]:
-    """What `store check` finds."""
-    found = check_database(engine)
-    found += check_records(SqlStore(engine), hash_of=hash_of, prove=anchor_from_fake, progress=no_progress)
-    return [fault for finding in found for fault in finding.faults]
 
 
 def in_three_partitions(engine: Engine, manifests: Path | None = None) -> Installation:
@@ -235,23 +206,6 @@ def test_reader_that_takes_long_is_named_and_posts_go_on(plain, monkeypatch):
     assert partitions(plain) == {"entry": (1, posted)}
     assert posted > 1
     assert add(plain) == "entry_2"
-
-
-class Killed(BaseException):
-    """Nothing catches it."""
-
-
-def kill_at(engine: Engine, statement: int) -> Any:
-    """The connection is lost before it runs this statement of a command, counted from 0."""
-    seen = iter(range(statement + 1))
-
-    def before(connection: Any, *_: object) -> None:
-        if next(seen, statement) == statement:
-            connection.connection.dbapi_connection.close()
-            raise Killed
-
-    event.listen(engine, "before_cursor_execute", before)
-    return before
 
 
 @pytest.mark.parametrize("begun", [0, 1])
@@ -446,7 +400,7 @@ def test_owner_adds_and_lists_partitions(plain: Engine, postgres_url: str) -> No
     assert [row.action for row in rows(SqlStore(plain), tables.audit_record)] == ["partition.added"]
 
 
-@pytest.mark.parametrize("verb", ["list", "add"])
+@pytest.mark.parametrize("verb", ["list", "add", "detach"])
 def test_sqlite_has_no_partitions(migrated: Credanchor, verb: str) -> None:
     done = migrated("partitions", verb)
     assert (done.code, done.out) == (1, "")

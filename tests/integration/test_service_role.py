@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from anchoring.core.outcome import Outcome
+from anchoring.store.detaching import detach_partition, find_detachable
 from anchoring.store.engine import make_engine
 from anchoring.store.partitions import add_partition
 from anchoring.store.schema import migrate, require_current_schema
@@ -74,6 +76,8 @@ def test_all_work_goes_on_and_no_record_goes_away(service_engine: Engine) -> Non
         "DELETE FROM issuer",
         "UPDATE batch SET first_id = last_id",
         "UPDATE batch SET leaf_count = 1",
+        "UPDATE batch SET detached_at = now()",
+        "INSERT INTO issuer_detached VALUES (1, now(), now())",
         "DELETE FROM batch",
         "INSERT INTO rebuilt_mark VALUES (1, now())",
         "DROP TABLE audit_record",
@@ -110,6 +114,30 @@ def test_partitions_are_written_through_the_whole_alone(service_engine: Engine, 
         "DELETE FROM entry_1",
         "INSERT INTO entry_3 DEFAULT VALUES",
     ):
+        with pytest.raises(ProgrammingError, match="permission denied"), service_engine.begin() as connection:
+            connection.exec_driver_sql(refused)
+    owner.dispose()
+
+
+def test_service_goes_on_beside_what_was_detached_and_cannot_reach_it(
+    service_engine: Engine, postgres_url: str, tmp_path: Path
+) -> None:
+    here = Installation(SqlStore(service_engine), ALL_ON, manifests=tmp_path)
+    owner = make_engine(postgres_url, pool_size=2, busy_timeout_s=10)
+    here.post(3)
+    here.rest()
+    add_partition(owner, patience_s=10)
+    here.post(1)
+    here.rest()
+    found = find_detachable(owner, None)
+    assert detach_partition(owner, found, now=here.clock.now(), patience_s=10).entries == 3
+    with owner.begin() as connection:
+        connection.exec_driver_sql(GRANTS.read_text(encoding="utf-8").replace(':"service"', str(service_engine.url.username)))
+    here.acknowledged = here.acknowledged[3:]
+    here.post(2)
+    here.rest()
+    here.check()
+    for refused in ("SELECT FROM entry_1_detached", "DELETE FROM entry_1", "DELETE FROM issuer_detached"):
         with pytest.raises(ProgrammingError, match="permission denied"), service_engine.begin() as connection:
             connection.exec_driver_sql(refused)
     owner.dispose()

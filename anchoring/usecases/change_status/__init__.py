@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from anchoring.core.detached import DetachedEntries
 from anchoring.core.issuer import Issuer
 from anchoring.core.status import StatusPurpose
 from anchoring.core.status_change import UNCHANGED, IndexState, StatusAction, is_new
@@ -55,6 +56,7 @@ def change_status(
     uow.status_lists.lock_issuer(issuer.id)
     targets = Targets(uow, issuer, now).of(requests)
     states = _States(uow, targets)
+    detached = uow.issuers.detached(issuer.did)
     made, new = [], []
     for request, target in zip(requests, targets, strict=True):
         before = states.of(target)
@@ -68,7 +70,7 @@ def change_status(
             new.append(_new_change(request, target, before))
         if before is None:  # pragma: no cover - what has no change yet cannot be a repetition
             raise AssertionError(request)
-        made.append(_made(request, target, before, is_new=wanted))
+        made.append(_made(request, target, before, detached, is_new=wanted))
     uow.status_changes.record(issuer, new, now, requested_by)
     return made
 
@@ -139,8 +141,11 @@ def _new_change(request: StatusRequest, target: Target, known: _Known) -> NewCha
     )
 
 
-def _made(request: StatusRequest, target: Target, known: _Known, *, is_new: bool) -> MadeChange:
+def _made(request: StatusRequest, target: Target, known: _Known, detached: DetachedEntries | None, *, is_new: bool) -> MadeChange:
     anchor = target.batch.anchor if target.batch else None
+    notes = [UNTOLD] if anchor and anchor.leaf_count == 0 else []
+    if detached and target.received_at and (note := detached.note_of_change(target.received_at)):
+        notes.append(note)
     return MadeChange(
         action=request.action,
         purpose=target.purpose,
@@ -151,5 +156,5 @@ def _made(request: StatusRequest, target: Target, known: _Known, *, is_new: bool
         effective_at=known.effective_at,
         recorded_at=known.recorded_at,
         is_new=is_new,
-        notes=(UNTOLD,) if anchor and anchor.leaf_count == 0 else (),
+        notes=tuple(notes),
     )

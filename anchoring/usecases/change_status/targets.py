@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from anchoring.core.batch import Batch
+from anchoring.core.detached import not_posted
 from anchoring.core.issuer import Issuer
 from anchoring.core.status import StatusPurpose
 from anchoring.core.status_change import StatusAction
@@ -40,11 +41,12 @@ class StatusRequest:
 class Target:
     """What a request is about. `place` and `of_list` are None for an entry that waits; `entry_id` where no entry is bound.
 
-    `batch`: from which the list follows; None for a numbered one.
+    `batch`: from which the list follows; None for a numbered one. `received_at`: of an entry that was named by its digest.
     """
 
     entry_id: int | None
     digest: Digest | None
+    received_at: datetime | None
     purpose: StatusPurpose
     place: Place | None
     of_list: StatusList | None
@@ -85,7 +87,8 @@ class Targets:
                 continue
             entry = entries.get(request.digest)
             if entry is None:
-                raise NotFound(f"{request.at}: digest {to_hex(request.digest)} was not posted here by {self._issuer.did}")
+                why = not_posted(request.digest, self._issuer.did, self._uow.issuers.detached(self._issuer.did))
+                raise NotFound(f"{request.at}: {why}")
             key = (entry.id, request.action.purpose)
             leaf = None if key in waiting else leaves.get(entry.id)  # later changes stay behind those that still wait
             found.append(self._of_entry(request, entry, bindings.get(key), leaf))
@@ -104,7 +107,15 @@ class Targets:
         if batch is not None and leaf is not None:
             of_list = self._list_of_batch(purpose, leaf)
             place = Place(of_list.id, leaf.leaf_index)
-        return Target(entry_id=entry.id, digest=entry.digest, purpose=purpose, place=place, of_list=of_list, batch=batch)
+        return Target(
+            entry_id=entry.id,
+            digest=entry.digest,
+            received_at=entry.received_at,
+            purpose=purpose,
+            place=place,
+            of_list=of_list,
+            batch=batch,
+        )
 
     def _list_of_batch(self, purpose: StatusPurpose, leaf: LeafPlace) -> StatusList:
         key = (leaf.batch.id, purpose)
@@ -155,7 +166,15 @@ class _NamedLists:
         place = Place(of_list.id, request.index)
         binding = self._bindings.get(place)
         entry_id = binding.entry_id if binding else None
-        return Target(entry_id=entry_id, digest=None, purpose=of_list.purpose, place=place, of_list=of_list, batch=batch)
+        return Target(
+            entry_id=entry_id,
+            digest=None,
+            received_at=None,
+            purpose=of_list.purpose,
+            place=place,
+            of_list=of_list,
+            batch=batch,
+        )
 
     def _require_purpose(self, request: StatusRequest, of_list: StatusList) -> None:
         if of_list.purpose is request.action.purpose:

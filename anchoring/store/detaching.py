@@ -1,0 +1,279 @@
+"""A partition of entries is detached: what nothing refers to leaves, the rest stays in a small partition of the same bounds.
+
+What stays is copied while everybody goes on. Then, with the tables for itself, the copy gets what was referred to meanwhile and
+takes the place of the partition. All of it is one transaction. What left is a table of its own; no entry is in both.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, bindparam, func, select, text
+
+from anchoring.core.issuer import CANARY
+from anchoring.errors import Conflict, NotFound
+from anchoring.ports.partitions import DetachedPartition, PartitionToDetach
+from anchoring.store.columns import UtcDateTime
+from anchoring.store.engine import transaction, translated
+from anchoring.store.partitions import (
+    OWNER,
+    PARTITION_NAMES,
+    REFERENCES,
+    hold_writers,
+    require_postgresql,
+    validate_references,
+)
+from anchoring.store.schema import ask_for_tables, change_alone
+from anchoring.store.tables import entry, metadata
+
+COPY: Final = "entry_kept"
+"""The small partition, before it takes its place."""
+
+
+def find_detachable(engine: Engine, name: str | None) -> PartitionToDetach:
+    """The partition of this name, or the oldest that has something to detach. The ledger and manifests are not looked at.
+
+    Raises: Misconfigured on SQLite; NotFound; Conflict when there is nothing to detach, or why it must not be; StoreUnavailable.
+    """
+    require_postgresql(engine)
+    with transaction(engine, writes=False) as connection:
+        names = connection.execute(PARTITION_NAMES).scalars().all()
+        if not names:
+            raise Conflict("entries are in one table; begin another one first, with: credanchor partitions add")
+        if name is not None and name not in names:
+            raise NotFound(f"there is no partition {name}; there are {', '.join(names)}")
+        if name == names[-1]:
+            raise Conflict(f"{name} is the newest partition, to which entries go")
+        for one in [name] if name else names[:-1]:
+            if found := _with_something_to_detach(connection, one):
+                _require_at_rest(connection, found)
+                return found
+    raise Conflict(f"nothing is to be detached: of {name or 'every partition but the newest'} all that is left is referred to")
+
+
+def finish_detaching(engine: Engine, *, patience_s: float) -> bool:
+    """See to references that a command which was killed left behind. Returns whether there were any. Raises: StoreUnavailable."""
+    with translated(), engine.connect() as connection:
+        try:
+            change_alone(connection)
+            return validate_references(connection, patience_s)
+        finally:
+            connection.invalidate()
+
+
+def detach_partition(engine: Engine, found: PartitionToDetach, *, now: datetime, patience_s: float) -> DetachedPartition:
+    """Detach it while service and rounds go on: all or nothing wherever it is killed. Its batches' manifests must be whole.
+
+    `patience_s`: how long to ask for tables that others hold.
+
+    Raises: Conflict when something came in between; StoreUnavailable.
+    """
+    with translated(), engine.connect() as connection:
+        try:
+            change_alone(connection)
+            if _with_something_to_detach(connection, found.name) != found:
+                raise Conflict(f"{found.name} was changed meanwhile; repeat")
+            _require_at_rest(connection, found)
+            _copy_what_stays(connection, found, now)
+            tables: list[str] = []
+            ask_for_tables(connection, lambda: tables.append(_exchange(connection, found)), patience_s, within=True)
+            connection.commit()
+            validate_references(connection, patience_s)
+            return _described(connection, found, tables[-1])
+        finally:
+            connection.invalidate()  # its lock and its settings end with it
+
+
+def detached_tables(connection: Connection) -> list[str]:
+    """What left partitions and was not dropped yet, oldest first; none on SQLite."""
+    if connection.dialect.name != "postgresql":
+        return []
+    return list(connection.execute(_DETACHED_TABLES).scalars())
+
+
+def take_from_detached(connection: Connection, entry_ids: list[int]) -> None:
+    """These are in the database again, and in no table beside it. Raises: DBAPIError unless the owner of the tables asks."""
+    for table in detached_tables(connection):
+        connection.execute(text(f"DELETE FROM {table} WHERE id = ANY(:ids)"), {"ids": entry_ids})  # noqa: S608 - ours
+
+
+def _with_something_to_detach(connection: Connection, name: str) -> PartitionToDetach | None:
+    first_id, last_id = connection.exec_driver_sql(f"SELECT min(id), max(id) FROM {name}").one()  # noqa: S608 - a partition's
+    if first_id is None:
+        return None
+    found = PartitionToDetach(name=name, first_id=first_id, last_id=last_id)
+    is_any = connection.exec_driver_sql(_ANY_LEAVES.format(name=name, referred=_referred(found), own=_OWN))
+    return found if is_any.scalar_one() else None
+
+
+def _referred(found: PartitionToDetach) -> str:
+    """Ids of this range that other tables refer to."""
+    return " UNION ALL ".join(
+        f"SELECT {key} FROM {table} WHERE {key} BETWEEN {found.first_id} AND {found.last_id}"  # noqa: S608 - ours
+        for table, key in _REFERRING
+    )
+
+
+def _references() -> Iterator[tuple[str, str]]:
+    for table in metadata.sorted_tables:
+        for key in table.foreign_keys:
+            if key.column.table is entry:
+                yield table.name, key.parent.name
+
+
+def _require_at_rest(connection: Connection, found: PartitionToDetach) -> None:
+    """Raises: Conflict saying what is not done yet about its entries."""
+    given = {"first_id": found.first_id, "last_id": found.last_id}
+    for why, asked in _NOT_AT_REST.items():
+        one = connection.execute(asked, given).scalar()
+        if one is not None:
+            raise Conflict(f"{found.name} cannot be detached yet: " + why.format(one))
+
+
+def _copy_what_stays(connection: Connection, found: PartitionToDetach, now: datetime) -> None:
+    """Nobody waits for this but who changes the batches' rows, which rounds have no more reason to."""
+    names = {"name": found.name, "copy": COPY}
+    bound = connection.execute(_CONSTRAINT, {"name": found.name}).scalar_one()
+    connection.exec_driver_sql(_COPY.format(**names, bound=bound, referred=_referred(found), own=_OWN))
+    mark = text(_MARK.format(**names)).bindparams(bindparam("now", type_=UtcDateTime()))
+    connection.execute(mark, {"first_id": found.first_id, "last_id": found.last_id, "now": now})
+    connection.exec_driver_sql(_NOTE_ISSUERS.format(**names))
+
+
+def _exchange(connection: Connection, found: PartitionToDetach) -> str:
+    """Some milliseconds in which nobody reads or writes entries. Returns the name of the table with what left."""
+    hold_writers(connection)
+    references = connection.execute(REFERENCES).all()
+    connection.exec_driver_sql(f"LOCK TABLE entry, {', '.join(one.table for one in references)}")
+    _require_at_rest(connection, found)
+    connection.exec_driver_sql(_CATCH_UP.format(name=found.name, copy=COPY, referred=_referred(found)))
+    given = {"name": found.name}
+    bound, owner = connection.execute(_BOUND, given).scalar_one(), connection.execute(OWNER).scalar_one()
+    names = connection.execute(_CONSTRAINT_NAMES, given).all()
+    table = _free_name(connection, found.name)
+    for one in references:
+        connection.exec_driver_sql(one.drop)
+    connection.exec_driver_sql(_TAKE_OUT.format(name=found.name, table=table))
+    for one in names:
+        connection.exec_driver_sql(_rename(table, one.name, f"{one.name}_{table.removeprefix(found.name + '_')}"))
+    for refers in connection.execute(_CONSTRAINT_NAMES, {"name": table}).all():
+        if refers.kind == "f":
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP CONSTRAINT {refers.name}")
+    connection.exec_driver_sql(_PUT_IN.format(name=found.name, copy=COPY, bound=bound, owner=owner))
+    for one in names:
+        if one.kind != "f":
+            connection.exec_driver_sql(_rename(found.name, _NAMES_IN_COPY[one.kind], one.name))
+    connection.exec_driver_sql(_TAKE_AWAY.format(table=table, name=found.name))
+    for one in references:
+        connection.exec_driver_sql(one.add)
+    return table
+
+
+def _free_name(connection: Connection, partition: str) -> str:
+    first = f"{partition}_detached"
+    taken = set(connection.execute(_TABLES, {"like": first + "%"}).scalars())
+    return next(name for i in range(1, len(taken) + 2) if (name := first if i == 1 else f"{first}_{i}") not in taken)
+
+
+def _rename(table: str, name: str, new_name: str) -> str:
+    return f"ALTER TABLE {table} RENAME CONSTRAINT {name} TO {new_name}"
+
+
+def _described(connection: Connection, found: PartitionToDetach, table: str) -> DetachedPartition:
+    def count(name: str) -> int:
+        counted: int = connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()  # noqa: S608 - ours
+        return counted
+
+    size = connection.execute(select(func.pg_total_relation_size(table))).scalar_one()
+    return DetachedPartition(name=found.name, table=table, entries=count(table), kept=count(found.name), size=size)
+
+
+_REFERRING: Final = tuple(_references())
+_NAMES_IN_COPY: Final = {"p": f"pk_{COPY}", "u": f"uq_{COPY}_digest_issuer_id"}
+
+_IN_RANGE: Final = "BETWEEN :first_id AND :last_id"
+_OVERLAPS: Final = "batch.first_id <= :last_id AND batch.last_id >= :first_id"
+_OF_BATCH: Final = f"""
+    SELECT batch.id FROM {{}} AS one JOIN batch ON one.entry_id BETWEEN batch.first_id AND batch.last_id
+    WHERE one.entry_id {_IN_RANGE} AND ({{}}) LIMIT 1
+"""  # noqa: S608 - constants
+_NOT_AT_REST: Final[dict[str, Any]] = {
+    "batch {0} is not final; let rounds go on": text(
+        f"SELECT id FROM batch WHERE {_OVERLAPS} AND state <> 'final' ORDER BY id LIMIT 1"  # noqa: S608 - constants
+    ),
+    "entry {0} waits to be sealed; run a round": text(
+        "SELECT :last_id WHERE NOT EXISTS (SELECT FROM batch WHERE last_id >= :last_id AND root IS NOT NULL)"
+    ),
+    "an erasure in batch {0} is not carried out and in the manifest yet; run a round": text(
+        _OF_BATCH.format("erasure", "done_at IS NULL OR manifest_rewritten_at IS NULL")
+    ),
+    "a change of status in batch {0} waits for its place; run a round": text(
+        _OF_BATCH.format("status_change", "status_list_id IS NULL")
+    ),
+}
+
+_CONSTRAINT: Final = text("SELECT pg_get_partition_constraintdef(CAST(:name AS regclass))")
+_BOUND: Final = text("SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = CAST(:name AS regclass)")
+_CONSTRAINT_NAMES: Final = text(
+    "SELECT conname AS name, contype::text AS kind FROM pg_constraint "
+    "WHERE conrelid = CAST(:name AS regclass) AND contype IN ('p', 'u', 'f')"
+)
+_TABLES: Final = text("SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname LIKE :like")
+_DETACHED_TABLES: Final = text(
+    "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND NOT relispartition "
+    r"AND relname ~ '^entry_\d+_detached(_\d+)?$' ORDER BY oid"
+)
+
+_OWN: Final = f"SELECT id FROM issuer WHERE did = '{CANARY}'"  # noqa: S608 - a constant
+
+_ANY_LEAVES: Final = """
+    SELECT EXISTS (
+        SELECT FROM {name} AS one WHERE one.issuer_id NOT IN ({own})
+            AND NOT EXISTS (SELECT FROM ({referred}) AS known (id) WHERE known.id = one.id)
+    )
+"""
+# The service's own entries are few, and the audit log is held against all of them.
+_COPY: Final = """
+    CREATE TABLE {copy} (LIKE {name} INCLUDING CONSTRAINTS INCLUDING COMMENTS, CONSTRAINT ck_entry_bound CHECK ({bound}));
+    INSERT INTO {copy} SELECT one.* FROM {name} AS one WHERE one.id IN ({referred});
+    INSERT INTO {copy} SELECT one.* FROM {name} AS one
+        WHERE one.issuer_id IN ({own}) AND NOT EXISTS (SELECT FROM {copy} WHERE {copy}.id = one.id);
+    ALTER TABLE {copy} ADD CONSTRAINT pk_{copy} PRIMARY KEY (id);
+    ALTER TABLE {copy} ADD CONSTRAINT uq_{copy}_digest_issuer_id UNIQUE (digest, issuer_id);
+    ANALYZE {copy}
+"""
+# Each look goes by an index, whatever the planner thinks of the tables: a partition may have a hundred million rows.
+_MARK: Final = f"""
+    UPDATE batch SET detached_at = :now
+    WHERE {_OVERLAPS} AND (
+        SELECT one.id FROM {{name}} AS one
+        WHERE one.id BETWEEN batch.first_id AND batch.last_id
+            AND (SELECT {{copy}}.id FROM {{copy}} WHERE {{copy}}.id = one.id LIMIT 1) IS NULL
+        ORDER BY one.id LIMIT 1
+    ) IS NOT NULL
+"""  # noqa: S608 - constants
+_NOTE_ISSUERS: Final = """
+    INSERT INTO issuer_detached (issuer_id, since, until)
+    SELECT issuer_id, min(received_at), max(received_at) FROM {name} AS one
+    WHERE NOT EXISTS (SELECT FROM {copy} WHERE {copy}.id = one.id) GROUP BY issuer_id
+    ON CONFLICT (issuer_id) DO UPDATE
+    SET since = least(issuer_detached.since, excluded.since), until = greatest(issuer_detached.until, excluded.until)
+"""
+_CATCH_UP: Final = """
+    INSERT INTO {copy} SELECT one.* FROM {name} AS one WHERE one.id = ANY(ARRAY(
+        SELECT DISTINCT known.id FROM ({referred}) AS known (id) WHERE NOT EXISTS (SELECT FROM {copy} WHERE {copy}.id = known.id)
+    ));
+    UPDATE {copy} SET digest = NULL, salt = NULL, canonicalization = NULL
+    WHERE digest IS NOT NULL AND id IN (SELECT entry_id FROM erasure WHERE done_at IS NOT NULL)
+"""
+_TAKE_AWAY: Final = "DELETE FROM {table} WHERE id = ANY(ARRAY(SELECT id FROM {name} ORDER BY id))"
+_TAKE_OUT: Final = """
+    ALTER TABLE entry DETACH PARTITION {name};
+    ALTER TABLE {name} RENAME TO {table}
+"""
+_PUT_IN: Final = """
+    ALTER TABLE {copy} RENAME TO {name};
+    ALTER TABLE {name} OWNER TO {owner};
+    ALTER TABLE entry ATTACH PARTITION {name} {bound};
+    ALTER TABLE {name} DROP CONSTRAINT ck_entry_bound
+"""
