@@ -41,7 +41,7 @@ from service.promises import read_promises
 from service.quotas import Quotas
 from service.read_lane import ReadLane
 from service.refusals import Refusals
-from service.request_context import RequestContext, Surroundings
+from service.request_context import NoLineFeeds, RequestContext, Surroundings
 from service.routers import (
     batches,
     credentials,
@@ -159,6 +159,7 @@ def create_app(settings: Settings, store: Store, *, clock: Clock | None = None) 
         responses={"4XX": PROBLEM, "5XX": PROBLEM},
     )
     app.state.service = service
+    app.add_middleware(NoLineFeeds)
     app.add_middleware(LimitLane, limits=service.limits)
     app.add_middleware(RequestContext, surroundings=surroundings)
     problems.install(app)

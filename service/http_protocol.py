@@ -169,6 +169,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self._end(self._refusal)
         elif self._unread:
             self._read_on()
+        self._leave_incomplete()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -231,16 +232,20 @@ class HttpProtocol(HttpToolsProtocol):
                 piece = self._fed(piece)
             if self._around_bytes > limit + _ROUNDING:
                 self._refuse(problems.refusal(HeadTooLarge(f"at most {limit} bytes are taken before the body, and after it")))
-        if self._incomplete is not None:  # it takes its time, and is the framework's to wait for
-            (slow, _), self._incomplete = self._incomplete, None
-            if self._refusal is None:
-                super()._start_asgi_task(slow, self.app)
+        self._leave_incomplete()
         self._unread = unread[at:] if self._refusal is None else b""
         if self._unread:
             self.flow.pause_reading()  # whoever reads a body has the server go on
         cycle: RequestResponseCycle | None = self.cycle
         if self._is_in_head or cycle is None or cycle.response_complete:
             self._expect_head()
+
+    def _leave_incomplete(self) -> None:
+        """All that is here was read: what is still to come of a request is the application's to wait for."""
+        if self._incomplete is not None:
+            (slow, _), self._incomplete = self._incomplete, None
+            if self._refusal is None:
+                super()._start_asgi_task(slow, self.app)
 
     def _fed(self, data: bytes) -> bytes:
         """What is to be fed next."""
@@ -277,7 +282,14 @@ class HttpProtocol(HttpToolsProtocol):
     def _expect_head(self) -> None:
         """Whatever comes meanwhile, the connection ends unless a head is complete by then."""
         if self._patience is None:
-            self._patience = self.loop.call_later(self._service.limits.header_timeout_s, self.transport.close)
+            self._patience = self.loop.call_later(self._service.limits.header_timeout_s, self._give_up_head)
+
+    def _give_up_head(self) -> None:
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self.transport.close()
+        else:
+            cycle.keep_alive = False  # what was asked before is answered
 
     def _head_is_there(self) -> None:
         self._is_in_head, self._around_bytes = False, 0

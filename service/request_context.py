@@ -20,7 +20,6 @@ from service.security_fields import fields
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 
 LINE_FEED: Final = "\n"
-"""At the end of a path, which is then no path of ours: the framework's patterns end with `$`, before which there may be one."""
 
 
 class Surroundings:
@@ -68,9 +67,8 @@ class RequestContext:
         inner = {**scope, "method": "GET"} if answer.is_head else scope
         started = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=answer.request_id)  # a request is a task of its own, and ends with it
-        app = _nowhere() if scope["path"].endswith(LINE_FEED) else self._app
         try:
-            await app(inner, receive, answer.send)
+            await self._app(inner, receive, answer.send)
         except Exception as error:
             if answer.status is not None:
                 raise  # half of an answer is out: only the server can cut it short
@@ -79,6 +77,17 @@ class RequestContext:
             give_back(inner)
             route = inner.get("route")  # the router puts it there
             self._surroundings.finished(scope, route.path if route else None, answer.status, started, answer.request_id)
+
+
+class NoLineFeeds:
+    """Middleware. A path with a line feed at its end is none of ours, and the framework takes it for the one without."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_ours = scope["type"] != "http" or not scope["path"].endswith(LINE_FEED)
+        await (self._app if is_ours else problems.refusal(NotFound("nothing is served at this path")))(scope, receive, send)
 
 
 class _Answer:
@@ -99,10 +108,6 @@ class _Answer:
         elif self.is_head:
             message["body"] = b""
         await self._send(message)
-
-
-def _nowhere() -> ASGIApp:
-    return problems.refusal(NotFound("nothing is served at this path"))
 
 
 def request_id_of(scope: Scope) -> str:

@@ -583,3 +583,45 @@ def test_lane_is_told_who_asks_by_a_proxy_that_is_trusted(peer: str, says: str, 
 
     asyncio.run(main())
     assert lane.scopes[0]["client"][0] == client
+
+
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
+@pytest.mark.parametrize("before", [HOT, HEAD])
+def test_hot_request_whose_body_is_awaited_goes_to_the_application_behind_another_too(before: bytes, expect: bytes) -> None:
+    lane = Taken()
+    wire = sent(
+        before + b"\r\n" + HOT_POST.replace(b"\r\n\r\n", b"\r\n" + expect + b"\r\n"),
+        b"123456789",
+        pause_s=0.01,
+        app=answer_what_came,
+        take=lane.take,
+    )
+    assert wire.seen.endswith(b"[123456789]")
+    assert (b"100 Continue" in wire.seen) == bool(expect)
+    assert len(lane.scopes) == (before is HOT)
+
+
+@pytest.mark.parametrize("asked", [HEAD + b"\r\n", HOT + b"\r\n", (HOT + b"\r\n") * 2])
+def test_head_that_does_not_come_takes_no_answer_from_what_was_asked_before(asked: bytes) -> None:
+    lane = Taken(at_once=False)
+
+    async def app(scope: Any, receive: Any, send: Callable[..., Any]) -> None:
+        await asyncio.sleep(2 * PATIENCE_S)
+        await answer_as_the_lane(scope, receive, send)
+
+    async def main() -> Wire:
+        wire = Wire(app, take=lane.take)
+        wire.protocol.data_received(asked + HEAD)
+        await asyncio.sleep(1.5 * PATIENCE_S)
+        assert not wire.is_closing()
+        for _ in range(asked.count(HOT)):
+            lane.answer()
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(PATIENCE_S)
+        assert wire.is_closing()
+        wire.protocol.connection_lost(None)
+        return wire
+
+    wire = asyncio.run(main())
+    assert statuses(wire) == [b"200"] * asked.count(b"GET")
+    assert wire.seen.count(b"connection: close") == 1

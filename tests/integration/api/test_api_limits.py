@@ -363,3 +363,9 @@ def test_counting_a_request_costs_microseconds() -> None:
             limits.fields(scope)
         took.append((time.perf_counter() - began) / 100)
     assert min(took) < 0.001
+
+
+@pytest.mark.parametrize("path", [f"/v1/proofs/{hex_digest(1)}", f"/v1/proofs/{hex_digest(1)}%0A", "/nowhere", "/nowhere%0A"])
+def test_whatever_the_path_says_requests_of_an_address_are_counted(store: SqlStore, path: str) -> None:
+    with running(store, limits=LimitSettings(per_address=3, per_key=0, window_s=60, items_per_day=0)) as api:
+        assert [api.get(path).status_code for _ in range(4)] == [404] * 3 + [429]
