@@ -4,6 +4,7 @@ What comes in one turn of the event loop is looked up together and answered in t
 the same routes. It documents them, and answers, alike, what is left to it: whatever says more, or has to wait more than once.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -74,10 +75,18 @@ class HotLane:
     def __init__(self, service: Service, surroundings: Surroundings) -> None:
         self.service = service
         self.surroundings = surroundings
+        self._come: list[_Answering] = []
 
     def take(self, exchange: Exchange, route: HotRoute, leave: Callable[[], None]) -> None:
-        """Answer a request, now or later. `leave`: what to call where it is for FastAPI after all."""
-        _Answering(self, route, exchange, leave).begin()
+        """Have a request answered, but not within what reads it. `leave`: what to call where it is for FastAPI after all."""
+        if not self._come:
+            asyncio.get_running_loop().call_soon(self._begin)
+        self._come.append(_Answering(self, route, exchange, leave))
+
+    def _begin(self) -> None:
+        come, self._come = self._come, []
+        for one in come:
+            one.begin()
 
 
 class _Answering:

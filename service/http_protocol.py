@@ -131,7 +131,8 @@ class HttpProtocol(HttpToolsProtocol):
     """One connection. `_around_bytes`: so much of a head, of chunk sizes and of trailer fields came and is not at an end yet.
 
     `_unread`: what came while requests wait for the answer to an earlier one, `_answering`. `_refusal`: what is said last.
-    `_incomplete`: a request that may be for the hot lane, of which not all has been read.
+    `_incomplete`: a request that may be for the hot lane, of which not all has been read. `_rests_until`: when it ends if nothing
+    is asked; None while something is. `_rest`: looks at it from time to time.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -146,6 +147,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._incomplete: tuple[Any, HotRoute] | None = None
         self._proxies = _what_proxies_say(self.app)
         self._patience: asyncio.TimerHandle | None = None
+        self._rests_until: float | None = None
+        self._rest: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         super().connection_made(transport)
@@ -153,6 +156,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()
+        if self._rest is not None:
+            self._rest.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -161,7 +166,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._read_on()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        """As uvicorn's, but for the timer: to make one for each answer and take it back takes as long as to write the answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._begin_rest()
         if self.pipeline:
             self.flow.pause_reading()  # uvicorn goes on: each answer would let in some thousand requests more
         elif self._refusal is not None:
@@ -170,6 +183,24 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._unread:
             self._read_on()
         self._leave_incomplete()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._rests_until = None
+
+    def _begin_rest(self) -> None:
+        self._rests_until = self.loop.time() + self.timeout_keep_alive
+        if self._rest is None:
+            self._rest = self.loop.call_later(self.timeout_keep_alive, self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._rest = None
+        if self._rests_until is None:
+            return
+        left_s = self._rests_until - self.loop.time()
+        if left_s > 0:
+            self._rest = self.loop.call_later(left_s, self._end_rest)
+        else:
+            self.timeout_keep_alive_handler()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -198,11 +229,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._take(cycle, route)
 
     def _take(self, cycle: Any, route: HotRoute) -> None:
-        """Have a request answered that is there as a whole, but not within what reads it."""
+        """Have a request answered that is there as a whole."""
         if self._proxies is not None and not _FORWARDED.isdisjoint([name for name, _ in cycle.scope["headers"]]):
             with suppress(StopIteration):  # it waits for nothing
                 self._proxies(cycle.scope, cycle.receive, cycle.send).send(None)
-        self.loop.call_soon(self._lane.take, cycle, route, partial(super()._start_asgi_task, cycle, self.app))
+        self._lane.take(cycle, route, partial(super()._start_asgi_task, cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         self._around_bytes = 0

@@ -411,7 +411,7 @@ FIELDS = [(b"content-length", b"2"), (b"etag", b'"a"')]
 
 
 class Taken:
-    """A lane that answers what it takes, at once or when it is told to."""
+    """A lane that answers what it takes, in the next turn of the event loop or when it is told to."""
 
     def __init__(self, *, at_once: bool = True) -> None:
         self.scopes: list[Any] = []
@@ -424,7 +424,7 @@ class Taken:
         self.bodies.append(bytes(exchange.body))
         self.waiting.append(exchange)
         if self._at_once:
-            self.answer()
+            asyncio.get_running_loop().call_soon(self.answer)
 
     def answer(self) -> None:
         self.waiting.pop(0).send_whole(200, FIELDS, b"{}")
@@ -625,3 +625,35 @@ def test_head_that_does_not_come_takes_no_answer_from_what_was_asked_before(aske
     wire = asyncio.run(main())
     assert statuses(wire) == [b"200"] * asked.count(b"GET")
     assert wire.seen.count(b"connection: close") == 1
+
+
+def test_connection_on_which_nothing_more_is_asked_ends() -> None:
+    """Each answer gives it so long again; while something is answered it does not end."""
+    rest_s = 0.2
+
+    async def main() -> list[bool]:
+        may_answer = asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Callable[..., Any]) -> None:
+            if scope["path"] == "/slow":
+                await may_answer.wait()
+            await answer_204(scope, receive, send)
+
+        wire = Wire(app)
+        wire.protocol.timeout_keep_alive = rest_s  # type: ignore[assignment] # it is compared with times
+        seen = []
+        for path in (b"/healthz", b"/healthz", b"/healthz", b"/slow"):
+            wire.protocol.data_received(HEAD.replace(b"/healthz", path) + b"\r\n")
+            await asyncio.sleep(0.75 * rest_s)
+            seen.append(wire.is_closing())
+        await asyncio.sleep(2 * rest_s)
+        seen.append(wire.is_closing())
+        may_answer.set()
+        await asyncio.sleep(0.75 * rest_s)
+        seen.append(wire.is_closing())
+        await asyncio.sleep(0.75 * rest_s)
+        seen.append(wire.is_closing())
+        wire.protocol.connection_lost(None)
+        return seen
+
+    assert asyncio.run(main()) == [False] * 6 + [True]
