@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from anchoring.errors import StoreUnavailable
 from anchoring.ports.store import Store, UnitOfWork
 from service.together import A, Question, T, Tell, Together, Told, answer_alike, hand_out, repeated, waiter
+
+MOST_AT_ONCE: Final = 32
+"""Requests that a thread reads for together: the next ones are read while these are answered."""
 
 
 class ReadLane:
@@ -68,7 +72,8 @@ class _Line:
     def _answer(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._is_reading:
             return
-        questions, self._waiting = self._waiting, []
+        most = len(self._waiting) if self._thread is None else MOST_AT_ONCE
+        questions, self._waiting = self._waiting[:most], self._waiting[most:]
         if self._thread is None:
             hand_out(self._read(questions))
         else:
@@ -77,9 +82,9 @@ class _Line:
 
     def _finish(self, loop: asyncio.AbstractEventLoop, told: list[Told]) -> None:
         self._is_reading = False
-        hand_out(told)
         if self._waiting:
             self._answer(loop)
+        hand_out(told)
 
     def _read(self, questions: list[Question]) -> list[Told]:
         try:
