@@ -1,7 +1,8 @@
 """A partition of entries is detached: what nothing refers to leaves, the rest stays in a small partition of the same bounds.
 
 What stays is copied while everybody goes on. Then, with the tables for itself, the copy gets what was referred to meanwhile and
-takes the place of the partition. All of it is one transaction. What left is a table of its own; no entry is in both.
+takes the place of the partition. All of it is one transaction, beside which nothing is recalled. What left is a table of its own;
+no entry is in both.
 """
 
 from collections.abc import Iterator
@@ -9,12 +10,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, text
+from sqlalchemy.exc import OperationalError
 
 from anchoring.core.issuer import CANARY
-from anchoring.errors import Conflict, NotFound
+from anchoring.errors import Conflict, NotFound, StoreUnavailable
 from anchoring.ports.partitions import DetachedPartition, PartitionToDetach
 from anchoring.store.columns import UtcDateTime
-from anchoring.store.engine import transaction, translated
+from anchoring.store.engine import DETACH_LOCK, sqlstate_of, transaction, translated
 from anchoring.store.partitions import (
     OWNER,
     PARTITION_NAMES,
@@ -23,7 +25,7 @@ from anchoring.store.partitions import (
     require_postgresql,
     validate_references,
 )
-from anchoring.store.schema import ask_for_tables, change_alone
+from anchoring.store.schema import LOCK_NOT_AVAILABLE, LOCK_WAIT, ask_for_tables, change_alone
 from anchoring.store.tables import entry, metadata
 
 COPY: Final = "entry_kept"
@@ -71,17 +73,37 @@ def detach_partition(engine: Engine, found: PartitionToDetach, *, now: datetime,
     with translated(), engine.connect() as connection:
         try:
             change_alone(connection)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(patience_s * 1000)}")
+            hold_what_is_detached(connection)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
             if _with_something_to_detach(connection, found.name) != found:
-                raise Conflict(f"{found.name} was changed meanwhile; repeat")
+                raise _changed(found)
             _require_at_rest(connection, found)
+            marked = _marked(connection, found)
             _copy_what_stays(connection, found, now)
             tables: list[str] = []
-            ask_for_tables(connection, lambda: tables.append(_exchange(connection, found)), patience_s, within=True)
+            ask_for_tables(connection, lambda: tables.append(_exchange(connection, found, marked)), patience_s, within=True)
             connection.commit()
             validate_references(connection, patience_s)
             return _described(connection, found, tables[-1])
         finally:
             connection.invalidate()  # its lock and its settings end with it
+
+
+def hold_what_is_detached(connection: Connection) -> None:
+    """Until this transaction ends nobody else detaches entries or recalls any. Raises: StoreUnavailable, naming who does."""
+    if connection.dialect.name != "postgresql":
+        return
+    attempt = connection.begin_nested()
+    try:
+        connection.execute(select(func.pg_advisory_xact_lock(DETACH_LOCK)))
+    except OperationalError as failed:
+        if sqlstate_of(failed) != LOCK_NOT_AVAILABLE:
+            raise
+        attempt.rollback()
+        who = connection.execute(_HOLDER, {"key": DETACH_LOCK}).scalar() or "another session"
+        raise StoreUnavailable(f"entries are detached or recalled by {who}: repeat when it is done", may_repeat=True) from failed
+    attempt.commit()
 
 
 def detached_tables(connection: Connection) -> list[str]:
@@ -140,11 +162,31 @@ def _copy_what_stays(connection: Connection, found: PartitionToDetach, now: date
     connection.exec_driver_sql(_NOTE_ISSUERS.format(**names))
 
 
-def _exchange(connection: Connection, found: PartitionToDetach) -> str:
+def _marked(connection: Connection, found: PartitionToDetach) -> frozenset[int]:
+    """Its batches of which entries were detached."""
+    return frozenset(connection.execute(_MARKED, {"first_id": found.first_id, "last_id": found.last_id}).scalars())
+
+
+def _require_unchanged(connection: Connection, found: PartitionToDetach, marked: frozenset[int]) -> None:
+    """Whatever came back in spite of the lock, what it is referred to by is looked for, and its batch is still marked.
+
+    Its entries are not counted: everybody would wait for that. Raises: Conflict.
+    """
+    ends = connection.exec_driver_sql(f"SELECT min(id), max(id) FROM {found.name}").one()  # noqa: S608 - a partition's
+    if tuple(ends) != (found.first_id, found.last_id) or not marked <= _marked(connection, found):
+        raise _changed(found)
+
+
+def _changed(found: PartitionToDetach) -> Conflict:
+    return Conflict(f"{found.name} was changed meanwhile; repeat")
+
+
+def _exchange(connection: Connection, found: PartitionToDetach, marked: frozenset[int]) -> str:
     """Some milliseconds in which nobody reads or writes entries. Returns the name of the table with what left."""
     hold_writers(connection)
     references = connection.execute(REFERENCES).all()
     connection.exec_driver_sql(f"LOCK TABLE entry, {', '.join(one.table for one in references)}")
+    _require_unchanged(connection, found, marked)
     _require_at_rest(connection, found)
     connection.exec_driver_sql(_CATCH_UP.format(name=found.name, copy=COPY, referred=_referred(found)))
     given = {"name": found.name}
@@ -211,6 +253,13 @@ _NOT_AT_REST: Final[dict[str, Any]] = {
         _OF_BATCH.format("status_change", "status_list_id IS NULL")
     ),
 }
+_MARKED: Final = text(f"SELECT id FROM batch WHERE {_OVERLAPS} AND detached_at IS NOT NULL")  # noqa: S608 - constants
+_HOLDER: Final = text(
+    "SELECT format('session %s (%s), at work since %s', pid, application_name, "
+    "to_char(xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS \"UTC\"')) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = :key AND datname = current_database() "
+    "AND database = datid AND pid <> pg_backend_pid()"
+)
 
 _CONSTRAINT: Final = text("SELECT pg_get_partition_constraintdef(CAST(:name AS regclass))")
 _BOUND: Final = text("SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = CAST(:name AS regclass)")

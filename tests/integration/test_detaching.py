@@ -414,6 +414,94 @@ def test_reader_that_takes_long_is_named_and_nothing_is_changed(here, monkeypatc
     assert waits.result().entries == 10
 
 
+def in_the_window(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
+    """Once what stays was copied, and before the tables are exchanged."""
+    original = detaching._copy_what_stays
+
+    def copies(*given: Any) -> None:
+        original(*given)
+        work()
+
+    monkeypatch.setattr(detaching, "_copy_what_stays", copies)
+
+
+def detached_but_the_third(here: Installation) -> list[Root]:
+    """The third batch was recalled, so that there is something to detach again. Returns the roots."""
+    detach(here)
+    recall(here, roots(here)[2])
+    here.acknowledged = here.acknowledged[10:]
+    return roots(here)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_recall_waits_until_a_detach_is_over(here, monkeypatch, is_whole):
+    entries = list(here.acknowledged)
+    root, recalls = detached_but_the_third(here)[1], list[Session]()
+
+    def begins() -> None:
+        recalls.append(Session(recall, here, root, *([] if is_whole else [entries[4].digest])))
+        assert recalls[0].is_held_up()
+
+    in_the_window(monkeypatch, begins)
+    detach(here)
+    added = 3 if is_whole else 1
+    assert recalls[0].result() == RecallReport(added=added, reposted=0, places=(), is_whole=is_whole)
+    assert marked(here) == ([1, 3, 4] if is_whole else [1, 2, 3, 4])
+    change(here, entries[4])
+    here.acknowledged.append(entries[4])
+    here.rest()
+    here.check()
+    assert everything(here) == []
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_came_back_past_the_lock_keeps_the_partition(here, monkeypatch, is_whole):
+    entries = list(here.acknowledged)
+    root = detached_but_the_third(here)[1]
+    for place in ("entries", "batches"):
+        monkeypatch.setattr(f"anchoring.store.{place}.hold_what_is_detached", lambda _: None)
+
+    def comes_back() -> None:
+        recall(here, root, *([] if is_whole else [entries[4].digest]))
+        change(here, entries[4])
+        here.rest()
+
+    in_the_window(monkeypatch, lambda: Session(comes_back).result())
+    before = ids(here)
+    with pytest.raises(Conflict, match="entry_1 was changed meanwhile; repeat"):
+        detach(here)
+    back = entries[3:6] if is_whole else entries[4:5]
+    assert [one for one in ids(here) if one < WIDTH] == sorted([*before[:-2], *(one.id for one in back)])
+    assert marked(here) == ([1, 4] if is_whole else [1, 2, 4])
+    assert detached_tables_of(here) == ["entry_1_detached"]
+    assert everything(here) == []
+
+
+def test_recall_and_detach_that_wait_too_long_say_for_whom(here, postgres_url, monkeypatch):
+    entries = list(here.acknowledged)
+    root, engine = detached_but_the_third(here)[1], here.store._engine
+    told = read(here.manifests, root).entries
+    words = r"entries are detached or recalled by session \d+ \(credanchor\), at work since [\d:]+ UTC: repeat when it is done"
+    found = find_detachable(engine, None)
+    with here.store.writing() as uow:
+        uow.entries.recall(told)
+        with pytest.raises(StoreUnavailable, match=words):
+            detach_partition(engine, found, now=NOON, patience_s=0.1)
+    impatient = make_engine(postgres_url, pool_size=2, busy_timeout_s=0.1)
+    other, refused = here.twin(SqlStore(impatient)), list[str]()
+
+    def recalls() -> None:
+        with pytest.raises(StoreUnavailable, match=words) as unavailable:
+            recall_entries(other.store, here.manifests, root, [entries[4].digest], here.clock, no_progress)
+        refused.append(unavailable.value.message)
+
+    in_the_window(monkeypatch, recalls)
+    assert detach_partition(engine, found, now=NOON, patience_s=1).entries == 3
+    impatient.dispose()
+    assert refused
+    assert everything(here) == []
+
+
 def test_detach_that_is_killed_anywhere_is_done_or_was_not_and_is_repeated(here):
     change(here, here.acknowledged[1])
     engine, entries = here.store._engine, list(here.acknowledged)
