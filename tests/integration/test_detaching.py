@@ -27,7 +27,7 @@ from anchoring.ports.entries import Entry
 from anchoring.ports.partitions import DetachedPartition
 from anchoring.secret_files import write_secret
 from anchoring.settings import ManifestSettings, Settings, StoreSettings
-from anchoring.store import detaching, tables
+from anchoring.store import backup, detaching, tables
 from anchoring.store.backup import restore_backup, save_backup
 from anchoring.store.detaching import detach_partition, detached_tables, find_detachable, finish_detaching
 from anchoring.store.engine import make_engine
@@ -834,6 +834,47 @@ def target(request: pytest.FixtureRequest, postgres_server: str, tmp_path: Path)
         migrate(made)
         yield made
         made.dispose()
+
+
+def restored(here: Installation, target: Engine, path: Path) -> Installation:
+    restore_backup(target, path, now=NOON, replace=False, progress=no_progress)
+    return here.twin(SqlStore(target))
+
+
+def test_detach_waits_for_a_backup_that_has_begun(here, target, tmp_path, monkeypatch):
+    change(here, here.acknowledged[1])
+    here.rest()
+    before, sessions, original = ids(here), list[Session](), backup.damage_of
+
+    def damage_of(connection: Any) -> list[str]:
+        sessions.append(Session(detach, here))
+        assert sessions[0].is_held_up()
+        return original(connection)
+
+    monkeypatch.setattr(backup, "damage_of", damage_of)
+    save_backup(here.store._engine, tmp_path / "backup", now=NOON, progress=no_progress)
+    assert sessions[0].result().entries == 9
+    other = restored(here, target, tmp_path / "backup")
+    assert (ids(other), marked(other), faults(target)) == (before, [], [])
+
+
+def test_backup_that_begins_while_tables_are_exchanged_is_of_after_that(here, target, tmp_path, monkeypatch):
+    change(here, here.acknowledged[1])
+    here.rest()
+    sessions, original = list[Session](), detaching._exchange
+
+    def exchange(*given: Any) -> str:
+        table = original(*given)
+        sessions.append(Session(save_backup, here.store._engine, tmp_path / "backup", now=NOON, progress=no_progress))
+        assert sessions[0].is_held_up()
+        return table
+
+    monkeypatch.setattr(detaching, "_exchange", exchange)
+    detach(here)
+    sessions[0].result()
+    other = restored(here, target, tmp_path / "backup")
+    assert (ids(other), marked(other), faults(target)) == (ids(here), [1, 2, 3, 4], [])
+    assert len(rows(other.store, tables.issuer_detached)) == 1
 
 
 def test_nothing_is_restored_beside_a_table_that_was_detached(here, tmp_path):

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from anchoring.core.outcome import Outcome
+from anchoring.store.backup import save_backup
 from anchoring.store.detaching import detach_partition, find_detachable
 from anchoring.store.engine import make_engine
 from anchoring.store.partitions import add_partition
@@ -133,6 +134,8 @@ def test_service_goes_on_beside_what_was_detached_and_cannot_reach_it(
     assert detach_partition(owner, found, now=here.clock.now(), patience_s=10).entries == 3
     with owner.begin() as connection:
         connection.exec_driver_sql(GRANTS.read_text(encoding="utf-8").replace(':"service"', str(service_engine.url.username)))
+    header = save_backup(service_engine, tmp_path / "backup", now=here.clock.now(), progress=no_progress)
+    assert header.seal_mark >= here.acknowledged[3].id
     here.acknowledged = here.acknowledged[3:]
     here.post(2)
     here.rest()
