@@ -414,6 +414,45 @@ def test_reader_that_takes_long_is_named_and_nothing_is_changed(here, monkeypatc
     assert waits.result().entries == 10
 
 
+def change_by_place(here: Installation, entry: Entry, list_id: bytes) -> None:
+    with here.store.reading() as uow:
+        proof = prove_inclusion(uow, entry, uow.batches.of_entry(entry.id))
+    with here.store.writing() as uow:
+        request = StatusRequest(action=StatusAction.REVOKE, list_id=list_id, index=proof.leaf_index)
+        [made] = change_status(uow, here._issuer, [request], now=here.clock.now(), requested_by="a test")
+        uow.commit()
+    assert made.is_new
+
+
+@pytest.mark.parametrize("is_in_the_window", [False, True])
+def test_entry_that_was_revoked_by_list_and_index_stays(here, monkeypatch, is_in_the_window):
+    """And those that nothing was done to leave."""
+    entries = here.acknowledged
+    lists = [change(here, entries[number]).list_id for number in (0, 9)]
+    here.rest()
+    changes = [partial(change_by_place, here, entries[number], lists[0]) for number in (1, 2)]
+    changes[0]()
+    here.rest()
+    if is_in_the_window:
+        in_the_window(monkeypatch, lambda: Session(changes[1]).result())
+    else:
+        changes[1]()
+    detach(here)
+    stays = [*entries[:3], *entries[9:12]]
+    assert [one for one in ids(here) if one in {entry.id for entry in entries}] == [one.id for one in stays]
+    with running(here.store) as api:
+        for entry in entries[:3]:
+            assert api.get(f"/v1/status/{to_hex(entry.digest)}").json()["status"] == "revoked"
+    with here.store.writing() as uow:
+        assert submit(uow, here._issuer, [entries[1].digest]) == [entries[1]]
+    with pytest.raises(Conflict, match="all that is left is referred to"):
+        detach(here)
+    here.acknowledged = stays
+    here.rest()
+    here.check()
+    assert everything(here) == []
+
+
 def in_the_window(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
     """Once what stays was copied, and before the tables are exchanged."""
     original = detaching._copy_what_stays
