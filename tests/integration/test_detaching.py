@@ -21,6 +21,7 @@ from anchoring.core.rebuilding import RebuildReport
 from anchoring.core.status_change import StatusAction
 from anchoring.core.strict_json import parse
 from anchoring.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from anchoring.manifests.sealed_box import ManifestKey
 from anchoring.manifests.sources import find_sources
 from anchoring.objects import open_files
 from anchoring.ports.entries import Entry
@@ -50,7 +51,7 @@ from tests.api import hex_digest, running
 from tests.credanchor import Done, run_process
 from tests.factories import NOON, make_digest, post, submit
 from tests.installation import KEY, RULES, Installation, no_progress, with_finality
-from tests.manifests import digests_in, read
+from tests.manifests import FaultyFolder, digests_in, read
 from tests.partitions import Killed, add, faults, kill_at, partitions
 from tests.sessions import Session
 from tests.world import rows, served_proofs
@@ -687,7 +688,8 @@ def test_manifest_that_cannot_be_made_again_is_told_and_stops_nothing(here, stat
     with here.store.reading() as uow:
         newest = uow.rounds.newest(1)[0]
     told = {
-        "missing": "1 manifests of batches whose entries were detached are missing, that of batch 1 first",
+        "missing": "1 manifests of batches whose entries were detached are missing, that of batch 1 first: "
+        "keep every folder that may have them, and its key",
         "damaged": "the manifest of batch 1 cannot be rewritten: damaged, or not all of it is there",
     }
     assert (newest.result, newest.detail) == ("done", told[state])
@@ -697,6 +699,28 @@ def test_manifest_that_cannot_be_made_again_is_told_and_stops_nothing(here, stat
     here.acknowledged = here.acknowledged[11:]
     here.rest()
     here.check()
+
+
+def test_round_with_another_key_says_that_the_folder_before_is_needed(here, tmp_path):
+    """Of a batch with an entry that was posted again it cannot write one, also after all others of it came back."""
+    old, before = here.acknowledged[0], here.manifests
+    detach(here)
+    with here.store.writing() as uow:
+        submit(uow, here._issuer, [old.digest], random_bytes=os.urandom)
+        uow.commit()
+    here.rest()
+    assert [recall(here, root).is_whole for root in roots(here)[:4]] == [False, True, True, True]
+    (tmp_path / "new").mkdir()
+    here.manifests = FaultyFolder(tmp_path / "new", ManifestKey(bytes(range(1, 33))), here.faults)
+    here.round()
+    with here.store.reading() as uow:
+        assert uow.rounds.newest(1)[0].detail == (
+            "1 manifests of batches whose entries were detached are missing, that of batch 1 first: "
+            "keep every folder that may have them, and its key"
+        )
+    assert here.manifests.roots() == before.roots() - {roots(here)[0]}
+    here.manifests = before
+    assert recall(here, roots(here)[0], old.digest).reposted == 1
 
 
 def digests_in_others(here: Installation, path: Path) -> set[bytes]:
@@ -1023,7 +1047,11 @@ def test_owner_detaches_and_recalls(here: Installation, postgres_url: str, tmp_p
     assert following.endswith("with pg_dump --table=entry_1_detached, and drop it: DROP TABLE entry_1_detached")
     root = to_hex(roots(here)[0])
     one = credanchor("entry", "recall", "--root", root, to_hex(here.acknowledged[0].digest))
-    assert (one.code, one.out, one.err.splitlines()[-1]) == (0, "recalled 1\n", "entries of the batch are still detached")
+    assert (one.code, one.out, one.err.splitlines()[-1]) == (
+        0,
+        "recalled 1\n",
+        "entries of the batch are still detached: its manifest alone has them",
+    )
     rest = credanchor("entry", "recall", "--root", root)
     assert (rest.out, rest.err.splitlines()[-1]) == ("recalled 2\n", "all entries of the batch are here")
     [new] = here.post()
