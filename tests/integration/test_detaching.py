@@ -672,7 +672,7 @@ def test_manifest_of_what_was_detached_is_rewritten_from_itself(here):
     here.check()
 
 
-@pytest.mark.parametrize("state", ["missing", "damaged"])
+@pytest.mark.parametrize("state", ["missing", "damaged", "a directory"])
 def test_manifest_that_cannot_be_made_again_is_told_and_stops_nothing(here, state):
     change(here, here.acknowledged[1])
     here.rest()
@@ -680,7 +680,11 @@ def test_manifest_that_cannot_be_made_again_is_told_and_stops_nothing(here, stat
     path = here.manifests.folder / f"{roots(here)[0].hex()}.manifest"
     content = path.read_bytes()
     erase(here, here.acknowledged[1])
-    path.write_bytes(content[:-1]) if state == "damaged" else path.unlink()
+    path.unlink()
+    if state == "damaged":
+        path.write_bytes(content[:-1])
+    if state == "a directory":
+        path.mkdir()
     other = here.acknowledged[10]
     erase(here, other)
     here.post()
@@ -691,13 +695,35 @@ def test_manifest_that_cannot_be_made_again_is_told_and_stops_nothing(here, stat
         "missing": "1 manifests of batches whose entries were detached are missing, that of batch 1 first: "
         "keep every folder that may have them, and its key",
         "damaged": "the manifest of batch 1 cannot be rewritten: damaged, or not all of it is there",
+        "a directory": "the manifest of batch 1 cannot be rewritten: cannot be read: Is a directory",
     }
     assert (newest.result, newest.detail) == ("done", told[state])
     assert other.digest not in digests_in_others(here, path)
-    assert path.exists() == (state == "damaged")
+    assert path.exists() == (state != "missing")
+    if state == "a directory":
+        path.rmdir()
     path.write_bytes(content)
     here.acknowledged = here.acknowledged[11:]
     here.rest()
+    here.check()
+
+
+def test_copy_of_a_manifest_from_before_an_erasure_loses_it_again_after_a_rebuild(here):
+    erased, root = here.acknowledged[4], roots(here)[1]
+    path = here.manifests.folder / f"{root.hex()}.manifest"
+    copy = path.read_bytes()
+    detach(here)
+    recall(here, root, erased.digest)
+    erase(here, erased)
+    here.acknowledged = here.acknowledged[10:]
+    here.rest()
+    path.write_bytes(copy)
+    here.round()
+    assert erased.digest in digests_in(here.manifests)
+    rebuild(here, here.store)
+    here.rest()
+    assert erased.digest not in digests_in(here.manifests)
+    assert marked(here) == [1, 2, 3, 4]
     here.check()
 
 
