@@ -21,10 +21,12 @@ from anchoring.ports.partitions import DetachedPartition, PartitionToDetach
 from anchoring.store.columns import UtcDateTime
 from anchoring.store.engine import DETACH_LOCK, sqlstate_of, transaction, translated
 from anchoring.store.partitions import (
+    NAME_BY_BOUND,
     OWNER,
     PARTITION_NAMES,
     REFERENCES,
     hold_writers,
+    require_owner,
     require_postgresql,
     validate_references,
 )
@@ -54,10 +56,12 @@ class _Before:
 def find_detachable(engine: Engine, name: str | None) -> PartitionToDetach:
     """The partition of this name, or the oldest that has something to detach. The ledger and manifests are not looked at.
 
-    Raises: Misconfigured on SQLite; NotFound; Conflict when there is nothing to detach, or why it must not be; StoreUnavailable.
+    Raises: Misconfigured on SQLite, or for another role than the owner; NotFound; Conflict when there is nothing to detach, or
+    why it must not be; StoreUnavailable.
     """
     require_postgresql(engine)
     with transaction(engine, writes=False) as connection:
+        require_owner(connection)
         names = connection.execute(PARTITION_NAMES).scalars().all()
         if not names:
             raise Conflict("entries are in one table; begin another one first, with: credanchor partitions add")
@@ -66,6 +70,7 @@ def find_detachable(engine: Engine, name: str | None) -> PartitionToDetach:
         if name == names[-1]:
             raise Conflict(f"{name} is the newest partition, to which entries go")
         for one in [name] if name else names[:-1]:
+            _require_own_name(connection, one)
             if found := _with_something_to_detach(connection, one):
                 _require_at_rest(connection, found)
                 return found
@@ -73,9 +78,13 @@ def find_detachable(engine: Engine, name: str | None) -> PartitionToDetach:
 
 
 def finish_detaching(engine: Engine, *, patience_s: float) -> bool:
-    """See to references that a command which was killed left behind. Returns whether there were any. Raises: StoreUnavailable."""
+    """See to references that a command which was killed left behind. Returns whether there were any.
+
+    Raises: Misconfigured for another role than the owner; StoreUnavailable.
+    """
     with translated(), engine.connect() as connection:
         try:
+            require_owner(connection)
             change_alone(connection)
             return validate_references(connection, patience_s)
         finally:
@@ -110,9 +119,13 @@ def detach_partition(engine: Engine, found: PartitionToDetach, *, now: datetime,
 
 
 def hold_what_is_detached(connection: Connection) -> None:
-    """Until this transaction ends nobody else detaches entries or recalls any. Raises: StoreUnavailable, naming who does."""
+    """Until this transaction ends nobody else detaches entries or recalls any.
+
+    Raises: Misconfigured for another role than the owner; StoreUnavailable, naming who does.
+    """
     if connection.dialect.name != "postgresql":
         return
+    require_owner(connection)
     attempt = connection.begin_nested()
     try:
         connection.execute(select(func.pg_advisory_xact_lock(DETACH_LOCK)))
@@ -146,6 +159,13 @@ def _with_something_to_detach(connection: Connection, name: str) -> PartitionToD
     referred = _referred(connection, found, _places(connection, found))
     is_any = connection.exec_driver_sql(_ANY_LEAVES.format(name=name, referred=referred, own=_OWN))
     return found if is_any.scalar_one() else None
+
+
+def _require_own_name(connection: Connection, name: str) -> None:
+    """What leaves is named after it, and found again by that. Raises: Conflict."""
+    own = connection.execute(NAME_BY_BOUND, {"name": name}).scalar_one()
+    if name != own:
+        raise Conflict(f"partition {name} was renamed; give it its name back, {own}, and repeat")
 
 
 def _referred(connection: Connection, found: PartitionToDetach, places: Collection[_Place]) -> str:

@@ -242,6 +242,17 @@ def test_batch_that_is_not_final_is_not_detached(here):
     refuses(here, "entry_1 cannot be detached yet: batch 2 is not final")
 
 
+@pytest.mark.parametrize("name", ["entries_2025", "Entry_2025", "entry_7"])
+def test_partition_that_was_renamed_is_not_detached(here, name):
+    with here.store._engine.begin() as connection:
+        connection.execute(text(f'ALTER TABLE entry_1 RENAME TO "{name}"'))
+    refuses(here, f"partition {name} was renamed; give it its name back, entry_1, and repeat")
+    add(here.store._engine)
+    with here.store._engine.begin() as connection:
+        connection.execute(text(f'ALTER TABLE "{name}" RENAME TO entry_1'))
+    assert [detach(here).table, detach(here).table] == ["entry_1_detached", "entry_2_detached"]
+
+
 def test_entries_that_wait_are_not_detached(plain, tmp_path):
     made = Installation(SqlStore(plain), QUICK, manifests=tmp_path)
     made.post(2)
