@@ -32,6 +32,7 @@ from anchoring.store import backup, detaching, tables
 from anchoring.store.backup import restore_backup, save_backup
 from anchoring.store.detaching import detach_partition, detached_tables, find_detachable, finish_detaching
 from anchoring.store.engine import make_engine
+from anchoring.store.entries import SqlEntries
 from anchoring.store.partitions import WIDTH
 from anchoring.store.unit_of_work import SqlStore
 from anchoring.types import Digest, Root, to_hex
@@ -219,6 +220,26 @@ def test_partitions_are_detached_one_after_the_other_and_a_batch_over_two_of_the
 def test_entries_in_one_table_cannot_be_detached(plain):
     with pytest.raises(Conflict, match="begin another one first, with: credanchor partitions add"):
         find_detachable(plain, None)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_check_takes_no_batch_for_damaged_that_is_detached_or_recalled_at_that_moment(here, monkeypatch, comes_back):
+    original, done = SqlEntries.next_range, list[object]()
+    if comes_back:
+        detach(here)
+
+    def next_range(*given: Any) -> Any:
+        if not comes_back and not done:
+            done.append(Session(detach, here).result())
+        found = original(*given)
+        if comes_back and not done and given[1:3] == (here.acknowledged[0].id - 1, here.acknowledged[2].id):
+            done.extend(Session(recall, here, root).result() for root in roots(here)[:4])
+        return found
+
+    monkeypatch.setattr(SqlEntries, "next_range", next_range)
+    assert everything(here) == []
+    assert done
+    assert marked(here) == ([] if comes_back else [1, 2, 3, 4])
 
 
 # Refusals.
