@@ -30,12 +30,13 @@ from anchoring.secret_files import write_secret
 from anchoring.settings import ManifestSettings, Settings, StoreSettings
 from anchoring.store import backup, detaching, tables
 from anchoring.store.backup import restore_backup, save_backup
+from anchoring.store.backup_file import BackupHeader
 from anchoring.store.detaching import detach_partition, detached_tables, find_detachable, finish_detaching
 from anchoring.store.engine import make_engine
 from anchoring.store.entries import SqlEntries
 from anchoring.store.partitions import WIDTH
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Digest, Root, to_hex
+from anchoring.types import Digest, ListId, Root, to_hex
 from anchoring.usecases.change_status import MadeChange, change_status
 from anchoring.usecases.change_status.targets import StatusRequest
 from anchoring.usecases.check_audit_log import check_audit_log, examine_audit_log
@@ -447,9 +448,9 @@ def test_reader_that_takes_long_is_named_and_nothing_is_changed(here, monkeypatc
     assert waits.result().entries == 10
 
 
-def change_by_place(here: Installation, entry: Entry, list_id: bytes) -> None:
-    with here.store.reading() as uow:
-        proof = prove_inclusion(uow, entry, uow.batches.of_entry(entry.id))
+def change_by_place(here: Installation, entry: Entry, list_id: ListId | None) -> None:
+    assert list_id
+    proof = proof_from_json(parse(proofs(here, [entry])[0]))
     with here.store.writing() as uow:
         request = StatusRequest(action=StatusAction.REVOKE, list_id=list_id, index=proof.leaf_index)
         [made] = change_status(uow, here._issuer, [request], now=here.clock.now(), requested_by="a test")
@@ -965,14 +966,14 @@ def restored(here: Installation, target: Engine, path: Path) -> Installation:
 def test_detach_waits_for_a_backup_that_has_begun(here, target, tmp_path, monkeypatch):
     change(here, here.acknowledged[1])
     here.rest()
-    before, sessions, original = ids(here), list[Session](), backup.damage_of
+    before, sessions, original = ids(here), list[Session](), backup._describe
 
-    def damage_of(connection: Any) -> list[str]:
+    def describe(*given: Any) -> BackupHeader:
         sessions.append(Session(detach, here))
         assert sessions[0].is_held_up()
-        return original(connection)
+        return original(*given)
 
-    monkeypatch.setattr(backup, "damage_of", damage_of)
+    monkeypatch.setattr(backup, "_describe", describe)
     save_backup(here.store._engine, tmp_path / "backup", now=NOON, progress=no_progress)
     assert sessions[0].result().entries == 9
     other = restored(here, target, tmp_path / "backup")
