@@ -58,7 +58,11 @@ def recall(
         report = recall_entries(settings, of, wanted, progress)
         found |= {"count": report.added, "reposted": report.reposted}
     typer.echo(f"recalled {report.added}")
-    say("all entries of the batch are here" if report.is_whole else "entries of the batch are still detached")
+    say(
+        "all entries of the batch are here"
+        if report.is_whole
+        else "entries of the batch are still detached: its manifest alone has them"
+    )
     if report.reposted:
         say(f"{report.reposted} were posted again since, and are served as posted last; named, they are told with their places")
     for one in report.places:

@@ -110,7 +110,10 @@ class Batches(Protocol):
         """Batches with a higher id whose range has an id in common with this one, oldest first."""
 
     def clear_detached(self, batch_id: int) -> bool:
-        """All of its entries are here again; False, and nothing changed, where some are not."""
+        """All of its entries are here again; False, and nothing changed, where some are not.
+
+        Raises: StoreUnavailable while entries are detached.
+        """
 
     def tile(self, batch_id: int, at: TileCoordinate) -> Tile | None: ...
 

@@ -192,7 +192,8 @@ class Entries(Protocol):
         One whose digest its issuer posted again since is left out: that later entry has it. Nobody writes entries from here to
         the end of the unit of work, which MUST begin with this.
 
-        Raises: InvalidInput when an id is taken by another entry.
+        Raises: InvalidInput when an id is taken by another entry; Misconfigured for a role that may not; StoreUnavailable
+        while entries are detached.
         """
 
     def restore(self, after_id: int, entries: Sequence[ManifestEntry]) -> int:

@@ -13,6 +13,7 @@ from anchoring.core.tiles import TILE_WIDTH, SealedTree, Tile, TileCoordinate, p
 from anchoring.errors import StateCorrupt
 from anchoring.ports.entries import EntryRange
 from anchoring.store import packed
+from anchoring.store.detaching import hold_what_is_detached
 from anchoring.store.engine import number_above
 from anchoring.store.erasures import UNWRITTEN
 from anchoring.store.kept import KeptParts
@@ -228,6 +229,7 @@ class SqlBatches:
         return self._all(select(batch).where(overlaps).order_by(batch.c.id).limit(limit))
 
     def clear_detached(self, batch_id: int) -> bool:
+        hold_what_is_detached(self._connection)
         here = select(func.count()).select_from(entry).where(entry.c.id.between(batch.c.first_id, batch.c.last_id))
         is_whole = (batch.c.id == batch_id) & (batch.c.leaf_count == here.scalar_subquery())
         return self._connection.execute(update(batch).where(is_whole).values(detached_at=None)).rowcount == 1

@@ -1,42 +1,67 @@
 """A partition of entries is detached: what nothing refers to leaves, the rest stays in a small partition of the same bounds.
 
 What stays is copied while everybody goes on. Then, with the tables for itself, the copy gets what was referred to meanwhile and
-takes the place of the partition. All of it is one transaction. What left is a table of its own; no entry is in both.
+takes the place of the partition. All of it is one transaction, beside which nothing is recalled. What left is a table of its own;
+no entry is in both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, text
+from sqlalchemy.exc import OperationalError
 
 from anchoring.core.issuer import CANARY
-from anchoring.errors import Conflict, NotFound
+from anchoring.core.merkle import NODE_BYTES
+from anchoring.core.tiles import TILE_WIDTH
+from anchoring.errors import Conflict, NotFound, StoreUnavailable
 from anchoring.ports.partitions import DetachedPartition, PartitionToDetach
 from anchoring.store.columns import UtcDateTime
-from anchoring.store.engine import transaction, translated
+from anchoring.store.engine import DETACH_LOCK, sqlstate_of, transaction, translated
 from anchoring.store.partitions import (
+    NAME_BY_BOUND,
     OWNER,
     PARTITION_NAMES,
     REFERENCES,
     hold_writers,
+    require_owner,
     require_postgresql,
     validate_references,
 )
-from anchoring.store.schema import ask_for_tables, change_alone
+from anchoring.store.schema import LOCK_NOT_AVAILABLE, LOCK_WAIT, ask_for_tables, change_alone
 from anchoring.store.tables import entry, metadata
 
 COPY: Final = "entry_kept"
 """The small partition, before it takes its place."""
 
 
+class _Place(NamedTuple):
+    """Of a leaf that was revoked or suspended by list and index, which names no entry."""
+
+    batch_id: int
+    issuer_id: int
+    list_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What was so before anything was copied. `marked`: batches of which entries were detached."""
+
+    marked: frozenset[int]
+    places: frozenset[_Place]
+
+
 def find_detachable(engine: Engine, name: str | None) -> PartitionToDetach:
     """The partition of this name, or the oldest that has something to detach. The ledger and manifests are not looked at.
 
-    Raises: Misconfigured on SQLite; NotFound; Conflict when there is nothing to detach, or why it must not be; StoreUnavailable.
+    Raises: Misconfigured on SQLite, or for another role than the owner; NotFound; Conflict when there is nothing to detach, or
+    why it must not be; StoreUnavailable.
     """
     require_postgresql(engine)
     with transaction(engine, writes=False) as connection:
+        require_owner(connection)
         names = connection.execute(PARTITION_NAMES).scalars().all()
         if not names:
             raise Conflict("entries are in one table; begin another one first, with: credanchor partitions add")
@@ -45,6 +70,7 @@ def find_detachable(engine: Engine, name: str | None) -> PartitionToDetach:
         if name == names[-1]:
             raise Conflict(f"{name} is the newest partition, to which entries go")
         for one in [name] if name else names[:-1]:
+            _require_own_name(connection, one)
             if found := _with_something_to_detach(connection, one):
                 _require_at_rest(connection, found)
                 return found
@@ -52,9 +78,13 @@ def find_detachable(engine: Engine, name: str | None) -> PartitionToDetach:
 
 
 def finish_detaching(engine: Engine, *, patience_s: float) -> bool:
-    """See to references that a command which was killed left behind. Returns whether there were any. Raises: StoreUnavailable."""
+    """See to references that a command which was killed left behind. Returns whether there were any.
+
+    Raises: Misconfigured for another role than the owner; StoreUnavailable.
+    """
     with translated(), engine.connect() as connection:
         try:
+            require_owner(connection)
             change_alone(connection)
             return validate_references(connection, patience_s)
         finally:
@@ -71,17 +101,41 @@ def detach_partition(engine: Engine, found: PartitionToDetach, *, now: datetime,
     with translated(), engine.connect() as connection:
         try:
             change_alone(connection)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {max(1, int(patience_s * 1000))}")
+            hold_what_is_detached(connection)
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
             if _with_something_to_detach(connection, found.name) != found:
-                raise Conflict(f"{found.name} was changed meanwhile; repeat")
+                raise _changed(found)
             _require_at_rest(connection, found)
-            _copy_what_stays(connection, found, now)
+            before = _Before(marked=_marked(connection, found), places=_places(connection, found))
+            _copy_what_stays(connection, found, before, now)
             tables: list[str] = []
-            ask_for_tables(connection, lambda: tables.append(_exchange(connection, found)), patience_s, within=True)
+            ask_for_tables(connection, lambda: tables.append(_exchange(connection, found, before)), patience_s, within=True)
             connection.commit()
             validate_references(connection, patience_s)
             return _described(connection, found, tables[-1])
         finally:
             connection.invalidate()  # its lock and its settings end with it
+
+
+def hold_what_is_detached(connection: Connection) -> None:
+    """Until this transaction ends nobody else detaches entries or recalls any.
+
+    Raises: Misconfigured for another role than the owner; StoreUnavailable, naming who does.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    require_owner(connection)
+    attempt = connection.begin_nested()
+    try:
+        connection.execute(select(func.pg_advisory_xact_lock(DETACH_LOCK)))
+    except OperationalError as failed:
+        if sqlstate_of(failed) != LOCK_NOT_AVAILABLE:
+            raise
+        attempt.rollback()
+        who = connection.execute(_HOLDER, {"key": DETACH_LOCK}).scalar() or "another session"
+        raise StoreUnavailable(f"entries are detached or recalled by {who}: repeat when it is done", may_repeat=True) from failed
+    attempt.commit()
 
 
 def detached_tables(connection: Connection) -> list[str]:
@@ -102,16 +156,42 @@ def _with_something_to_detach(connection: Connection, name: str) -> PartitionToD
     if first_id is None:
         return None
     found = PartitionToDetach(name=name, first_id=first_id, last_id=last_id)
-    is_any = connection.exec_driver_sql(_ANY_LEAVES.format(name=name, referred=_referred(found), own=_OWN))
+    referred = _referred(connection, found, _places(connection, found))
+    is_any = connection.exec_driver_sql(_ANY_LEAVES.format(name=name, referred=referred, own=_OWN))
     return found if is_any.scalar_one() else None
 
 
-def _referred(found: PartitionToDetach) -> str:
-    """Ids of this range that other tables refer to."""
+def _require_own_name(connection: Connection, name: str) -> None:
+    """What leaves is named after it, and found again by that. Raises: Conflict."""
+    own = connection.execute(NAME_BY_BOUND, {"name": name}).scalar_one()
+    if name != own:
+        raise Conflict(f"partition {name} was renamed; give it its name back, {own}, and repeat")
+
+
+def _referred(connection: Connection, found: PartitionToDetach, places: Collection[_Place]) -> str:
+    """Ids of this range that other tables refer to, and those of the entries at these places."""
+    at_places = ", ".join(map(str, _entries_at(connection, found, places)))
     return " UNION ALL ".join(
-        f"SELECT {key} FROM {table} WHERE {key} BETWEEN {found.first_id} AND {found.last_id}"  # noqa: S608 - ours
-        for table, key in _REFERRING
+        [f"SELECT unnest(CAST('{{{at_places}}}' AS bigint[]))"]
+        + [
+            f"SELECT {key} FROM {table} WHERE {key} BETWEEN {found.first_id} AND {found.last_id}"  # noqa: S608 - ours
+            for table, key in _REFERRING
+        ]
     )
+
+
+def _places(connection: Connection, found: PartitionToDetach) -> frozenset[_Place]:
+    given = {"first_id": found.first_id, "last_id": found.last_id}
+    return frozenset(_Place(*row) for row in connection.execute(_PLACES, given))
+
+
+def _entries_at(connection: Connection, found: PartitionToDetach, places: Collection[_Place]) -> list[int]:
+    """Their ids. All entries of the issuer in such a batch are hashed, some million a second."""
+    if not places:
+        return []
+    batches, issuers, indexes = map(list, zip(*places, strict=True))
+    given = {"batches": batches, "issuers": issuers, "indexes": indexes}
+    return list(connection.execute(text(_ENTRIES_AT.format(name=found.name)), given).scalars())
 
 
 def _references() -> Iterator[tuple[str, str]]:
@@ -130,23 +210,45 @@ def _require_at_rest(connection: Connection, found: PartitionToDetach) -> None:
             raise Conflict(f"{found.name} cannot be detached yet: " + why.format(one))
 
 
-def _copy_what_stays(connection: Connection, found: PartitionToDetach, now: datetime) -> None:
+def _copy_what_stays(connection: Connection, found: PartitionToDetach, before: _Before, now: datetime) -> None:
     """Nobody waits for this but who changes the batches' rows, which rounds have no more reason to."""
     names = {"name": found.name, "copy": COPY}
     bound = connection.execute(_CONSTRAINT, {"name": found.name}).scalar_one()
-    connection.exec_driver_sql(_COPY.format(**names, bound=bound, referred=_referred(found), own=_OWN))
+    referred = _referred(connection, found, before.places)
+    connection.exec_driver_sql(_COPY.format(**names, bound=bound, referred=referred, own=_OWN))
     mark = text(_MARK.format(**names)).bindparams(bindparam("now", type_=UtcDateTime()))
     connection.execute(mark, {"first_id": found.first_id, "last_id": found.last_id, "now": now})
     connection.exec_driver_sql(_NOTE_ISSUERS.format(**names))
 
 
-def _exchange(connection: Connection, found: PartitionToDetach) -> str:
+def _marked(connection: Connection, found: PartitionToDetach) -> frozenset[int]:
+    """Its batches of which entries were detached."""
+    return frozenset(connection.execute(_MARKED, {"first_id": found.first_id, "last_id": found.last_id}).scalars())
+
+
+def _require_unchanged(connection: Connection, found: PartitionToDetach, before: _Before) -> None:
+    """Whatever came back in spite of the lock, what it is referred to by is looked for, and its batch is still marked.
+
+    Its entries are not counted: everybody would wait for that. Raises: Conflict.
+    """
+    ends = connection.exec_driver_sql(f"SELECT min(id), max(id) FROM {found.name}").one()  # noqa: S608 - a partition's
+    if tuple(ends) != (found.first_id, found.last_id) or not before.marked <= _marked(connection, found):
+        raise _changed(found)
+
+
+def _changed(found: PartitionToDetach) -> Conflict:
+    return Conflict(f"{found.name} was changed meanwhile; repeat")
+
+
+def _exchange(connection: Connection, found: PartitionToDetach, before: _Before) -> str:
     """Some milliseconds in which nobody reads or writes entries. Returns the name of the table with what left."""
     hold_writers(connection)
     references = connection.execute(REFERENCES).all()
     connection.exec_driver_sql(f"LOCK TABLE entry, {', '.join(one.table for one in references)}")
+    _require_unchanged(connection, found, before)
     _require_at_rest(connection, found)
-    connection.exec_driver_sql(_CATCH_UP.format(name=found.name, copy=COPY, referred=_referred(found)))
+    referred = _referred(connection, found, _places(connection, found) - before.places)
+    connection.exec_driver_sql(_CATCH_UP.format(name=found.name, copy=COPY, referred=referred))
     given = {"name": found.name}
     bound, owner = connection.execute(_BOUND, given).scalar_one(), connection.execute(OWNER).scalar_one()
     names = connection.execute(_CONSTRAINT_NAMES, given).all()
@@ -211,6 +313,33 @@ _NOT_AT_REST: Final[dict[str, Any]] = {
         _OF_BATCH.format("status_change", "status_list_id IS NULL")
     ),
 }
+_PLACES: Final = text(
+    "SELECT DISTINCT status_list.batch_id, status_list.issuer_id, status_change.list_index FROM batch "  # noqa: S608 - constants
+    "JOIN status_list ON status_list.batch_id = batch.id JOIN status_change ON status_change.status_list_id = status_list.id "
+    f"WHERE {_OVERLAPS} AND status_change.entry_id IS NULL"
+)
+_ENTRIES_AT: Final = f"""
+    WITH place AS (
+        SELECT * FROM unnest(CAST(:batches AS bigint[]), CAST(:issuers AS bigint[]), CAST(:indexes AS integer[]))
+            AS place (batch_id, issuer_id, list_index)
+    ), leaf AS MATERIALIZED (
+        SELECT substring(subtree FROM list_index % {TILE_WIDTH} * {NODE_BYTES} + 1 FOR {NODE_BYTES}) AS leaf
+        FROM place JOIN tile ON tile.batch_id = place.batch_id AND level = 0 AND n = list_index / {TILE_WIDTH}
+    ), hashed AS MATERIALIZED (
+        SELECT one.id, sha256(CAST('\\x00' AS bytea) || sha256(convert_to(issuer.did, 'UTF8')) || one.salt || one.digest) AS leaf
+        FROM (SELECT DISTINCT batch_id, issuer_id FROM place) AS searched
+        JOIN batch ON batch.id = searched.batch_id JOIN issuer ON issuer.id = searched.issuer_id
+        JOIN {{name}} AS one ON one.id BETWEEN batch.first_id AND batch.last_id AND one.issuer_id = searched.issuer_id
+    )
+    SELECT hashed.id FROM hashed JOIN leaf USING (leaf) ORDER BY hashed.id
+"""  # noqa: S608 - constants
+_MARKED: Final = text(f"SELECT id FROM batch WHERE {_OVERLAPS} AND detached_at IS NOT NULL")  # noqa: S608 - constants
+_HOLDER: Final = text(
+    "SELECT format('session %s (%s), at work since %s', pid, application_name, "
+    "to_char(xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS \"UTC\"')) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = :key AND datname = current_database() "
+    "AND database = datid AND pid <> pg_backend_pid()"
+)
 
 _CONSTRAINT: Final = text("SELECT pg_get_partition_constraintdef(CAST(:name AS regclass))")
 _BOUND: Final = text("SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE oid = CAST(:name AS regclass)")

@@ -18,6 +18,9 @@ SUPPORTED: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "pos
 # One name for "posts under way" on PostgreSQL: writers share it, the seal mark takes it alone.
 SEAL_LOCK: Final = 0x43524544
 
+# One for what is detached: who detaches entries, or recalls some, takes it alone, and before the lock above.
+DETACH_LOCK: Final = 0x44455441
+
 # And one for the end of the audit log: whoever appends to it takes it as the last thing before the commit.
 AUDIT_LOCK: Final = 0x41554449
 

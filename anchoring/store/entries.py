@@ -28,6 +28,7 @@ from anchoring.ports.entries import Entry, EntryRange, Evidence, NewEntries, Rec
 from anchoring.ports.figures import COUNTED
 from anchoring.store import packed
 from anchoring.store.columns import UtcDateTime, code_of
+from anchoring.store.detaching import hold_what_is_detached
 from anchoring.store.engine import SEAL_LOCK, driver_errors, number_above
 from anchoring.store.erasures import UNWRITTEN, erase_again, erase_requested
 from anchoring.store.evidence import evidence_of
@@ -205,6 +206,7 @@ class SqlEntries:
         return list(self._connection.execute(select(erasure.c.entry_id).where(done)).scalars())
 
     def recall(self, entries: Sequence[ManifestEntry]) -> Recalled:
+        hold_what_is_detached(self._connection)
         if self._is_postgresql:
             self._connection.execute(select(func.pg_advisory_xact_lock(SEAL_LOCK)))
         here = self._connection.execute(self._statements.with_ids, pack(self._connection, [one.id for one in entries]))

@@ -124,6 +124,15 @@ def require_postgresql(engine: Engine) -> None:
         raise Misconfigured("entries are partitioned on PostgreSQL only, and CREDANCHOR_STORE__URL names an SQLite database")
 
 
+def require_owner(connection: Connection) -> None:
+    """Raises: Misconfigured where another role is to change the tables than their owner."""
+    others = connection.execute(_OTHERS_TABLES).first()
+    if others is not None:
+        raise Misconfigured(
+            f"only {others.owner}, who owns the tables, may do this, and CREDANCHOR_STORE__URL names {others.role}"
+        )
+
+
 def _described(connection: Connection, name: str) -> Partition:
     one = table(name, column("id", entry.c.id.type), column("received_at", UtcDateTime))
     ends = [connection.execute(select(one).order_by(order).limit(1)).first() for order in (one.c.id, one.c.id.desc())]
@@ -184,9 +193,17 @@ _BEGINS: Final = r"CAST(substring(pg_get_expr(relpartbound, pg_class.oid) FROM '
 _PARTITIONS: Final = "FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = CAST('entry' AS regclass)"
 _NEWEST_BEGINS: Final = text(f"SELECT max({_BEGINS}) {_PARTITIONS}")
 PARTITION_NAMES: Final = text(f"SELECT relname {_PARTITIONS} ORDER BY {_BEGINS} NULLS FIRST")
+NAME_BY_BOUND: Final = text(
+    rf"""SELECT 'entry_' || CAST(substring(pg_get_expr(relpartbound, pg_class.oid) FROM 'TO \(''(\d+)''\)') AS bigint) / {WIDTH}
+    {_PARTITIONS} AND relname = :name"""  # noqa: S608 - constants
+)
 _LAST_GIVEN: Final = text("SELECT pg_sequence_last_value(CAST(pg_get_serial_sequence('entry', 'id') AS regclass))")
 _NEXT_ID: Final = text("SELECT nextval(pg_get_serial_sequence('entry', 'id'))")
 OWNER: Final = text("SELECT CAST(CAST(relowner AS regrole) AS text) FROM pg_class WHERE oid = CAST('entry' AS regclass)")
+_OTHERS_TABLES: Final = text(
+    "SELECT CAST(CAST(relowner AS regrole) AS text) AS owner, CAST(current_user AS text) AS role FROM pg_class "
+    "WHERE oid = CAST('entry' AS regclass) AND NOT pg_has_role(relowner, 'USAGE')"
+)
 
 # What the plain table holds is looked through while service and rounds go on, not while it becomes a partition.
 _BOUND: Final = """

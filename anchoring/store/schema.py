@@ -28,7 +28,7 @@ LOCK_WAIT: Final = "1s"
 PAUSE_S: Final = 1.0
 """Before it asks again, and those who waited get on."""
 
-_LOCK_NOT_AVAILABLE: Final = "55P03"
+LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def migrate(engine: Engine, revision: str = "head", *, patience_s: float = 30.0) -> str:
@@ -86,7 +86,7 @@ def ask_for_tables(connection: Connection, work: Callable[[], None], patience_s:
             work()
             return
         except OperationalError as failed:
-            if sqlstate_of(failed) != _LOCK_NOT_AVAILABLE:
+            if sqlstate_of(failed) != LOCK_NOT_AVAILABLE:
                 raise
             (savepoint or connection).rollback()
             if time.monotonic() >= deadline:

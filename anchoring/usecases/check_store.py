@@ -92,11 +92,12 @@ def _uncovered(uow: UnitOfWork, after_id: int, up_to_id: int, where: str) -> lis
 def _entry_faults(uow: UnitOfWork, batch: Batch) -> list[str]:
     """A batch remembers how many entries it has: a second witness where a damaged file lost some and calls itself whole.
 
-    Of one whose entries were detached some are missing rightly.
+    Of one whose entries were detached some are missing rightly; also where they leave, or are all back, while it is looked at.
     """
+    was_detached = uow.batches.detached_at(batch.id)
     there = uow.entries.next_range(batch.first_id - 1, batch.last_id, ALL_ENTRIES)
     count = there.count if there else 0
-    if count == batch.leaf_count or (count < batch.leaf_count and uow.batches.detached_at(batch.id)):
+    if count == batch.leaf_count or (count < batch.leaf_count and (was_detached or uow.batches.detached_at(batch.id))):
         return []
     return [f"batch {batch.id} was begun with {batch.leaf_count} entries, and {count} are there"]
 

@@ -93,7 +93,8 @@ class _Lost:
         told = [f"the manifest of batch {batch_id} cannot be rewritten: {why}" for batch_id, why in self._damaged.items()]
         if self.missing:
             count, first = len(self.missing), min(self.missing)
-            told.insert(0, f"{count} manifests of batches whose entries were detached are missing, that of batch {first} first")
+            missing = f"{count} manifests of batches whose entries were detached are missing, that of batch {first} first"
+            told.insert(0, f"{missing}: keep every folder that may have them, and its key")
         for detail in told:
             log.error("manifest.lost", detail=detail)
         return tuple(told)

@@ -51,7 +51,7 @@ def recall_entries(
     """Bring back the entries of these digests, or all of the batch where none is named. May be killed anywhere and repeated.
 
     Raises: NotFound when the batch is not here, or has no such entry that is not erased; InvalidInput when its manifest is
-    missing or damaged; StoreUnavailable.
+    missing or damaged; Misconfigured for a role that may not; StoreUnavailable, also while entries are detached.
     """
     with store.reading() as uow:
         batch = uow.batches.of_root(root)

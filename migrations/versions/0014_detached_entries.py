@@ -7,6 +7,8 @@ it takes their batches for damaged.
 import sqlalchemy as sa
 from alembic import op
 
+from anchoring.errors import Conflict
+
 revision = "0014"
 down_revision = "0013"
 branch_labels = None
@@ -29,5 +31,18 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_context().opts.get("destination_rev") != "base":  # which leaves no batch
+        _require_none_detached()
     op.drop_table("issuer_detached")
     op.drop_column("batch", "detached_at")
+
+
+def _require_none_detached() -> None:
+    """Without its mark a batch is damaged, its entries do not come back, and its manifest is written from what is left."""
+    marked = op.get_bind().execute(sa.text("SELECT id FROM batch WHERE detached_at IS NOT NULL ORDER BY id LIMIT 1")).scalar()
+    if marked is not None:
+        raise Conflict(
+            f"entries of batch {marked} are detached, which migration 0013 does not know; recall those of every such batch first"
+        )
+    if op.get_bind().execute(sa.text("SELECT 1 FROM issuer_detached")).first():
+        raise Conflict("entries of an issuer were detached, which migration 0013 does not know")

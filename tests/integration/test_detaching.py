@@ -21,19 +21,22 @@ from anchoring.core.rebuilding import RebuildReport
 from anchoring.core.status_change import StatusAction
 from anchoring.core.strict_json import parse
 from anchoring.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from anchoring.manifests.sealed_box import ManifestKey
 from anchoring.manifests.sources import find_sources
 from anchoring.objects import open_files
 from anchoring.ports.entries import Entry
 from anchoring.ports.partitions import DetachedPartition
 from anchoring.secret_files import write_secret
 from anchoring.settings import ManifestSettings, Settings, StoreSettings
-from anchoring.store import detaching, tables
+from anchoring.store import backup, detaching, tables
 from anchoring.store.backup import restore_backup, save_backup
+from anchoring.store.backup_file import BackupHeader
 from anchoring.store.detaching import detach_partition, detached_tables, find_detachable, finish_detaching
 from anchoring.store.engine import make_engine
+from anchoring.store.entries import SqlEntries
 from anchoring.store.partitions import WIDTH
 from anchoring.store.unit_of_work import SqlStore
-from anchoring.types import Digest, Root, to_hex
+from anchoring.types import Digest, ListId, Root, to_hex
 from anchoring.usecases.change_status import MadeChange, change_status
 from anchoring.usecases.change_status.targets import StatusRequest
 from anchoring.usecases.check_audit_log import check_audit_log, examine_audit_log
@@ -50,7 +53,7 @@ from tests.api import hex_digest, running
 from tests.credanchor import Done, run_process
 from tests.factories import NOON, make_digest, post, submit
 from tests.installation import KEY, RULES, Installation, no_progress, with_finality
-from tests.manifests import digests_in, read
+from tests.manifests import FaultyFolder, digests_in, read
 from tests.partitions import Killed, add, faults, kill_at, partitions
 from tests.sessions import Session
 from tests.world import rows, served_proofs
@@ -220,6 +223,26 @@ def test_entries_in_one_table_cannot_be_detached(plain):
         find_detachable(plain, None)
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_check_takes_no_batch_for_damaged_that_is_detached_or_recalled_at_that_moment(here, monkeypatch, comes_back):
+    original, done = SqlEntries.next_range, list[object]()
+    if comes_back:
+        detach(here)
+
+    def next_range(*given: Any) -> Any:
+        if not comes_back and not done:
+            done.append(Session(detach, here).result())
+        found = original(*given)
+        if comes_back and not done and given[1:3] == (here.acknowledged[0].id - 1, here.acknowledged[2].id):
+            done.extend(Session(recall, here, root).result() for root in roots(here)[:4])
+        return found
+
+    monkeypatch.setattr(SqlEntries, "next_range", next_range)
+    assert everything(here) == []
+    assert done
+    assert marked(here) == ([] if comes_back else [1, 2, 3, 4])
+
+
 # Refusals.
 
 
@@ -239,6 +262,17 @@ def test_batch_that_is_not_final_is_not_detached(here):
     with here.store._engine.begin() as connection:
         connection.execute(text("UPDATE batch SET state = 'confirmed' WHERE id = 2"))
     refuses(here, "entry_1 cannot be detached yet: batch 2 is not final")
+
+
+@pytest.mark.parametrize("name", ["entries_2025", "Entry_2025", "entry_7"])
+def test_partition_that_was_renamed_is_not_detached(here, name):
+    with here.store._engine.begin() as connection:
+        connection.execute(text(f'ALTER TABLE entry_1 RENAME TO "{name}"'))
+    refuses(here, f"partition {name} was renamed; give it its name back, entry_1, and repeat")
+    add(here.store._engine)
+    with here.store._engine.begin() as connection:
+        connection.execute(text(f'ALTER TABLE "{name}" RENAME TO entry_1'))
+    assert [detach(here).table, detach(here).table] == ["entry_1_detached", "entry_2_detached"]
 
 
 def test_entries_that_wait_are_not_detached(plain, tmp_path):
@@ -414,6 +448,133 @@ def test_reader_that_takes_long_is_named_and_nothing_is_changed(here, monkeypatc
     assert waits.result().entries == 10
 
 
+def change_by_place(here: Installation, entry: Entry, list_id: ListId | None) -> None:
+    assert list_id
+    proof = proof_from_json(parse(proofs(here, [entry])[0]))
+    with here.store.writing() as uow:
+        request = StatusRequest(action=StatusAction.REVOKE, list_id=list_id, index=proof.leaf_index)
+        [made] = change_status(uow, here._issuer, [request], now=here.clock.now(), requested_by="a test")
+        uow.commit()
+    assert made.is_new
+
+
+@pytest.mark.parametrize("is_in_the_window", [False, True])
+def test_entry_that_was_revoked_by_list_and_index_stays(here, monkeypatch, is_in_the_window):
+    """And those that nothing was done to leave."""
+    entries = here.acknowledged
+    lists = [change(here, entries[number]).list_id for number in (0, 9)]
+    here.rest()
+    changes = [partial(change_by_place, here, entries[number], lists[0]) for number in (1, 2)]
+    changes[0]()
+    here.rest()
+    if is_in_the_window:
+        in_the_window(monkeypatch, lambda: Session(changes[1]).result())
+    else:
+        changes[1]()
+    detach(here)
+    stays = [*entries[:3], *entries[9:12]]
+    assert [one for one in ids(here) if one in {entry.id for entry in entries}] == [one.id for one in stays]
+    with running(here.store) as api:
+        for entry in entries[:3]:
+            assert api.get(f"/v1/status/{to_hex(entry.digest)}").json()["status"] == "revoked"
+    with here.store.writing() as uow:
+        assert submit(uow, here._issuer, [entries[1].digest]) == [entries[1]]
+    with pytest.raises(Conflict, match="all that is left is referred to"):
+        detach(here)
+    here.acknowledged = stays
+    here.rest()
+    here.check()
+    assert everything(here) == []
+
+
+def in_the_window(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
+    """Once what stays was copied, and before the tables are exchanged."""
+    original = detaching._copy_what_stays
+
+    def copies(*given: Any) -> None:
+        original(*given)
+        work()
+
+    monkeypatch.setattr(detaching, "_copy_what_stays", copies)
+
+
+def detached_but_the_third(here: Installation) -> list[Root]:
+    """The third batch was recalled, so that there is something to detach again. Returns the roots."""
+    detach(here)
+    recall(here, roots(here)[2])
+    here.acknowledged = here.acknowledged[10:]
+    return roots(here)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_recall_waits_until_a_detach_is_over(here, monkeypatch, is_whole):
+    entries = list(here.acknowledged)
+    root, recalls = detached_but_the_third(here)[1], list[Session]()
+
+    def begins() -> None:
+        recalls.append(Session(recall, here, root, *([] if is_whole else [entries[4].digest])))
+        assert recalls[0].is_held_up()
+
+    in_the_window(monkeypatch, begins)
+    detach(here)
+    added = 3 if is_whole else 1
+    assert recalls[0].result() == RecallReport(added=added, reposted=0, places=(), is_whole=is_whole)
+    assert marked(here) == ([1, 3, 4] if is_whole else [1, 2, 3, 4])
+    change(here, entries[4])
+    here.acknowledged.append(entries[4])
+    here.rest()
+    here.check()
+    assert everything(here) == []
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_came_back_past_the_lock_keeps_the_partition(here, monkeypatch, is_whole):
+    entries = list(here.acknowledged)
+    root = detached_but_the_third(here)[1]
+    for place in ("entries", "batches"):
+        monkeypatch.setattr(f"anchoring.store.{place}.hold_what_is_detached", lambda _: None)
+
+    def comes_back() -> None:
+        recall(here, root, *([] if is_whole else [entries[4].digest]))
+        change(here, entries[4])
+        here.rest()
+
+    in_the_window(monkeypatch, lambda: Session(comes_back).result())
+    before = ids(here)
+    with pytest.raises(Conflict, match="entry_1 was changed meanwhile; repeat"):
+        detach(here)
+    back = entries[3:6] if is_whole else entries[4:5]
+    assert [one for one in ids(here) if one < WIDTH] == sorted([*before[:-2], *(one.id for one in back)])
+    assert marked(here) == ([1, 4] if is_whole else [1, 2, 4])
+    assert detached_tables_of(here) == ["entry_1_detached"]
+    assert everything(here) == []
+
+
+def test_recall_and_detach_that_wait_too_long_say_for_whom(here, postgres_url, monkeypatch):
+    entries = list(here.acknowledged)
+    root, engine = detached_but_the_third(here)[1], here.store._engine
+    told = read(here.manifests, root).entries
+    words = r"entries are detached or recalled by session \d+ \(credanchor\), at work since [\d:]+ UTC: repeat when it is done"
+    found = find_detachable(engine, None)
+    with here.store.writing() as uow:
+        uow.entries.recall(told)
+        with pytest.raises(StoreUnavailable, match=words):
+            detach_partition(engine, found, now=NOON, patience_s=0.1)
+    impatient = make_engine(postgres_url, pool_size=2, busy_timeout_s=0.1)
+    other, refused = here.twin(SqlStore(impatient)), list[str]()
+
+    def recalls() -> None:
+        with pytest.raises(StoreUnavailable, match=words) as unavailable:
+            recall_entries(other.store, here.manifests, root, [entries[4].digest], here.clock, no_progress)
+        refused.append(unavailable.value.message)
+
+    in_the_window(monkeypatch, recalls)
+    assert detach_partition(engine, found, now=NOON, patience_s=1).entries == 3
+    impatient.dispose()
+    assert refused
+    assert everything(here) == []
+
+
 def test_detach_that_is_killed_anywhere_is_done_or_was_not_and_is_repeated(here):
     change(here, here.acknowledged[1])
     engine, entries = here.store._engine, list(here.acknowledged)
@@ -544,7 +705,7 @@ def test_manifest_of_what_was_detached_is_rewritten_from_itself(here):
     here.check()
 
 
-@pytest.mark.parametrize("state", ["missing", "damaged"])
+@pytest.mark.parametrize("state", ["missing", "damaged", "a directory"])
 def test_manifest_that_cannot_be_made_again_is_told_and_stops_nothing(here, state):
     change(here, here.acknowledged[1])
     here.rest()
@@ -552,7 +713,11 @@ def test_manifest_that_cannot_be_made_again_is_told_and_stops_nothing(here, stat
     path = here.manifests.folder / f"{roots(here)[0].hex()}.manifest"
     content = path.read_bytes()
     erase(here, here.acknowledged[1])
-    path.write_bytes(content[:-1]) if state == "damaged" else path.unlink()
+    path.unlink()
+    if state == "damaged":
+        path.write_bytes(content[:-1])
+    if state == "a directory":
+        path.mkdir()
     other = here.acknowledged[10]
     erase(here, other)
     here.post()
@@ -560,16 +725,61 @@ def test_manifest_that_cannot_be_made_again_is_told_and_stops_nothing(here, stat
     with here.store.reading() as uow:
         newest = uow.rounds.newest(1)[0]
     told = {
-        "missing": "1 manifests of batches whose entries were detached are missing, that of batch 1 first",
+        "missing": "1 manifests of batches whose entries were detached are missing, that of batch 1 first: "
+        "keep every folder that may have them, and its key",
         "damaged": "the manifest of batch 1 cannot be rewritten: damaged, or not all of it is there",
+        "a directory": "the manifest of batch 1 cannot be rewritten: cannot be read: Is a directory",
     }
     assert (newest.result, newest.detail) == ("done", told[state])
     assert other.digest not in digests_in_others(here, path)
-    assert path.exists() == (state == "damaged")
+    assert path.exists() == (state != "missing")
+    if state == "a directory":
+        path.rmdir()
     path.write_bytes(content)
     here.acknowledged = here.acknowledged[11:]
     here.rest()
     here.check()
+
+
+def test_copy_of_a_manifest_from_before_an_erasure_loses_it_again_after_a_rebuild(here):
+    erased, root = here.acknowledged[4], roots(here)[1]
+    path = here.manifests.folder / f"{root.hex()}.manifest"
+    copy = path.read_bytes()
+    detach(here)
+    recall(here, root, erased.digest)
+    erase(here, erased)
+    here.acknowledged = here.acknowledged[10:]
+    here.rest()
+    path.write_bytes(copy)
+    here.round()
+    assert erased.digest in digests_in(here.manifests)
+    rebuild(here, here.store)
+    here.rest()
+    assert erased.digest not in digests_in(here.manifests)
+    assert marked(here) == [1, 2, 3, 4]
+    here.check()
+
+
+def test_round_with_another_key_says_that_the_folder_before_is_needed(here, tmp_path):
+    """Of a batch with an entry that was posted again it cannot write one, also after all others of it came back."""
+    old, before = here.acknowledged[0], here.manifests
+    detach(here)
+    with here.store.writing() as uow:
+        submit(uow, here._issuer, [old.digest], random_bytes=os.urandom)
+        uow.commit()
+    here.rest()
+    assert [recall(here, root).is_whole for root in roots(here)[:4]] == [False, True, True, True]
+    (tmp_path / "new").mkdir()
+    here.manifests = FaultyFolder(tmp_path / "new", ManifestKey(bytes(range(1, 33))), here.faults)
+    here.round()
+    with here.store.reading() as uow:
+        assert uow.rounds.newest(1)[0].detail == (
+            "1 manifests of batches whose entries were detached are missing, that of batch 1 first: "
+            "keep every folder that may have them, and its key"
+        )
+    assert here.manifests.roots() == before.roots() - {roots(here)[0]}
+    here.manifests = before
+    assert recall(here, roots(here)[0], old.digest).reposted == 1
 
 
 def digests_in_others(here: Installation, path: Path) -> set[bytes]:
@@ -748,6 +958,47 @@ def target(request: pytest.FixtureRequest, postgres_server: str, tmp_path: Path)
         made.dispose()
 
 
+def restored(here: Installation, target: Engine, path: Path) -> Installation:
+    restore_backup(target, path, now=NOON, replace=False, progress=no_progress)
+    return here.twin(SqlStore(target))
+
+
+def test_detach_waits_for_a_backup_that_has_begun(here, target, tmp_path, monkeypatch):
+    change(here, here.acknowledged[1])
+    here.rest()
+    before, sessions, original = ids(here), list[Session](), backup._describe
+
+    def describe(*given: Any) -> BackupHeader:
+        sessions.append(Session(detach, here))
+        assert sessions[0].is_held_up()
+        return original(*given)
+
+    monkeypatch.setattr(backup, "_describe", describe)
+    save_backup(here.store._engine, tmp_path / "backup", now=NOON, progress=no_progress)
+    assert sessions[0].result().entries == 9
+    other = restored(here, target, tmp_path / "backup")
+    assert (ids(other), marked(other), faults(target)) == (before, [], [])
+
+
+def test_backup_that_begins_while_tables_are_exchanged_is_of_after_that(here, target, tmp_path, monkeypatch):
+    change(here, here.acknowledged[1])
+    here.rest()
+    sessions, original = list[Session](), detaching._exchange
+
+    def exchange(*given: Any) -> str:
+        table = original(*given)
+        sessions.append(Session(save_backup, here.store._engine, tmp_path / "backup", now=NOON, progress=no_progress))
+        assert sessions[0].is_held_up()
+        return table
+
+    monkeypatch.setattr(detaching, "_exchange", exchange)
+    detach(here)
+    sessions[0].result()
+    other = restored(here, target, tmp_path / "backup")
+    assert (ids(other), marked(other), faults(target)) == (ids(here), [1, 2, 3, 4], [])
+    assert len(rows(other.store, tables.issuer_detached)) == 1
+
+
 def test_nothing_is_restored_beside_a_table_that_was_detached(here, tmp_path):
     save_backup(here.store._engine, tmp_path / "backup", now=NOON, progress=no_progress)
     detach(here)
@@ -855,7 +1106,11 @@ def test_owner_detaches_and_recalls(here: Installation, postgres_url: str, tmp_p
     assert following.endswith("with pg_dump --table=entry_1_detached, and drop it: DROP TABLE entry_1_detached")
     root = to_hex(roots(here)[0])
     one = credanchor("entry", "recall", "--root", root, to_hex(here.acknowledged[0].digest))
-    assert (one.code, one.out, one.err.splitlines()[-1]) == (0, "recalled 1\n", "entries of the batch are still detached")
+    assert (one.code, one.out, one.err.splitlines()[-1]) == (
+        0,
+        "recalled 1\n",
+        "entries of the batch are still detached: its manifest alone has them",
+    )
     rest = credanchor("entry", "recall", "--root", root)
     assert (rest.out, rest.err.splitlines()[-1]) == ("recalled 2\n", "all entries of the batch are here")
     [new] = here.post()

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from anchoring.core.batch import BatchState
 from anchoring.core.scopes import Scope
-from anchoring.errors import Misconfigured, StateCorrupt, StoreUnavailable
+from anchoring.errors import Conflict, Misconfigured, StateCorrupt, StoreUnavailable
 from anchoring.store.engine import make_engine
 from anchoring.store.integrity import check_database
 from anchoring.store.schema import migrate, require_current_schema
@@ -91,6 +91,32 @@ def test_down_and_up_with_data_in_it(empty):
     check_store(store, post(store, add_issuer(store), 1, 2, 3))
 
 
+def forget_detached(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE batch SET detached_at = NULL"))
+        connection.execute(text("DELETE FROM issuer_detached"))
+
+
+def test_batches_of_which_entries_are_detached_do_not_go_down(empty):
+    migrate(empty)
+    store = SqlStore(empty)
+    post(store, add_issuer(store), 1, 2, 3)
+    batch_in(store, BatchState.FINAL)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE batch SET detached_at = sealed_at"))
+        connection.execute(text("INSERT INTO issuer_detached SELECT 1, sealed_at, sealed_at FROM batch"))
+    before = rows(store, metadata.tables["batch"])
+    for words in ("entries of batch 1 are detached, which migration 0013 does not know", "entries of an issuer were detached"):
+        with pytest.raises(Conflict, match=words):
+            migrate(empty, "-1")
+        assert rows(store, metadata.tables["batch"]) == before
+        assert len(rows(store, metadata.tables["issuer_detached"])) == 1
+        with empty.begin() as connection:
+            connection.execute(text("UPDATE batch SET detached_at = NULL"))
+        before = rows(store, metadata.tables["batch"])
+    assert migrate(empty, "base") == "base"
+
+
 def test_bundles_that_were_kept_before_are_not_taken_once_more(empty):
     def lacking() -> list[int]:
         with store.reading() as uow:
@@ -99,6 +125,7 @@ def test_bundles_that_were_kept_before_are_not_taken_once_more(empty):
     migrate(empty)
     store = SqlStore(empty)
     fill(store)
+    forget_detached(empty)
     before = lacking()
     while migrate(empty, "-1") != "0011":
         pass
@@ -133,6 +160,7 @@ def test_each_step_down_and_up_keeps_what_it_did_not_bring(empty):
     """On a store with every state in it."""
     steps = {revision: columns_at(empty, revision) for revision in REVISIONS[:-1]}
     fill(SqlStore(empty))
+    forget_detached(empty)
     first = content(empty, steps[REVISIONS[0]])
     for revision in reversed(REVISIONS[:-1]):
         before = content(empty, steps[revision])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +11,9 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from anchoring.core.outcome import Outcome
-from anchoring.store.detaching import detach_partition, find_detachable
+from anchoring.errors import Misconfigured
+from anchoring.store.backup import save_backup
+from anchoring.store.detaching import detach_partition, find_detachable, finish_detaching
 from anchoring.store.engine import make_engine
 from anchoring.store.partitions import add_partition
 from anchoring.store.schema import migrate, require_current_schema
@@ -19,6 +22,7 @@ from anchoring.usecases.check_audit_log import check_audit_log
 from anchoring.usecases.erase_entry import erase_entry
 from anchoring.usecases.manage_issuers import set_quota
 from anchoring.usecases.prove_inclusion import prove_inclusion
+from anchoring.usecases.recall_entries import recall_entries
 from scripts.devnet import ROOT
 from tests.factories import UNIVERSITY
 from tests.installation import RULES, Installation, no_progress
@@ -130,9 +134,24 @@ def test_service_goes_on_beside_what_was_detached_and_cannot_reach_it(
     here.post(1)
     here.rest()
     found = find_detachable(owner, None)
+    words = rf"only \S+, who owns the tables, may do this, and CREDANCHOR_STORE__URL names {service_engine.url.username}"
+    for command in (
+        partial(find_detachable, service_engine, None),
+        partial(finish_detaching, service_engine, patience_s=1),
+        partial(detach_partition, service_engine, found, now=here.clock.now(), patience_s=1),
+    ):
+        with pytest.raises(Misconfigured, match=words):
+            command()
     assert detach_partition(owner, found, now=here.clock.now(), patience_s=10).entries == 3
     with owner.begin() as connection:
         connection.exec_driver_sql(GRANTS.read_text(encoding="utf-8").replace(':"service"', str(service_engine.url.username)))
+    header = save_backup(service_engine, tmp_path / "backup", now=here.clock.now(), progress=no_progress)
+    assert header.seal_mark >= here.acknowledged[3].id
+    with here.store.reading() as uow:
+        [(_, root), *_] = uow.batches.roots()
+    assert here.manifests
+    with pytest.raises(Misconfigured, match=words):
+        recall_entries(here.store, here.manifests, root, [], here.clock, no_progress)
     here.acknowledged = here.acknowledged[3:]
     here.post(2)
     here.rest()
