@@ -65,6 +65,11 @@ class ManifestHead:
         if (self.root, self.first_id, self.last_id, self.leaf_count) != (root, batch.first_id, batch.last_id, batch.leaf_count):
             raise InvalidInput(f"it is not of batch {batch.id}")
 
+    def require_root(self, root: Root) -> None:
+        """`root`: to which its entries lead. Raises: InvalidInput when it names another."""
+        if root != self.root:
+            raise InvalidInput(f"its entries lead to root {to_hex(root)}, it says {to_hex(self.root)}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestEntry:
@@ -186,8 +191,7 @@ def checked_entries(manifest: ManifestReader) -> Iterator[ManifestEntry]:
     collector = LeafCollector()
     yield from collector.passing(manifest.entries())
     tree = build_tree(joined_leaves(collector.leaves, manifest.erased_leaves()), lambda _: None)
-    if tree.root != manifest.head.root:
-        raise InvalidInput(f"its entries lead to root {to_hex(tree.root)}, it says {to_hex(manifest.head.root)}")
+    manifest.head.require_root(tree.root)
 
 
 def leaves_of_nobody(known: Sequence[LeafHash], tree: Iterable[LeafHash]) -> list[LeafHash] | None:

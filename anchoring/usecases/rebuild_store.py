@@ -135,8 +135,7 @@ class _Rebuild:
         uow.batches.begin(head.batch_id, EntryRange(first_id=head.first_id, last_id=head.last_id, count=head.leaf_count))
         tiles: list[Tile] = []
         tree = build_tree(leaves, tiles.append)
-        if tree.root != head.root:
-            raise InvalidInput(f"its entries lead to root {to_hex(tree.root)}, it says {to_hex(head.root)}")
+        head.require_root(tree.root)
         for kept in portions(tiles, TILES_A_STATEMENT):
             uow.batches.keep_tiles(head.batch_id, kept)
         uow.batches.seal(head.batch_id, tree, head.sealed_at)
