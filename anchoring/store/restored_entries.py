@@ -25,8 +25,9 @@ def restore_entries(connection: Connection, here: Sequence[ManifestEntry], entri
     new = [given for given in entries if not _is_here(given, known.pop(given.id, None))]
     if known:
         raise InvalidInput(f"entry {min(known)} is in the database and not in it")
-    elsewhere = _posted_elsewhere(connection, new)
-    _insert(connection, [emptied(given) if given.id in elsewhere else given for given in new])
+    issuers = _issuers(connection)
+    elsewhere = _posted_elsewhere(connection, new, issuers)
+    _insert(connection, [emptied(given) if given.id in elsewhere else given for given in new], issuers)
     return len(elsewhere)
 
 
@@ -34,17 +35,17 @@ def recall_entries(connection: Connection, here: Sequence[ManifestEntry], entrie
     """As ports.Entries says. `here`: the entries of the same ids in the database. Raises: InvalidInput when they differ."""
     known = {one.id: one for one in here}
     new = [given for given in entries if not _is_here(given, known.get(given.id))]
-    elsewhere = _posted_elsewhere(connection, new)
+    issuers = _issuers(connection)
+    elsewhere = _posted_elsewhere(connection, new, issuers)
     added = [given for given in new if given.id not in elsewhere]
-    _insert(connection, added)
+    _insert(connection, added, issuers)
     take_from_detached(connection, [given.id for given in added])
     return Recalled(added=len(added), reposted=tuple(given for given in new if given.id in elsewhere))
 
 
-def _insert(connection: Connection, entries: Sequence[ManifestEntry]) -> None:
+def _insert(connection: Connection, entries: Sequence[ManifestEntry], issuers: Mapping[str, int]) -> None:
     if not entries:
         return
-    issuers = _issuers(connection)
     make_room(connection, entries[-1].id)
     if connection.dialect.name == "postgresql":
         with driver_errors(connection) as driver, driver.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -60,9 +61,9 @@ def _issuers(connection: Connection) -> Mapping[str, int]:
     return {row.did: row.id for row in connection.execute(select(issuer.c.id, issuer.c.did))}
 
 
-def _posted_elsewhere(connection: Connection, entries: Sequence[ManifestEntry]) -> set[int]:
+def _posted_elsewhere(connection: Connection, entries: Sequence[ManifestEntry], issuers: Mapping[str, int]) -> set[int]:
     """Ids of those whose issuer and digest are recorded under another id."""
-    issuers, asked = _issuers(connection), [one for one in entries if one.digest]
+    asked = [one for one in entries if one.digest]
     digests = b"".join(one.digest or b"" for one in asked)
     given = pack(connection, [issuers[one.issuer] for one in asked], digests=digests)
     places: Sequence[int] = connection.execute(_POSTED[connection.dialect.name], given).scalars().all()
