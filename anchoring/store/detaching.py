@@ -30,6 +30,7 @@ from anchoring.store.partitions import (
     require_postgresql,
     validate_references,
 )
+from anchoring.store.postgresql import LEAF
 from anchoring.store.schema import LOCK_NOT_AVAILABLE, LOCK_WAIT, ask_for_tables, change_alone
 from anchoring.store.tables import entry, metadata
 
@@ -152,13 +153,18 @@ def take_from_detached(connection: Connection, entry_ids: list[int]) -> None:
 
 
 def _with_something_to_detach(connection: Connection, name: str) -> PartitionToDetach | None:
-    first_id, last_id = connection.exec_driver_sql(f"SELECT min(id), max(id) FROM {name}").one()  # noqa: S608 - a partition's
+    first_id, last_id = _ends(connection, name)
     if first_id is None:
         return None
     found = PartitionToDetach(name=name, first_id=first_id, last_id=last_id)
     referred = _referred(connection, found, _places(connection, found))
     is_any = connection.exec_driver_sql(_ANY_LEAVES.format(name=name, referred=referred, own=_OWN))
     return found if is_any.scalar_one() else None
+
+
+def _ends(connection: Connection, name: str) -> tuple[Any, Any]:
+    first_id, last_id = connection.exec_driver_sql(f"SELECT min(id), max(id) FROM {name}").one()  # noqa: S608 - a partition's
+    return first_id, last_id
 
 
 def _require_own_name(connection: Connection, name: str) -> None:
@@ -231,8 +237,7 @@ def _require_unchanged(connection: Connection, found: PartitionToDetach, before:
 
     Its entries are not counted: everybody would wait for that. Raises: Conflict.
     """
-    ends = connection.exec_driver_sql(f"SELECT min(id), max(id) FROM {found.name}").one()  # noqa: S608 - a partition's
-    if tuple(ends) != (found.first_id, found.last_id) or not before.marked <= _marked(connection, found):
+    if _ends(connection, found.name) != (found.first_id, found.last_id) or not before.marked <= _marked(connection, found):
         raise _changed(found)
 
 
@@ -326,7 +331,7 @@ _ENTRIES_AT: Final = f"""
         SELECT substring(subtree FROM list_index % {TILE_WIDTH} * {NODE_BYTES} + 1 FOR {NODE_BYTES}) AS leaf
         FROM place JOIN tile ON tile.batch_id = place.batch_id AND level = 0 AND n = list_index / {TILE_WIDTH}
     ), hashed AS MATERIALIZED (
-        SELECT one.id, sha256(CAST('\\x00' AS bytea) || sha256(convert_to(issuer.did, 'UTF8')) || one.salt || one.digest) AS leaf
+        SELECT one.id, {LEAF.format(issuer="issuer", entry="one")} AS leaf
         FROM (SELECT DISTINCT batch_id, issuer_id FROM place) AS searched
         JOIN batch ON batch.id = searched.batch_id JOIN issuer ON issuer.id = searched.issuer_id
         JOIN {{name}} AS one ON one.id BETWEEN batch.first_id AND batch.last_id AND one.issuer_id = searched.issuer_id

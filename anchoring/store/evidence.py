@@ -10,6 +10,7 @@ from anchoring.core.tiles import Tile, TileCoordinate
 from anchoring.ports.entries import Evidence
 from anchoring.store.columns import canonicalization_of, moment_of
 from anchoring.store.engine import driver_errors
+from anchoring.store.postgresql import LEAF
 from anchoring.types import Digest
 
 _COLUMNS: Final = "e.id, i.did, e.digest, e.salt, e.canonicalization, e.received_at, b.id, b.state, b.block_hash"
@@ -39,7 +40,7 @@ _POSTGRESQL: Final = f"""
         ON b.last_id >= e.id AND b.root IS NOT NULL
     LEFT JOIN LATERAL (
         SELECT n, width, subtree FROM tile WHERE batch_id = b.id AND level = 0
-            AND first_leaf <= sha256('\\x00'::bytea || sha256(convert_to(i.did, 'UTF8')) || e.salt || e.digest)
+            AND first_leaf <= {LEAF.format(issuer="i", entry="e")}
         ORDER BY first_leaf DESC LIMIT 1
     ) AS tile ON true
     ORDER BY given.place, e.id

@@ -28,6 +28,9 @@ _SEVERAL_HOSTS: Final = re.compile(
     r"(?P<start>[a-z+]+://(?:[^@/?]*@)?)(?P<hosts>[^/?]*,[^/?]*)(?P<path>/[^?]*)?(?:\?(?P<query>.*))?"
 )
 
+LEAF: Final = r"sha256(CAST('\x00' AS bytea) || sha256(convert_to({issuer}.did, 'UTF8')) || {entry}.salt || {entry}.digest)"
+"""The leaf of an entry, as `core.leaf` computes it. `issuer`, `entry`: under which names the statement has them."""
+
 _DIALECT: Final[Dialect] = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
