@@ -940,22 +940,10 @@ def test_backup_of_what_was_detached_is_restored_into_either_database(here, targ
     assert proofs(other, [before[0], *before[9:]])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def target(request: pytest.FixtureRequest, postgres_server: str, tmp_path: Path) -> Any:
-    from anchoring.store.schema import migrate
-    from tests.conftest import _postgres_database
-
-    if request.param == "sqlite":
-        made = make_engine(f"sqlite:///{tmp_path / 'target.db'}", pool_size=5, busy_timeout_s=10)
-        migrate(made)
-        yield made
-        made.dispose()
-        return
-    with _postgres_database(postgres_server) as url:
-        made = make_engine(url, pool_size=5, busy_timeout_s=10)
-        migrate(made)
-        yield made
-        made.dispose()
+@pytest.fixture
+def target(engine: Engine) -> Engine:
+    """Another database, of each kind."""
+    return engine
 
 
 def restored(here: Installation, target: Engine, path: Path) -> Installation:
